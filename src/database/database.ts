@@ -1,0 +1,159 @@
+/** The door of this room: one database, SQLite or PostgreSQL, open and migrated. */
+
+import { mkdir, rm, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import { HedgerowError, systemCode } from '../lib/errors.ts';
+import { PrismaClient as PostgresPrismaClient } from './generated/postgresql/client.ts';
+import { PrismaClient } from './generated/sqlite/client.ts';
+import { applyMigrations, inspectMigrations } from './migrations.ts';
+import { openPostgres } from './postgres.ts';
+import type { Sql, SqlDialect } from './sql.ts';
+import { openSqlite } from './sqlite.ts';
+
+export interface Database extends AsyncDisposable {
+  readonly dialect: SqlDialect;
+  /** For the ordinary. Never inside `write`: it would wait for a lock that its caller holds. */
+  readonly prisma: PrismaClient;
+  /** For the hot paths, reading. */
+  readonly read: Sql;
+  /**
+   * For the hot paths, writing: one transaction, rolled back where `work` throws. Keep it to about 10 ms, and
+   * await nothing in it but its own statements: on SQLite everybody else who writes waits meanwhile.
+   */
+  write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
+}
+
+export type DatabaseLocation = { dialect: 'sqlite'; path: string } | { dialect: 'postgresql'; url: string };
+
+export interface OpenOptions {
+  /** Told where a copy was put before a migration. */
+  onSnapshot?: (path: string) => void;
+}
+
+/**
+ * Opens the database and brings it to this version, after a snapshot where there is something to lose.
+ *
+ * @throws HedgerowError CONFLICT, INVALID or UNAVAILABLE, each a sentence fit for the end of a start.
+ */
+export async function openDatabase(location: DatabaseLocation, options: OpenOptions = {}): Promise<Database> {
+  return location.dialect === 'sqlite'
+    ? openSqliteDatabase(location.path, options)
+    : openPostgresDatabase(location.url);
+}
+
+async function openSqliteDatabase(path: string, options: OpenOptions): Promise<Database> {
+  await mkdir(dirname(path), { recursive: true });
+  await refuseNetworkFileSystem(dirname(path));
+  await translating(path, () => migrateSqlite(path, options));
+  const connections = await translating(path, async () => openSqlite(path));
+  const prisma = new PrismaClient({ adapter: connections.adapterFactory });
+  return {
+    dialect: 'sqlite',
+    prisma,
+    read: connections.reader,
+    write: connections.write,
+    [Symbol.asyncDispose]: async () => {
+      await prisma.$disconnect();
+      connections.close();
+    },
+  };
+}
+
+async function openPostgresDatabase(url: string): Promise<Database> {
+  const connections = openPostgres(url);
+  try {
+    const { pending } = await inspectMigrations(connections.reader);
+    if (pending.length > 0) await applyMigrations('postgresql', connections.adapterFactory);
+  } catch (error) {
+    await connections.close();
+    if (error instanceof HedgerowError) throw error;
+    throw new HedgerowError('UNAVAILABLE', `The PostgreSQL database cannot be used: ${reason(error)}.`, {
+      cause: error,
+    });
+  }
+  // The two generated clients have the same shape: they come from one set of models.
+  const prisma = new PostgresPrismaClient({ adapter: connections.adapterFactory }) as unknown as PrismaClient;
+  return {
+    dialect: 'postgresql',
+    prisma,
+    read: connections.reader,
+    write: connections.write,
+    [Symbol.asyncDispose]: async () => {
+      await prisma.$disconnect();
+      await connections.close();
+    },
+  };
+}
+
+/** File systems on which SQLite's locks do not hold, by the magic numbers of statfs(2). */
+const NETWORK_FILE_SYSTEMS = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x5346414f, 'AFS'],
+  [0x00c36400, 'Ceph'],
+]);
+
+async function refuseNetworkFileSystem(folder: string): Promise<void> {
+  const { type } = await statfs(folder);
+  const name = NETWORK_FILE_SYSTEMS.get(type >>> 0);
+  if (name === undefined) return;
+  throw new HedgerowError(
+    'INVALID',
+    `The database folder ${folder} is on a network file system (${name}), where SQLite's locks do not hold; use a local disk, or PostgreSQL (HEDGEROW_DATABASE_URL).`,
+  );
+}
+
+/** The schema engine locks the file for itself, so no other connection is open while it works. */
+async function migrateSqlite(path: string, options: OpenOptions): Promise<void> {
+  const connections = openSqlite(path);
+  let pending: string[];
+  try {
+    const state = await inspectMigrations(connections.reader);
+    pending = state.pending;
+    if (pending.length > 0 && !state.empty) {
+      const snapshot = `${path}.before-${pending[0]}`;
+      await rm(snapshot, { force: true });
+      await connections.snapshot(snapshot);
+      options.onSnapshot?.(snapshot);
+    }
+  } finally {
+    connections.close();
+  }
+  if (pending.length > 0) await applyMigrations('sqlite', new PrismaBetterSqlite3({ url: `file:${path}` }));
+}
+
+async function translating<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw sentence(path, error);
+  }
+}
+
+function sentence(path: string, error: unknown): unknown {
+  if (error instanceof HedgerowError) return error;
+  const code = systemCode(error) ?? '';
+  if (code.startsWith('SQLITE_BUSY')) {
+    return new HedgerowError('CONFLICT', `The database ${path} is locked by another process.`, {
+      cause: error,
+    });
+  }
+  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
+    return new HedgerowError('INVALID', `The file ${path} is damaged, or not a database of Hedgerow.`, {
+      cause: error,
+    });
+  }
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) {
+    return new HedgerowError('INVALID', `The database ${path} cannot be written.`, { cause: error });
+  }
+  return error;
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error
+    ? error.message.split('\n', 1)[0]?.replace(/\.$/, '') || 'unknown'
+    : String(error);
+}

@@ -1,0 +1,104 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { HedgerowError } from '../lib/errors.ts';
+import { schemaEngine } from './schema-engine.ts';
+import { type Sql, type SqlDialect, sql } from './sql.ts';
+
+const FOLDER = fileURLToPath(new URL('../../prisma/migrations/', import.meta.url));
+
+export interface MigrationState {
+  /** Nothing is there yet. */
+  empty: boolean;
+  pending: string[];
+}
+
+/**
+ * Compares the database with the migrations of this version.
+ *
+ * @throws HedgerowError CONFLICT where a newer version has migrated it, or an earlier migration has failed.
+ */
+export async function inspectMigrations(database: Sql): Promise<MigrationState> {
+  const ours = await migrationNames(database.dialect);
+  const exists = await database.get(
+    database.dialect === 'sqlite'
+      ? sql`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = '_prisma_migrations'`
+      : sql`SELECT 1 AS found FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_prisma_migrations'`,
+  );
+  if (exists === undefined) return { empty: true, pending: ours };
+  const rows = await database.all<{ name: string; finished: unknown }>(
+    sql`SELECT migration_name AS name, finished_at AS finished FROM _prisma_migrations WHERE rolled_back_at IS NULL`,
+  );
+  const unknown = rows.find((row) => !ours.includes(row.name));
+  if (unknown !== undefined) {
+    throw new HedgerowError(
+      'CONFLICT',
+      `The database was migrated by a newer version of Hedgerow (${unknown.name}); start that version, or restore an older backup.`,
+    );
+  }
+  const failed = rows.find((row) => row.finished === null);
+  if (failed !== undefined) {
+    throw new HedgerowError(
+      'CONFLICT',
+      `The migration ${failed.name} of the database was begun and did not finish; restore the snapshot that was made before it.`,
+    );
+  }
+  const applied = new Set(rows.map((row) => row.name));
+  return { empty: rows.length === 0, pending: ours.filter((name) => !applied.has(name)) };
+}
+
+export async function applyMigrations(
+  dialect: SqlDialect,
+  adapterFactory: SqlMigrationAwareDriverAdapterFactory,
+): Promise<void> {
+  await using connections = disposable(adapterFactory);
+  const engine = await schemaEngine(connections.factory);
+  const baseDir = join(FOLDER, dialect);
+  const migrations = await Promise.all(
+    (await migrationNames(dialect)).map(async (name) => ({
+      path: name,
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok' as const, value: await readFile(join(baseDir, name, 'migration.sql'), 'utf8') },
+      },
+    })),
+  );
+  await engine.applyMigrations({
+    migrationsList: {
+      baseDir,
+      lockfile: { path: 'migration_lock.toml', content: `provider = "${dialect}"\n` },
+      shadowDbInitScript: '',
+      migrationDirectories: migrations,
+    },
+    filters: { externalTables: [], externalEnums: [] },
+  });
+}
+
+/** The engine leaves its connections open, and one of them holds SQLite's exclusive lock. */
+function disposable(factory: SqlMigrationAwareDriverAdapterFactory) {
+  const opened: SqlDriverAdapter[] = [];
+  const remember = async (adapter: Promise<SqlDriverAdapter>): Promise<SqlDriverAdapter> => {
+    opened.push(await adapter);
+    return adapter;
+  };
+  return {
+    factory: {
+      provider: factory.provider,
+      adapterName: factory.adapterName,
+      connect: () => remember(factory.connect()),
+      connectToShadowDb: () => remember(factory.connectToShadowDb()),
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const adapter of opened) await adapter.dispose();
+    },
+  };
+}
+
+async function migrationNames(dialect: SqlDialect): Promise<string[]> {
+  const entries = await readdir(join(FOLDER, dialect), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}

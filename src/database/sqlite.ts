@@ -1,0 +1,159 @@
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
+import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import BetterSqlite3 from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
+import type { Sql, Statement } from './sql.ts';
+import { WriteLock } from './write-lock.ts';
+
+/** How long a connection waits for a writer of another process before it gives up, ms. */
+const BUSY_TIMEOUT = 5_000;
+/** Prepared statements that a connection keeps. */
+const STATEMENTS = 300;
+
+/**
+ * FULL: an acknowledged write survives a power cut, at the price of one fsync a commit. Bulk work commits in
+ * batches, so it pays that price rarely.
+ */
+const PRAGMAS = [
+  'journal_mode = WAL',
+  'synchronous = FULL',
+  'foreign_keys = ON',
+  'temp_store = MEMORY',
+  'cache_size = -32000',
+  'mmap_size = 268435456',
+];
+
+export interface SqliteConnections {
+  readonly reader: Sql;
+  readonly adapterFactory: SqlMigrationAwareDriverAdapterFactory;
+  write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
+  /** A consistent copy of the database, as a file. */
+  snapshot(path: string): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Opens one connection for reading and one for writing. Everything of this process that writes, Prisma
+ * included, passes one lock: see docs/adr/0002-one-writer.md.
+ */
+export function openSqlite(path: string): SqliteConnections {
+  const writer = connect(path);
+  const reader = connect(path);
+  const lock = new WriteLock();
+  const writerSql = sqliteSql(writer);
+  return {
+    reader: sqliteSql(reader),
+    adapterFactory: lockingFactory(path, lock),
+    write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
+    snapshot: async (target) => {
+      await reader.backup(target);
+    },
+    close: () => {
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+export function connect(path: string): BetterSqlite3.Database {
+  const connection = new BetterSqlite3(path, { timeout: BUSY_TIMEOUT });
+  try {
+    for (const pragma of PRAGMAS) connection.pragma(pragma);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return connection;
+}
+
+async function transaction<T>(connection: BetterSqlite3.Database, work: () => Promise<T>): Promise<T> {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const result = await work();
+    connection.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+export function sqliteSql(connection: BetterSqlite3.Database): Sql {
+  const prepared = new LRUCache<string, BetterSqlite3.Statement>({ max: STATEMENTS });
+  const prepare = (text: string): BetterSqlite3.Statement => {
+    let statement = prepared.get(text);
+    if (statement === undefined) {
+      statement = connection.prepare(text);
+      prepared.set(text, statement);
+    }
+    return statement;
+  };
+  return {
+    dialect: 'sqlite',
+    all: async <Row>(statement: Statement) => prepare(statement.sql).all(values(statement)) as Row[],
+    get: async <Row>(statement: Statement) =>
+      prepare(statement.sql).get(values(statement)) as Row | undefined,
+    run: async (statement) => prepare(statement.sql).run(values(statement)).changes,
+  };
+}
+
+/** SQLite has no booleans, and its driver refuses to guess. */
+function values(statement: Statement): unknown[] {
+  return statement.values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+}
+
+/** Prisma's own adapter, whose writes wait for the same lock as everybody else's. */
+function lockingFactory(path: string, lock: WriteLock): SqlMigrationAwareDriverAdapterFactory {
+  const inner = new PrismaBetterSqlite3({ url: `file:${path}`, timeout: BUSY_TIMEOUT });
+  return {
+    provider: inner.provider,
+    adapterName: inner.adapterName,
+    connectToShadowDb: () => inner.connectToShadowDb(),
+    connect: async () => {
+      const adapter = await inner.connect();
+      await adapter.executeScript(PRAGMAS.map((pragma) => `PRAGMA ${pragma};`).join('\n'));
+      return lockingAdapter(adapter, lock);
+    },
+  };
+}
+
+function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdapter {
+  return {
+    provider: inner.provider,
+    adapterName: inner.adapterName,
+    ...(inner.getConnectionInfo && { getConnectionInfo: inner.getConnectionInfo.bind(inner) }),
+    dispose: () => inner.dispose(),
+    executeScript: (script) => lock.run(() => inner.executeScript(script)),
+    executeRaw: (query) => lock.run(() => inner.executeRaw(query)),
+    // An INSERT … RETURNING comes as a query.
+    queryRaw: (query) =>
+      /^\s*select\b/i.test(query.sql) ? inner.queryRaw(query) : lock.run(() => inner.queryRaw(query)),
+    startTransaction: async (isolation) => {
+      const release = await lock.acquire();
+      try {
+        const transaction = await inner.startTransaction(isolation);
+        return {
+          provider: transaction.provider,
+          adapterName: transaction.adapterName,
+          options: transaction.options,
+          executeRaw: (query) => transaction.executeRaw(query),
+          queryRaw: (query) => transaction.queryRaw(query),
+          commit: () => transaction.commit().finally(release),
+          rollback: () => transaction.rollback().finally(release),
+          ...(transaction.createSavepoint && {
+            createSavepoint: transaction.createSavepoint.bind(transaction),
+          }),
+          ...(transaction.rollbackToSavepoint && {
+            rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
+          }),
+          ...(transaction.releaseSavepoint && {
+            releaseSavepoint: transaction.releaseSavepoint.bind(transaction),
+          }),
+        };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+  };
+}

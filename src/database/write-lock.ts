@@ -1,0 +1,35 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/**
+ * Lets one writer at a time through, in the order of asking.
+ *
+ * SQLite has one writer; two connections of one thread that both want to write would wait for each other
+ * inside a synchronous call, which is a deadlock until the busy timeout. So they queue here instead.
+ */
+export class WriteLock {
+  #tail: Promise<void> = Promise.resolve();
+  readonly #holder = new AsyncLocalStorage<true>();
+
+  /** Waits for its turn; the function that it answers gives the lock back, once. */
+  async acquire(): Promise<() => void> {
+    if (this.#holder.getStore() === true) {
+      throw new Error('A write was begun inside another write; it would wait for itself.');
+    }
+    const before = this.#tail;
+    let release: () => void = () => {};
+    this.#tail = new Promise((resolve) => {
+      release = resolve;
+    });
+    await before;
+    return release;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const release = await this.acquire();
+    try {
+      return await this.#holder.run(true, work);
+    } finally {
+      release();
+    }
+  }
+}
