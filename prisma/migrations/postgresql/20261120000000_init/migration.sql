@@ -307,6 +307,17 @@ CREATE TABLE "sequence_marks" (
 );
 
 -- CreateTable
+CREATE TABLE "skipped_items" (
+    "source" INTEGER NOT NULL,
+    "remote_id" TEXT NOT NULL,
+    "version" TEXT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "generation" INTEGER NOT NULL DEFAULT 0,
+
+    CONSTRAINT "skipped_items_pkey" PRIMARY KEY ("source","remote_id")
+);
+
+-- CreateTable
 CREATE TABLE "cached_files" (
     "id" SERIAL NOT NULL,
     "item_key" INTEGER NOT NULL,

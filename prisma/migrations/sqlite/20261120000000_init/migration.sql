@@ -278,6 +278,17 @@ CREATE TABLE "sequence_marks" (
 );
 
 -- CreateTable
+CREATE TABLE "skipped_items" (
+    "source" INTEGER NOT NULL,
+    "remote_id" TEXT NOT NULL,
+    "version" TEXT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "generation" INTEGER NOT NULL DEFAULT 0,
+
+    PRIMARY KEY ("source", "remote_id")
+);
+
+-- CreateTable
 CREATE TABLE "cached_files" (
     "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     "item_key" INTEGER NOT NULL,
