@@ -55,11 +55,13 @@ export async function readIsoMovie(file: FileWindow): Promise<MovieFacts> {
       'The video has no index: it was never finished, or is cut off.',
     );
   }
+  let timescale = 0;
   let tracks = 0;
   let area = -1;
   for await (const box of boxes(file, movie.start, movie.end)) {
-    if (box.type === 'mvhd') await readMovieHeader(file, box, facts);
-    else if (box.type === 'mvex') await readFragmentDuration(file, box, facts);
+    if (box.type === 'mvhd') timescale = await readMovieHeader(file, box, facts);
+    // It counts in the units of `mvhd`, which stands before it.
+    else if (box.type === 'mvex') await readFragmentDuration(file, box, timescale, facts);
     else if (box.type === 'meta') await readMeta(file, box, facts);
     else if (box.type === 'udta') await readUserData(file, box, facts);
     else if (box.type === 'trak' && tracks++ < MAX_TRACKS) {
@@ -96,7 +98,7 @@ async function* boxes(file: FileWindow, start: number, end: number): AsyncGenera
     if (size < headerSize) return;
     const claimed = offset + size;
     yield {
-      type: header.latin1Slice(4, 8),
+      type: header.toString('latin1', 4, 8),
       start: offset + headerSize,
       end: Math.min(claimed, end),
       cut: claimed > end,
@@ -109,10 +111,11 @@ async function payload(file: FileWindow, box: Box, limit: number): Promise<Buffe
   return file.read(box.start, Math.min(limit, box.end - box.start));
 }
 
-async function readMovieHeader(file: FileWindow, box: Box, facts: MovieFacts): Promise<void> {
+/** @returns the timescale: units per second, 0 where there is none */
+async function readMovieHeader(file: FileWindow, box: Box, facts: MovieFacts): Promise<number> {
   const data = await payload(file, box, 32);
   const long = data[0] === 1;
-  if (data.length < (long ? 32 : 20)) return;
+  if (data.length < (long ? 32 : 20)) return 0;
   const created = long ? Number(data.readBigUInt64BE(4)) : data.readUInt32BE(4);
   const timescale = data.readUInt32BE(long ? 20 : 12);
   const duration = long ? Number(data.readBigUInt64BE(24)) : data.readUInt32BE(16);
@@ -120,14 +123,15 @@ async function readMovieHeader(file: FileWindow, box: Box, facts: MovieFacts): P
   const unknown = duration >= (long ? 2 ** 63 : 0xffff_ffff);
   if (timescale > 0 && !unknown) facts.durationMs ??= saneDuration((duration / timescale) * 1000);
   facts.recordedAt ??= utcClock(created - EPOCH_1904);
-  fragmentTimescales.set(facts, timescale);
+  return timescale;
 }
 
-/** `mehd` counts in the units of `mvhd`, which stands before it. */
-const fragmentTimescales = new WeakMap<MovieFacts, number>();
-
-async function readFragmentDuration(file: FileWindow, box: Box, facts: MovieFacts): Promise<void> {
-  const timescale = fragmentTimescales.get(facts) ?? 0;
+async function readFragmentDuration(
+  file: FileWindow,
+  box: Box,
+  timescale: number,
+  facts: MovieFacts,
+): Promise<void> {
   for await (const child of boxes(file, box.start, box.end)) {
     if (child.type !== 'mehd') continue;
     const data = await payload(file, child, 12);
@@ -175,7 +179,7 @@ async function readTrack(file: FileWindow, box: Box): Promise<Track> {
 async function readMediaBox(file: FileWindow, box: Box, track: Track): Promise<void> {
   let samples: Box | undefined;
   for await (const child of boxes(file, box.start, box.end)) {
-    if (child.type === 'hdlr') track.handler = (await payload(file, child, 12)).latin1Slice(8, 12);
+    if (child.type === 'hdlr') track.handler = (await payload(file, child, 12)).toString('latin1', 8, 12);
     if (child.type === 'minf') {
       for await (const inner of boxes(file, child.start, child.end)) {
         if (inner.type !== 'stbl') continue;
@@ -188,7 +192,7 @@ async function readMediaBox(file: FileWindow, box: Box, track: Track): Promise<v
   if (samples === undefined) return;
   const data = await payload(file, samples, 64);
   if (data.length < 16) return;
-  const codec = data.latin1Slice(12, 16);
+  const codec = data.toString('latin1', 12, 16);
   track.codec = /^[\x20-\x7e]{4}$/.test(codec) ? codec.trim() : null;
   if (track.handler === 'vide' && data.length >= 44) {
     track.width = saneDimension(data.readUInt16BE(40));
@@ -225,7 +229,8 @@ const ITUNES_KEYS: Record<string, MovieTag | 'date'> = {
 
 /** QuickTime's `meta` is a plain box, ISO's begins with version and flags: told apart by where `hdlr` stands. */
 async function readMeta(file: FileWindow, box: Box, facts: MovieFacts): Promise<void> {
-  const start = (await file.read(box.start, 8)).latin1Slice(4, 8) === 'hdlr' ? box.start : box.start + 4;
+  const start =
+    (await file.read(box.start, 8)).toString('latin1', 4, 8) === 'hdlr' ? box.start : box.start + 4;
   const keys: string[] = [];
   for await (const child of boxes(file, start, box.end)) {
     if (child.type === 'keys') {
@@ -233,7 +238,7 @@ async function readMeta(file: FileWindow, box: Box, facts: MovieFacts): Promise<
       for (let offset = 8; offset + 8 <= data.length && keys.length < MAX_TAGS; ) {
         const size = data.readUInt32BE(offset);
         if (size < 8) break;
-        keys.push(data.latin1Slice(offset + 8, Math.min(offset + size, data.length)));
+        keys.push(data.toString('latin1', offset + 8, Math.min(offset + size, data.length)));
         offset += size;
       }
     }
@@ -249,7 +254,7 @@ async function readMeta(file: FileWindow, box: Box, facts: MovieFacts): Promise<
         // A `data` box: size, name, type (1 is UTF-8), locale, then the value.
         if (
           data.length > 16 &&
-          data.latin1Slice(4, 8) === 'data' &&
+          data.toString('latin1', 4, 8) === 'data' &&
           (data.readUInt32BE(8) & 0xff_ffff) === 1
         ) {
           keep(facts, name, data.toString('utf8', 16, Math.min(data.length, data.readUInt32BE(0))));

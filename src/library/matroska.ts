@@ -161,7 +161,7 @@ async function readTracks(file: FileWindow, tracks: Element, facts: MovieFacts):
       if (child.id === ID.trackType) type = await unsigned(file, child);
       else if (child.id === ID.video) video = child;
       else if (child.id === ID.codecId) {
-        const text = (await file.read(child.start, Math.min(64, child.end - child.start))).latin1Slice();
+        const text = (await file.read(child.start, Math.min(64, child.end - child.start))).toString('latin1');
         codec = /^[A-Z]_[\w/]+/.exec(text)?.[0] ?? null;
       }
     }

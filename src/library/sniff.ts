@@ -64,7 +64,7 @@ export async function sniff(path: string): Promise<Sniffed | null> {
 export function sniffBytes(bytes: Uint8Array): Sniffed | null {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, SNIFF_BYTES));
   const at = (offset: number, text: string) =>
-    head.latin1Slice(offset, offset + text.length) === text && head.length >= offset + text.length;
+    head.toString('latin1', offset, offset + text.length) === text && head.length >= offset + text.length;
   if (at(0, '\xff\xd8\xff')) return JPEG;
   if (at(0, '\x89PNG\r\n\x1a\n')) return PNG;
   if (at(0, 'GIF87a') || at(0, 'GIF89a')) return GIF;
@@ -89,8 +89,9 @@ const OTHER_BRANDS = new Set(['M4A ', 'M4B ', 'M4P ', 'F4A ', 'F4B ', 'crx ', 'j
 /** ISO/IEC 14496-12, 4.3: major brand, minor version, compatible brands. */
 function isoBaseMedia(head: Buffer): Sniffed | null {
   const end = Math.min(head.length, head.readUInt32BE(0));
-  const brands = [head.latin1Slice(8, 12)];
-  for (let offset = 16; offset + 4 <= end; offset += 4) brands.push(head.latin1Slice(offset, offset + 4));
+  const brands = [head.toString('latin1', 8, 12)];
+  for (let offset = 16; offset + 4 <= end; offset += 4)
+    brands.push(head.toString('latin1', offset, offset + 4));
   const [major = ''] = brands;
   if (OTHER_BRANDS.has(major)) return null;
   if (major === 'qt  ') return MOV;
@@ -107,7 +108,7 @@ function matroska(head: Buffer): Sniffed | null {
   const found = head.subarray(0, 256).indexOf(Buffer.of(0x42, 0x82));
   if (found < 0) return null;
   const length = (head[found + 2] ?? 0) & 0x7f;
-  const docType = head.latin1Slice(found + 3, found + 3 + length).replace(/\0+$/, '');
+  const docType = head.toString('latin1', found + 3, found + 3 + length).replace(/\0+$/, '');
   if (docType === 'webm') return WEBM;
   return docType === 'matroska' ? MKV : null;
 }
@@ -117,7 +118,7 @@ function matroska(head: Buffer): Sniffed | null {
  * preview. They carry DNGVersion, or a first directory that says "reduced resolution" beside sub-directories.
  */
 function isCameraRaw(head: Buffer): boolean {
-  if (head.latin1Slice(8, 10) === 'CR' && head.latin1Slice(0, 2) === 'II') return true;
+  if (head.toString('latin1', 8, 10) === 'CR' && head.toString('latin1', 0, 2) === 'II') return true;
   const little = head[0] === 0x49;
   const u16 = (offset: number) => (little ? head.readUInt16LE(offset) : head.readUInt16BE(offset));
   const u32 = (offset: number) => (little ? head.readUInt32LE(offset) : head.readUInt32BE(offset));
