@@ -35,10 +35,13 @@ type Tags = Record<string, unknown>;
 
 /**
  * Reads the tags of a picture. A block that cannot be read counts as absent: a picture is no worse for it.
- * @param tiffPath where the picture is a TIFF, whose EXIF is the file itself
+ * @param tiff the whole file where the picture is a TIFF, whose EXIF is spread over it
  */
-export async function readImageTags(metadata: Metadata, tiffPath: string | null): Promise<ImageTags> {
-  const exif = await readExif(tiffPath ?? withoutPrefix(metadata.exif));
+export async function readImageTags(metadata: Metadata, tiff?: Uint8Array): Promise<ImageTags> {
+  const block = withoutPrefix(metadata.exif);
+  const exif = await readExif(
+    tiff ?? (block !== undefined && block.length <= MAX_BLOCK_BYTES ? block : undefined),
+  );
   const xmp = await readXmp(metadata.xmp);
   const iptc = readIptc(metadata.iptc);
   const png = new Map(metadata.comments?.map(({ keyword, text }) => [keyword, text]));
@@ -91,9 +94,9 @@ interface Exif {
   gps: Tags;
 }
 
-async function readExif(source: Uint8Array | string | undefined): Promise<Exif> {
+async function readExif(source: Uint8Array | undefined): Promise<Exif> {
   const none: Exif = { ifd0: {}, exif: {}, gps: {} };
-  if (source === undefined || (typeof source !== 'string' && source.length > MAX_BLOCK_BYTES)) return none;
+  if (source === undefined) return none;
   try {
     const found: unknown = await exifr.parse(source, {
       ifd0: { pick: ['Make', 'Model', 'Artist', 'Copyright', 'ImageDescription', 'Software'] },

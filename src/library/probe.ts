@@ -1,5 +1,6 @@
 /** What a file says about itself: size, length, pages, when and by what it was taken, the words in it. */
 
+import { readFile, stat } from 'node:fs/promises';
 import sharp, { type Metadata } from 'sharp';
 import { HedgerowError } from '../lib/errors.ts';
 import { type FfmpegTools, ffprobeJson, findFfmpeg } from './ffmpeg.ts';
@@ -99,12 +100,23 @@ async function probeImage(path: string, sniffed: Sniffed, options: ProbeOptions)
     throw new HedgerowError('UNSUPPORTED_MEDIA', `The picture is too large: ${width} by ${height} pixels.`);
   }
   const tiff = sniffed.mimeType === 'image/tiff';
-  const { properties, ...tags } = await readImageTags(metadata, tiff ? path : null);
+  const { properties, ...tags } = await readImageTags(metadata, tiff ? await smallFile(path) : undefined);
   if (metadata.hasAlpha) properties['hasAlpha'] = true;
   const pages = metadata.pages ?? 1;
   if (pages > 1 && ['image/gif', 'image/webp', 'image/png'].includes(sniffed.mimeType))
     properties['animated'] = true;
   return { ...nothing(), ...tags, width, height, pageCount: tiff && pages > 1 ? pages : null, properties };
+}
+
+/** Larger TIFFs go without their EXIF: it may stand anywhere in them, so they would have to be read whole. */
+const MAX_TIFF_BYTES = 128 * 1024 * 1024;
+
+async function smallFile(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return (await stat(path)).size <= MAX_TIFF_BYTES ? await readFile(path) : undefined;
+  } catch (error) {
+    throw fileError(error);
+  }
 }
 
 async function probeVideo(path: string, sniffed: Sniffed, options: ProbeOptions): Promise<ProbeResult> {
