@@ -1,0 +1,44 @@
+/** The door of this room: the one catalog over local items and those of peers. */
+import type { Database } from '../database/database.ts';
+import type { Item } from './items.ts';
+import { createLocalChanges, type LocalChanges } from './local-changes.ts';
+import {
+  type CatalogPage,
+  type CatalogQuery,
+  countMatches,
+  type PageArguments,
+  readCopies,
+  readItems,
+  readPage,
+  readRemoteItem,
+} from './query.ts';
+import { type CatalogState, ensureState, readState } from './state.ts';
+import type { Reader } from './visibility.ts';
+
+export interface Catalog {
+  page(reader: Reader, query: CatalogQuery, page: PageArguments): Promise<CatalogPage>;
+  count(reader: Reader, query: CatalogQuery): Promise<number>;
+  /** Visible items by id. */
+  items(reader: Reader, ids: readonly string[]): Promise<Map<string, Item>>;
+  item(reader: Reader, id: string): Promise<Item | null>;
+  remoteItem(reader: Reader, source: number, remoteId: string): Promise<Item | null>;
+  /** Visible items by the digest of their originals. */
+  copies(reader: Reader, digests: readonly string[]): Promise<Map<string, Item[]>>;
+  state(): Promise<CatalogState>;
+  readonly local: LocalChanges;
+}
+
+export async function createCatalog(database: Database, now: () => number = Date.now): Promise<Catalog> {
+  await ensureState(database);
+  const { read } = database;
+  return {
+    page: (reader, query, page) => readPage(read, reader, query, page),
+    count: (reader, query) => countMatches(read, reader, query),
+    items: (reader, ids) => readItems(read, reader, ids),
+    item: async (reader, id) => (await readItems(read, reader, [id])).get(id) ?? null,
+    remoteItem: (reader, source, remoteId) => readRemoteItem(read, reader, source, remoteId),
+    copies: (reader, digests) => readCopies(read, reader, digests),
+    state: () => readState(read),
+    local: createLocalChanges(database, now),
+  };
+}

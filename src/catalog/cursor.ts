@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { HedgerowError } from '../lib/errors.ts';
+
+/** Where a page ended: the sort value and id of an item, in one order under one filter. */
+export interface Position {
+  value: number | string | null;
+  id: string;
+}
+
+const VERSION = 1;
+
+/** Cursors of one query do not fit another: the order and the filter are part of them, as a hash. */
+export function queryFingerprint(query: unknown): string {
+  return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 10);
+}
+
+export function encodeCursor(fingerprint: string, position: Position): string {
+  return Buffer.from(JSON.stringify([VERSION, fingerprint, position.value, position.id])).toString(
+    'base64url',
+  );
+}
+
+/** @throws HedgerowError BAD_CURSOR for a damaged cursor, and for one of another order or filter. */
+export function decodeCursor(fingerprint: string, cursor: string): Position {
+  let parsed: unknown;
+  try {
+    if (cursor.length > 2_000 || !/^[A-Za-z0-9_-]+$/.test(cursor)) throw new HedgerowError('BAD_CURSOR');
+    parsed = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch (error) {
+    throw new HedgerowError('BAD_CURSOR', undefined, { cause: error });
+  }
+  if (!Array.isArray(parsed) || parsed.length !== 4) throw new HedgerowError('BAD_CURSOR');
+  const [version, of, value, id] = parsed;
+  const comparable = value === null || typeof value === 'string' || Number.isFinite(value);
+  if (version !== VERSION || of !== fingerprint || !comparable || typeof id !== 'string') {
+    throw new HedgerowError('BAD_CURSOR');
+  }
+  return { value, id };
+}

@@ -1,0 +1,111 @@
+/** What a row of the one catalog is, and how it is read. */
+import { raw } from 'sql-template-tag';
+import { MEDIA_KINDS, type MediaKind, type Variant } from '../lib/media.ts';
+
+/** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */
+export const VISIBILITIES = ['PRIVATE', 'INSTANCE', 'PEERS', 'PUBLIC'] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
+export const HIDDEN = -1;
+
+export type StorageClass = 'MANAGED' | 'EXTERNAL';
+
+/** `source` of the items of this instance; any other is the key of a peer. */
+export const LOCAL_SOURCE = 0;
+
+/** An item as the catalog knows it. Times are ms since 1970; `takenAt` is the camera's clock taken as UTC. */
+export interface Item {
+  key: number;
+  id: string;
+  source: number;
+  remoteId: string | null;
+  kind: MediaKind;
+  title: string;
+  description: string | null;
+  filename: string | null;
+  mimeType: string;
+  byteSize: number | null;
+  digest: string | null;
+  width: number | null;
+  height: number | null;
+  durationMs: number | null;
+  pageCount: number | null;
+  thumbhash: string | null;
+  takenAt: number | null;
+  takenAtOffset: number | null;
+  timelineAt: number;
+  addedAt: number;
+  updatedAt: number;
+  tags: string[];
+  creator: string | null;
+  license: string | null;
+  properties: Record<string, unknown>;
+  variants: Variant[];
+  revision: number;
+  hidden: boolean;
+  visibility: Visibility;
+  version: string;
+  ownerId: string | null;
+  storage: StorageClass | null;
+  location: string | null;
+  locationMtime: number | null;
+  sequence: number | null;
+  held: boolean;
+  fault: string | null;
+}
+
+export type ItemRow = Omit<
+  Item,
+  'kind' | 'tags' | 'properties' | 'variants' | 'visibility' | 'hidden' | 'held'
+> & {
+  kind: number;
+  tags: string;
+  properties: string;
+  variants: string;
+  visibility: number;
+  held: number | boolean;
+};
+
+export const ITEM_COLUMNS = raw(
+  [
+    'i.key, i.id, i.source, i.remote_id AS "remoteId", i.kind, i.title, i.description, i.filename',
+    'i.mime_type AS "mimeType", i.byte_size AS "byteSize", i.digest, i.width, i.height',
+    'i.duration_ms AS "durationMs", i.page_count AS "pageCount", i.thumbhash, i.taken_at AS "takenAt"',
+    'i.taken_at_offset AS "takenAtOffset", i.timeline_at AS "timelineAt", i.added_at AS "addedAt"',
+    'i.updated_at AS "updatedAt", i.tags, i.creator, i.license, i.properties, i.variants, i.revision',
+    'i.visibility, i.version, i.owner_id AS "ownerId", i.storage, i.location',
+    'i.location_mtime AS "locationMtime", i.sequence, i.held, i.fault',
+  ].join(', '),
+);
+
+export function itemFromRow(row: ItemRow): Item {
+  return {
+    ...row,
+    kind: MEDIA_KINDS[row.kind] ?? 'DOCUMENT',
+    tags: JSON.parse(row.tags),
+    properties: JSON.parse(row.properties),
+    variants: JSON.parse(row.variants),
+    hidden: row.visibility === HIDDEN,
+    visibility: VISIBILITIES[row.visibility] ?? 'PRIVATE',
+    held: Boolean(row.held),
+  };
+}
+
+export function kindNumber(kind: MediaKind): number {
+  return MEDIA_KINDS.indexOf(kind);
+}
+
+export function visibilityNumber(visibility: Visibility): number {
+  return VISIBILITIES.indexOf(visibility);
+}
+
+/** `2024-05-31T17:20:05` (with `.123` where there are ms) of a camera's clock, or null where it is none. */
+export function formatLocalDateTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/(\.000)?Z$/, '');
+}
+
+/** The inverse; null for what is no date and time without offset, or outside the years 1 to 9999. */
+export function parseLocalDateTime(text: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$/.test(text)) return null;
+  const ms = Date.parse(`${text}Z`);
+  return Number.isNaN(ms) || formatLocalDateTime(ms).slice(0, 10) !== text.slice(0, 10) ? null : ms;
+}

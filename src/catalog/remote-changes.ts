@@ -1,0 +1,318 @@
+/** Puts a page of a peer's listing into the catalog, in the transaction that also moves the peer's cursor. */
+
+import { integers, texts } from '../database/lists.ts';
+import { raw, type Sql, type Statement, sql } from '../database/sql.ts';
+import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
+import { newId } from '../lib/ids.ts';
+import type { MediaKind, Variant } from '../lib/media.ts';
+import { kindNumber } from './items.ts';
+import { indexItems, unindexItems } from './search-index.ts';
+import { finishChange } from './state.ts';
+import { titleKey } from './words.ts';
+
+/** An item of a peer, checked: nothing in it breaks a limit. Times are ms since 1970. */
+export interface RemoteItem {
+  remoteId: string;
+  version: string;
+  kind: MediaKind;
+  title: string;
+  description: string | null;
+  filename: string | null;
+  mimeType: string;
+  byteSize: number | null;
+  digest: string | null;
+  width: number | null;
+  height: number | null;
+  durationMs: number | null;
+  pageCount: number | null;
+  thumbhash: string | null;
+  takenAt: number | null;
+  takenAtOffset: number | null;
+  createdAt: number;
+  updatedAt: number;
+  tags: readonly string[];
+  creator: string | null;
+  license: string | null;
+  properties: Record<string, unknown>;
+  /** The original included. */
+  variants: readonly Variant[];
+}
+
+export interface RemotePage {
+  items: readonly RemoteItem[];
+  /** Items that broke a limit; counted, and part of the checksum. */
+  skipped: readonly { remoteId: string; version: string; reason: string }[];
+  removed: readonly string[];
+  /** The listing that the page belongs to, where one is under way. */
+  generation: number;
+}
+
+export interface RemoteResult {
+  added: number;
+  changed: number;
+  removed: number;
+  /** Change of what the peer's row counts. */
+  itemCount: number;
+  skippedCount: number;
+  /** Of `before`, after this page. */
+  checksum: Checksum;
+  /** Items whose kept bytes are of no use any more: removed, or other bytes under the same id. */
+  stale: { key: number; id: string }[];
+}
+
+interface Known {
+  key: number;
+  id: string;
+  remoteId: string;
+  version: string;
+  digest: string | null;
+  variants: string;
+}
+
+/** Items that are already here in this version are only marked as seen: they cost next to nothing. */
+export async function applyRemotePage(
+  tx: Sql,
+  source: number,
+  page: RemotePage,
+  before: Checksum,
+  now: number,
+): Promise<RemoteResult> {
+  const mentioned = [
+    ...page.items.map((item) => item.remoteId),
+    ...page.skipped.map((item) => item.remoteId),
+  ];
+  const all = [...mentioned, ...page.removed];
+  const known = new Map((await selectKnown(tx, source, all)).map((row) => [row.remoteId, row]));
+  const skippedBefore = new Map(
+    (await selectSkipped(tx, source, all)).map((row) => [row.remoteId, row.version]),
+  );
+  const result: RemoteResult = {
+    added: 0,
+    changed: 0,
+    removed: 0,
+    itemCount: 0,
+    skippedCount: 0,
+    checksum: before,
+    stale: [],
+  };
+  const replaceTerm = (remoteId: string, version: string | null): void => {
+    const old = known.get(remoteId)?.version ?? skippedBefore.get(remoteId);
+    if (old !== undefined) result.checksum = subtractChecksum(result.checksum, checksumTerm(remoteId, old));
+    if (version !== null) result.checksum = addChecksum(result.checksum, checksumTerm(remoteId, version));
+  };
+
+  const put: RemoteItem[] = [];
+  const seen: number[] = [];
+  for (const item of page.items) {
+    const old = known.get(item.remoteId);
+    if (old?.version === item.version) {
+      seen.push(old.key);
+      continue;
+    }
+    put.push(item);
+    replaceTerm(item.remoteId, item.version);
+    if (old === undefined) result.added += 1;
+    else {
+      result.changed += 1;
+      if (old.variants !== JSON.stringify(item.variants)) result.stale.push({ key: old.key, id: old.id });
+    }
+  }
+  const gone = new Set(page.removed);
+  for (const item of page.skipped) {
+    replaceTerm(item.remoteId, item.version);
+    gone.add(item.remoteId);
+  }
+  for (const remoteId of page.removed) replaceTerm(remoteId, null);
+
+  const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
+  await deleteItems(
+    tx,
+    goneRows.map((row) => row.key),
+  );
+  result.removed = goneRows.length;
+  result.stale.push(...goneRows.map(({ key, id }) => ({ key, id })));
+  await deleteSkipped(
+    tx,
+    source,
+    all.filter((remoteId) => skippedBefore.has(remoteId)),
+  );
+  await insertSkipped(tx, source, page.skipped, page.generation);
+  await markSeen(tx, seen, page.generation);
+  const keys = await upsertItems(tx, source, put, page.generation, now);
+
+  result.itemCount = result.added - result.removed;
+  result.skippedCount = page.skipped.length - skippedBefore.size;
+  if (put.length > 0 || goneRows.length > 0) await finishChange(tx, [], keys, now);
+  return result;
+}
+
+/**
+ * Ends a listing: what it did not show is not at the peer any more.
+ *
+ * @param limit - at most so many at once, so that the transaction stays short; call again while it answers that many.
+ */
+export async function removeUnseen(
+  tx: Sql,
+  source: number,
+  generation: number,
+  before: Checksum,
+  limit: number,
+  now: number,
+): Promise<RemoteResult> {
+  const unseen = await tx.all<{ remoteId: string }>(
+    sql`SELECT remote_id AS "remoteId" FROM items WHERE source = ${source} AND generation < ${generation} UNION ALL SELECT remote_id AS "remoteId" FROM skipped_items WHERE source = ${source} AND generation < ${generation} LIMIT ${limit}`,
+  );
+  const page: RemotePage = { items: [], skipped: [], removed: unseen.map((row) => row.remoteId), generation };
+  return applyRemotePage(tx, source, page, before, now);
+}
+
+/** Removes what is left of a peer, at most `limit` items at once; answers how many it removed. */
+export async function removeSource(tx: Sql, source: number, limit: number, now: number): Promise<number> {
+  const rows = await tx.all<{ key: number }>(
+    sql`SELECT key FROM items WHERE source = ${source} LIMIT ${limit}`,
+  );
+  const keys = rows.map((row) => row.key);
+  await deleteItems(tx, keys);
+  if (keys.length < limit) await tx.run(sql`DELETE FROM skipped_items WHERE source = ${source}`);
+  if (keys.length > 0) await finishChange(tx, [], [], now);
+  return keys.length;
+}
+
+function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
+  const list = JSON.stringify(remoteIds);
+  return tx.all<Known>(
+    sql`SELECT key, id, remote_id AS "remoteId", version, digest, variants FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+  );
+}
+
+function selectSkipped(
+  tx: Sql,
+  source: number,
+  remoteIds: readonly string[],
+): Promise<{ remoteId: string; version: string }[]> {
+  const list = JSON.stringify(remoteIds);
+  return tx.all(
+    sql`SELECT remote_id AS "remoteId", version FROM skipped_items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+  );
+}
+
+async function deleteItems(tx: Sql, keys: readonly number[]): Promise<void> {
+  if (keys.length === 0) return;
+  await unindexItems(tx, keys);
+  await tx.run(sql`DELETE FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))})`);
+}
+
+async function deleteSkipped(tx: Sql, source: number, remoteIds: readonly string[]): Promise<void> {
+  if (remoteIds.length === 0) return;
+  await tx.run(
+    sql`DELETE FROM skipped_items WHERE source = ${source} AND remote_id IN (${texts(tx, JSON.stringify(remoteIds))})`,
+  );
+}
+
+async function insertSkipped(
+  tx: Sql,
+  source: number,
+  skipped: RemotePage['skipped'],
+  generation: number,
+): Promise<void> {
+  for (const item of skipped) {
+    await tx.run(
+      sql`INSERT INTO skipped_items (source, remote_id, version, reason, generation) VALUES (${source}, ${item.remoteId}, ${item.version}, ${item.reason}, ${generation})`,
+    );
+  }
+}
+
+async function markSeen(tx: Sql, keys: readonly number[], generation: number): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(
+    sql`UPDATE items SET generation = ${generation}, held = ${false} WHERE key IN (${integers(tx, JSON.stringify(keys))}) AND generation < ${generation}`,
+  );
+}
+
+/** Column, SQL type in PostgreSQL, and what an item puts there; the order is that of the JSON arrays. */
+const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: number) => unknown][] = [
+  ['remote_id', 'text', (item) => item.remoteId],
+  ['id', 'text', (_item, now) => newId('media', now)],
+  ['version', 'text', (item) => item.version],
+  ['kind', 'int', (item) => kindNumber(item.kind)],
+  ['title', 'text', (item) => item.title],
+  ['title_key', 'text', (item) => titleKey(item.title)],
+  ['description', 'text', (item) => item.description],
+  ['filename', 'text', (item) => item.filename],
+  ['mime_type', 'text', (item) => item.mimeType],
+  ['byte_size', 'bigint', (item) => item.byteSize],
+  ['digest', 'text', (item) => item.digest],
+  ['width', 'int', (item) => item.width],
+  ['height', 'int', (item) => item.height],
+  ['duration_ms', 'bigint', (item) => item.durationMs],
+  ['page_count', 'int', (item) => item.pageCount],
+  ['thumbhash', 'text', (item) => item.thumbhash],
+  ['taken_at', 'bigint', (item) => item.takenAt],
+  ['taken_at_offset', 'int', (item) => item.takenAtOffset],
+  ['timeline_at', 'bigint', (item) => item.takenAt ?? item.createdAt],
+  // A peer's clock may run ahead; nothing was added in the future.
+  ['added_at', 'bigint', (item, now) => Math.min(item.createdAt, now)],
+  ['updated_at', 'bigint', (item, now) => Math.min(item.updatedAt, now)],
+  ['tags', 'text', (item) => JSON.stringify(item.tags)],
+  ['creator', 'text', (item) => item.creator],
+  ['license', 'text', (item) => item.license],
+  ['properties', 'text', (item) => JSON.stringify(item.properties)],
+  ['variants', 'text', (item) => JSON.stringify(item.variants)],
+  ['thumb_state', 'int', (item) => (item.variants.some(({ name }) => name === 'thumbnail') ? 1 : 0)],
+];
+
+const NAMES = COLUMNS.map(([name]) => name);
+/** What an item keeps when the peer changes it: its id here, and whether an admin hid it. */
+const KEPT = new Set(['remote_id', 'id']);
+const ASSIGNMENTS = NAMES.filter((name) => !KEPT.has(name))
+  .map((name) => `${name} = excluded.${name}`)
+  .join(', ');
+
+const EXTRACT = {
+  sqlite: raw(NAMES.map((_, index) => `json_extract(value, '$[${index}]')`).join(', ')),
+  postgresql: raw(COLUMNS.map(([, type], index) => `CAST(value->>${index} AS ${type})`).join(', ')),
+};
+const NAME_LIST = raw(NAMES.join(', '));
+const ASSIGNMENT_LIST = raw(ASSIGNMENTS);
+
+function upsert(tx: Sql, source: number, generation: number, rows: string): Statement {
+  const from =
+    tx.dialect === 'sqlite'
+      ? // WHERE true parts the join's ON from the upsert's, as SQLite's parser asks.
+        sql`FROM json_each(${rows}) WHERE true`
+      : sql`FROM json_array_elements(CAST(${rows} AS json))`;
+  return sql`INSERT INTO items (source, generation, visibility, ${NAME_LIST}) SELECT CAST(${source} AS int), CAST(${generation} AS int), 1, ${EXTRACT[tx.dialect]} ${from} ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, thumb_attempts = 0, thumb_next_at = 0, held = ${false}, fault = NULL, ${ASSIGNMENT_LIST} RETURNING key, remote_id AS "remoteId"`;
+}
+
+async function upsertItems(
+  tx: Sql,
+  source: number,
+  items: readonly RemoteItem[],
+  generation: number,
+  now: number,
+): Promise<number[]> {
+  if (items.length === 0) return [];
+  const rows = JSON.stringify(items.map((item) => COLUMNS.map(([, , value]) => value(item, now))));
+  const stored = await tx.all<{ key: number; remoteId: string }>(upsert(tx, source, generation, rows));
+  const byRemoteId = new Map(items.map((item) => [item.remoteId, item]));
+  const pairs: [number, RemoteItem][] = [];
+  for (const row of stored) {
+    const item = byRemoteId.get(row.remoteId);
+    if (item !== undefined) pairs.push([row.key, item]);
+  }
+  const keys = pairs.map(([key]) => key);
+  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
+  const tags = JSON.stringify(
+    pairs.flatMap(([key, item]) => [...new Set(item.tags)].map((tag) => [key, tag])),
+  );
+  await tx.run(
+    tx.dialect === 'sqlite'
+      ? sql`INSERT INTO item_tags (item_key, tag) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${tags})`
+      : sql`INSERT INTO item_tags (item_key, tag) SELECT (value->>0)::int, value->>1 FROM json_array_elements(${tags}::json)`,
+  );
+  await indexItems(
+    tx,
+    pairs.map(([key, item]) => ({ key, texts: item })),
+  );
+  return keys;
+}

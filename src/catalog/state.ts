@@ -1,0 +1,114 @@
+/** The counters of the catalog: revision, sequence of the feed, checksum of what is shared. */
+import { randomBytes } from 'node:crypto';
+import type { Database } from '../database/database.ts';
+import { integers } from '../database/lists.ts';
+import { type Sql, sql } from '../database/sql.ts';
+import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
+
+export interface CatalogState {
+  epoch: string;
+  revision: number;
+  sequence: number;
+  sharedCount: number;
+  checksum: Checksum;
+  removalFloor: number;
+}
+
+interface StateRow {
+  epoch: string;
+  revision: number;
+  sequence: number;
+  sharedCount: number;
+  first: number;
+  second: number;
+  removalFloor: number;
+}
+
+const COLUMNS = sql`epoch, revision, sequence, shared_count AS "sharedCount", checksum_first AS "first", checksum_second AS "second", removal_floor AS "removalFloor"`;
+
+/** Makes the one row of counters where the database is new. */
+export async function ensureState(database: Database): Promise<void> {
+  const epoch = randomBytes(12).toString('base64url');
+  await database.write((tx) =>
+    tx.run(sql`INSERT INTO catalog_state (id, epoch) VALUES (1, ${epoch}) ON CONFLICT (id) DO NOTHING`),
+  );
+}
+
+export async function readState(database: Sql): Promise<CatalogState> {
+  const row = await database.get<StateRow>(sql`SELECT ${COLUMNS} FROM catalog_state WHERE id = 1`);
+  if (row === undefined) throw new Error('The catalog has no counters; the database was not set up.');
+  return stateFromRow(row);
+}
+
+/** What happened to one shared item in a transaction. */
+export type SharedChange =
+  | { type: 'put'; key: number; id: string; version: string; before: string | null }
+  | { type: 'removed'; id: string; before: string; reason: 'deleted' | 'unshared' };
+
+/**
+ * Gives the transaction its revision, and each changed shared item the next number of the one sequence.
+ *
+ * It must be the last thing that a transaction does: on PostgreSQL the row of counters stays locked from here
+ * until the commit, so numbers become visible in the order in which they are given, and a reader who has seen
+ * a number will never find a smaller one later.
+ */
+export async function finishChange(
+  tx: Sql,
+  changes: readonly SharedChange[],
+  touched: readonly number[],
+  now: number,
+): Promise<number> {
+  const counters = await tx.get<StateRow>(
+    sql`UPDATE catalog_state SET revision = revision + 1, sequence = sequence + ${changes.length} WHERE id = 1 RETURNING ${COLUMNS}`,
+  );
+  if (counters === undefined) throw new Error('The catalog has no counters; the database was not set up.');
+  const state = stateFromRow(counters);
+  await setRevision(tx, touched, state.revision);
+  if (changes.length === 0) return state.revision;
+
+  let { checksum, sharedCount } = state;
+  let sequence = state.sequence - changes.length;
+  for (const change of changes) {
+    sequence += 1;
+    if (change.before !== null) {
+      checksum = subtractChecksum(checksum, checksumTerm(change.id, change.before));
+      sharedCount -= 1;
+    }
+    if (change.type === 'put') {
+      checksum = addChecksum(checksum, checksumTerm(change.id, change.version));
+      sharedCount += 1;
+      await tx.run(sql`UPDATE items SET sequence = ${sequence} WHERE key = ${change.key}`);
+      await tx.run(sql`DELETE FROM removals WHERE item_id = ${change.id}`);
+    } else {
+      await tx.run(
+        sql`INSERT INTO removals (item_id, sequence, reason, at) VALUES (${change.id}, ${sequence}, ${change.reason}, ${now}) ON CONFLICT (item_id) DO UPDATE SET sequence = excluded.sequence, reason = excluded.reason, at = excluded.at`,
+      );
+    }
+  }
+  await tx.run(
+    sql`INSERT INTO sequence_marks (last_sequence, first_sequence, mark, at) VALUES (${state.sequence}, ${state.sequence - changes.length + 1}, ${randomBytes(9).toString('base64url')}, ${now})`,
+  );
+  await tx.run(
+    sql`UPDATE catalog_state SET shared_count = ${sharedCount}, checksum_first = ${checksum.first}, checksum_second = ${checksum.second} WHERE id = 1`,
+  );
+  return state.revision;
+}
+
+/** Items carry the revision of their last change, by which a client asks what is new. */
+async function setRevision(tx: Sql, keys: readonly number[], revision: number): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(
+    sql`UPDATE items SET revision = ${revision} WHERE key IN (${integers(tx, JSON.stringify(keys))})`,
+  );
+}
+
+function stateFromRow(row: StateRow): CatalogState {
+  return {
+    epoch: row.epoch,
+    revision: row.revision,
+    sequence: row.sequence,
+    sharedCount: row.sharedCount,
+    checksum: { first: row.first, second: row.second },
+    removalFloor: row.removalFloor,
+  };
+}

@@ -1,0 +1,57 @@
+/** Which thumbnails of peers are still to be fetched: a state of the item's row, so that nothing is lost. */
+import { type Sql, sql } from '../database/sql.ts';
+import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from './items.ts';
+
+const WANTED = 1;
+const HERE = 2;
+const GIVEN_UP = 3;
+/** Further attempts after the first make no sense before the item changes. */
+const ATTEMPTS = 8;
+
+/** The next thumbnails to fetch from one peer, newest first. */
+export async function wantedThumbnails(
+  database: Sql,
+  source: number,
+  limit: number,
+  now: number,
+): Promise<(Item & { attempts: number })[]> {
+  const rows = await database.all<ItemRow & { attempts: number }>(
+    sql`SELECT ${ITEM_COLUMNS}, i.thumb_attempts AS attempts FROM items i WHERE i.thumb_state = ${WANTED} AND i.source = ${source} AND i.thumb_next_at <= ${now} ORDER BY i.thumb_next_at, i.timeline_at DESC LIMIT ${limit}`,
+  );
+  return rows.map(({ attempts, ...row }) => ({ ...itemFromRow(row), attempts }));
+}
+
+/** When the next thumbnail of any peer is due, ms; null where none is wanted. */
+export async function nextThumbnailAt(database: Sql, source: number): Promise<number | null> {
+  const row = await database.get<{ at: number | null }>(
+    sql`SELECT MIN(thumb_next_at) AS at FROM items WHERE thumb_state = ${WANTED} AND source = ${source}`,
+  );
+  return row?.at ?? null;
+}
+
+/** `version` guards against an item that changed while its old thumbnail was on the way. */
+export function thumbnailFetched(tx: Sql, key: number, version: string): Promise<number> {
+  return tx.run(
+    sql`UPDATE items SET thumb_state = ${HERE} WHERE key = ${key} AND version = ${version} AND thumb_state = ${WANTED}`,
+  );
+}
+
+export function thumbnailFailed(
+  tx: Sql,
+  key: number,
+  version: string,
+  attempts: number,
+  nextAt: number,
+): Promise<number> {
+  const state = attempts >= ATTEMPTS ? GIVEN_UP : WANTED;
+  return tx.run(
+    sql`UPDATE items SET thumb_state = ${state}, thumb_attempts = ${attempts}, thumb_next_at = ${nextAt} WHERE key = ${key} AND version = ${version}`,
+  );
+}
+
+/** Asks again for thumbnails that were here and are no longer, after a purge of the cache. */
+export function wantThumbnailsAgain(tx: Sql, source: number): Promise<number> {
+  return tx.run(
+    sql`UPDATE items SET thumb_state = ${WANTED} WHERE source = ${source} AND thumb_state = ${HERE}`,
+  );
+}

@@ -1,0 +1,203 @@
+/** Decides what the settings mean; reads nothing. What is secret is a type of its own, so that this can be printed. */
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DatabaseLocation } from '../database/database.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import type { Settings, Variable } from './env.ts';
+
+export interface Config {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  dataDir: string;
+  /** Null: the name that was chosen before, or the machine's. */
+  name: string | null;
+  defaultName: string;
+  /** Without a trailing slash. Null: made from host and port once they are known. */
+  publicUrl: string | null;
+  trustedProxies: string[];
+  allowedOrigins: string[];
+  database: DatabaseLocation;
+  /** Folder of the blob store. */
+  storageDir: string;
+  /** ms between two pulls of a peer. */
+  pullInterval: number;
+  /** Bytes that the cache of peers' media may take. */
+  cacheBytes: number;
+  federation: boolean;
+  anonymous: boolean;
+  logLevel: LogLevel;
+}
+
+export interface Secrets {
+  adminToken: string | null;
+  /** Null: the file in the data folder. */
+  masterKey: Buffer | null;
+}
+
+const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const GIB = 1024 ** 3;
+
+/** @throws HedgerowError INVALID, one sentence that names the setting and what it takes. */
+export function decideConfig(settings: Settings): { config: Config; secrets: Secrets } {
+  const dataDir = resolve(settings.HEDGEROW_DATA_DIR ?? './data');
+  return {
+    config: {
+      host: settings.HEDGEROW_HOST ?? '127.0.0.1',
+      port: whole(settings, 'HEDGEROW_PORT', { fallback: 4000, min: 0, max: 65_535 }),
+      dataDir,
+      name: name(settings.HEDGEROW_NAME),
+      defaultName: hostname().slice(0, 100) || 'Hedgerow',
+      publicUrl: baseUrl(settings.HEDGEROW_PUBLIC_URL),
+      trustedProxies: list(settings.HEDGEROW_TRUSTED_PROXIES).map(network),
+      allowedOrigins: list(settings.HEDGEROW_ALLOWED_ORIGINS).map(origin),
+      database: database(settings.HEDGEROW_DATABASE_URL, dataDir),
+      storageDir: storage(settings.HEDGEROW_STORAGE_URL, dataDir),
+      pullInterval: whole(settings, 'HEDGEROW_PULL_INTERVAL', { fallback: 900, min: 1, max: 604_800 }) * 1000,
+      cacheBytes: bytes(settings, 'HEDGEROW_CACHE_BYTES', 10 * GIB),
+      federation: choice(settings, 'HEDGEROW_FEDERATION', ['on', 'off'], 'on') === 'on',
+      anonymous: choice(settings, 'HEDGEROW_ANONYMOUS', ['off', 'public'], 'off') === 'public',
+      logLevel: choice(settings, 'HEDGEROW_LOG_LEVEL', LOG_LEVELS, 'info'),
+    },
+    secrets: {
+      adminToken: adminToken(settings.HEDGEROW_ADMIN_TOKEN),
+      masterKey: masterKey(settings.HEDGEROW_MASTER_KEY),
+    },
+  };
+}
+
+function invalid(variable: Variable, what: string): HedgerowError {
+  return new HedgerowError('INVALID', `${variable} ${what}.`);
+}
+
+function whole(
+  settings: Settings,
+  variable: Variable,
+  { fallback, min, max }: { fallback: number; min: number; max: number },
+): number {
+  const text = settings[variable];
+  if (text === undefined) return fallback;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw invalid(variable, `takes a whole number from ${min} to ${max}`);
+  return value;
+}
+
+const UNITS: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: GIB, T: 1024 ** 4 };
+
+function bytes(settings: Settings, variable: Variable, fallback: number): number {
+  const text = settings[variable];
+  if (text === undefined) return fallback;
+  const match = /^(\d{1,12})([KMGT]?)$/i.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) * (UNITS[(match[2] ?? '').toUpperCase()] ?? 1);
+  if (!Number.isSafeInteger(value)) throw invalid(variable, 'takes a number of bytes, such as 500M or 20G');
+  return value;
+}
+
+function choice<const T extends string>(
+  settings: Settings,
+  variable: Variable,
+  values: readonly T[],
+  fallback: T,
+): T {
+  const text = settings[variable];
+  if (text === undefined) return fallback;
+  const value = values.find((known) => known === text);
+  if (value === undefined) throw invalid(variable, `takes ${values.join(', ')}`);
+  return value;
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function name(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const value = text.normalize('NFC').trim();
+  if (value === '' || Array.from(value).length > 100 || /\p{Cc}/u.test(value)) {
+    throw invalid('HEDGEROW_NAME', 'takes 1 to 100 characters on one line');
+  }
+  return value;
+}
+
+function baseUrl(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const plain =
+    url !== null &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.username === '' &&
+    url.password === '' &&
+    url.search === '' &&
+    url.hash === '';
+  if (!plain || url.pathname.includes('/federation/v1')) {
+    throw invalid(
+      'HEDGEROW_PUBLIC_URL',
+      'takes an http or https URL without user, query or fragment, and without /federation/v1 in its path',
+    );
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function origin(text: string): string {
+  if (!URL.canParse(text) || new URL(text).origin !== text.replace(/\/$/, '')) {
+    throw invalid(
+      'HEDGEROW_ALLOWED_ORIGINS',
+      `takes origins such as https://photos.example.org; ${text} is none`,
+    );
+  }
+  return new URL(text).origin;
+}
+
+function network(text: string): string {
+  const [address = '', prefix] = text.split('/');
+  const family = isIP(address);
+  const valid =
+    family !== 0 &&
+    (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)));
+  if (!valid) {
+    throw invalid(
+      'HEDGEROW_TRUSTED_PROXIES',
+      `takes addresses or networks such as 10.0.0.0/8; ${text} is none`,
+    );
+  }
+  return text;
+}
+
+function database(text: string | undefined, dataDir: string): DatabaseLocation {
+  if (text === undefined) return { dialect: 'sqlite', path: join(dataDir, 'hedgerow.db') };
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return { dialect: 'postgresql', url: text };
+  if (text.startsWith('file:')) {
+    const path = text.startsWith('file://') ? fileURLToPath(text) : resolve(text.slice('file:'.length));
+    return { dialect: 'sqlite', path };
+  }
+  throw invalid('HEDGEROW_DATABASE_URL', 'takes file:… or postgresql://…');
+}
+
+function storage(text: string | undefined, dataDir: string): string {
+  if (text === undefined) return join(dataDir, 'media');
+  if (!text.startsWith('file:')) throw invalid('HEDGEROW_STORAGE_URL', 'takes file:… and the path of a folder');
+  return text.startsWith('file://') ? fileURLToPath(text) : resolve(text.slice('file:'.length));
+}
+
+function adminToken(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (text.length < 32 || text.length > 512 || !/^[\x21-\x7e]+$/.test(text)) {
+    throw invalid('HEDGEROW_ADMIN_TOKEN', 'takes 32 to 512 visible ASCII characters without spaces');
+  }
+  return text;
+}
+
+function masterKey(text: string | undefined): Buffer | null {
+  if (text === undefined) return null;
+  const key = Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64');
+  if (key.length !== 32)
+    throw invalid('HEDGEROW_MASTER_KEY', 'takes 32 bytes, as 64 hex digits or in base64');
+  return key;
+}

@@ -1,0 +1,56 @@
+/** Reads the environment and decides nothing: every value is text, or absent. */
+import { readFileSync } from 'node:fs';
+import { HedgerowError } from '../lib/errors.ts';
+
+export const VARIABLES = [
+  'HEDGEROW_HOST',
+  'HEDGEROW_PORT',
+  'HEDGEROW_DATA_DIR',
+  'HEDGEROW_NAME',
+  'HEDGEROW_PUBLIC_URL',
+  'HEDGEROW_TRUSTED_PROXIES',
+  'HEDGEROW_ALLOWED_ORIGINS',
+  'HEDGEROW_DATABASE_URL',
+  'HEDGEROW_STORAGE_URL',
+  'HEDGEROW_ADMIN_TOKEN',
+  'HEDGEROW_MASTER_KEY',
+  'HEDGEROW_PULL_INTERVAL',
+  'HEDGEROW_CACHE_BYTES',
+  'HEDGEROW_FEDERATION',
+  'HEDGEROW_ANONYMOUS',
+  'HEDGEROW_LOG_LEVEL',
+] as const;
+export type Variable = (typeof VARIABLES)[number];
+export type Settings = Partial<Record<Variable, string>>;
+
+/**
+ * The `HEDGEROW_…` settings; each may stand in a file that `…_FILE` names.
+ *
+ * @throws HedgerowError INVALID for a setting that is not one of ours, one given twice, or an unreadable file.
+ */
+export function readEnvironment(environment: NodeJS.ProcessEnv): Settings {
+  const settings: Settings = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('HEDGEROW_') || value === undefined) continue;
+    const isFile = name.endsWith('_FILE');
+    const variable = VARIABLES.find((known) => known === (isFile ? name.slice(0, -'_FILE'.length) : name));
+    // A mistyped name would otherwise be a setting that silently does nothing.
+    if (variable === undefined) throw new HedgerowError('INVALID', `There is no setting ${name}.`);
+    if (settings[variable] !== undefined) {
+      throw new HedgerowError('INVALID', `${variable} is given twice, as a value and as a file.`);
+    }
+    const text = isFile ? readValue(name, value) : value;
+    if (text !== '') settings[variable] = text;
+  }
+  return settings;
+}
+
+function readValue(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new HedgerowError('INVALID', `${name} names the file ${path}, which cannot be read.`, {
+      cause: error,
+    });
+  }
+}

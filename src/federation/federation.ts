@@ -1,0 +1,56 @@
+/** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
+
+export interface CreateInvitation {
+  note: string | null;
+  /** 1 to 60. */
+  expiresInMinutes: number;
+  /** Id of the user who makes it; null for a program. */
+  createdBy: string | null;
+}
+
+export interface PairWithPeer {
+  code: string;
+  /** What the peer is called here; null takes the name that the invitation carries. */
+  name: string | null;
+  /** Dialled in place of the invitation's URL; the identity stays the invitation's. */
+  endpoint: string | null;
+}
+
+export interface UpdatePeer {
+  name?: string | undefined;
+  endpoint?: string | undefined;
+  paused?: boolean | undefined;
+  /** Seconds between pulls. */
+  interval?: number | undefined;
+  cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | 'MIRROR' | undefined;
+  audience?: 'ADMINS' | 'USERS' | 'ANYONE' | undefined;
+}
+
+export interface InstanceIdentity {
+  /** `inst_<uuid>` */
+  id: string;
+  name: string;
+  /** RFC 7638, of the key in use; what people compare. */
+  thumbprint: string;
+  publicUrl: string;
+  /** Whether federation is switched on. */
+  federation: boolean;
+}
+
+/**
+ * Every refusal is a HedgerowError with a code of `ErrorCode` in the GraphQL schema. Rows themselves
+ * (peers, invitations, pulls) are read through Prisma; these functions answer ids.
+ */
+export interface Federation {
+  instance(): InstanceIdentity;
+  createInvitation(input: CreateInvitation): Promise<{ invitationId: string; code: string }>;
+  /** @throws NOT_FOUND, INVITATION_USED, INVITATION_EXPIRED. */
+  cancelInvitation(invitationId: string): Promise<void>;
+  /** How many shared items an invitation with the whole grant opens now, and how many originals carry a place. */
+  invitationCounts(): Promise<{ mediaCount: number; placedCount: number }>;
+  pairWithPeer(input: PairWithPeer): Promise<{ peerId: string }>;
+  updatePeer(peerId: string, input: UpdatePeer): Promise<void>;
+  /** Queues a pull of one peer, or of every active one; answers the ids of the pulls at once. */
+  refresh(peerId: string | null): Promise<{ pullIds: string[] }>;
+  revokePeer(peerId: string, options: { keepCached: boolean }): Promise<void>;
+}
