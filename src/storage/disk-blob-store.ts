@@ -1,0 +1,209 @@
+/** Blobs as files of one folder, laid out as paths.ts draws it. */
+
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, opendir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import { HedgerowError, systemCode } from '../lib/errors.ts';
+import type { BlobEntry, BlobStore, WriteKey, WriteOptions, Written } from './blob-store.ts';
+import { translatingFileErrors } from './file-errors.ts';
+import { openFileStream, readFileBytes } from './file-stream.ts';
+import { folderOf, keyOf, pathOf, TEMPORARY } from './paths.ts';
+import { createDigestHasher } from './segment-digests.ts';
+
+/** Another writer may remove an emptied folder between our mkdir and our rename; so often it is tried again. */
+const RENAME_ATTEMPTS = 5;
+
+/**
+ * Opens the store, and makes its folder where there is none.
+ * @throws HedgerowError UNAVAILABLE where the folder cannot be written
+ */
+export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
+  const root = resolve(folder);
+  const temporary = join(root, TEMPORARY);
+  await translatingFileErrors(() => mkdir(temporary, { recursive: true }));
+  return {
+    stat: (key) =>
+      translatingFileErrors(async () => {
+        const path = pathOf(root, key);
+        try {
+          const found = await stat(path);
+          return found.isFile() ? { size: found.size, modifiedAt: found.mtimeMs } : null;
+        } catch (error) {
+          if (isAbsent(error)) return null;
+          throw error;
+        }
+      }),
+    read: async (key, range = null) => openFileStream(pathOf(root, key), range),
+    bytes: async (key, start, length) => readFileBytes(pathOf(root, key), start, length),
+    write: (key, source, options) =>
+      translatingFileErrors(() => write(root, join(temporary, randomName()), key, source, options)),
+    delete: (key) =>
+      translatingFileErrors(async () => {
+        const path = pathOf(root, key);
+        try {
+          await unlink(path);
+        } catch (error) {
+          if (!isAbsent(error)) throw error;
+        }
+        await removeEmptied(root, dirname(path));
+      }),
+    deleteAll: (prefix) =>
+      translatingFileErrors(async () => {
+        const path = folderOf(root, prefix);
+        // A writer may still add to the folder while it is emptied.
+        await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+        await removeEmptied(root, dirname(path));
+      }),
+    list: (prefix) => list(root, folderOf(root, prefix)),
+    sweep: (olderThan = 0) => translatingFileErrors(() => sweep(temporary, olderThan)),
+  };
+}
+
+async function write(
+  root: string,
+  temporary: string,
+  key: WriteKey,
+  source: Readable | Buffer,
+  options: WriteOptions,
+): Promise<Written> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(temporary, 'wx', 0o640);
+    const written = await fill(handle, source, options);
+    if (options.size !== undefined && written.size !== options.size) {
+      throw new HedgerowError(
+        'INTEGRITY_FAILED',
+        `There are ${written.size} bytes, not the ${options.size} that were announced.`,
+      );
+    }
+    if (options.digest !== undefined && written.digest !== options.digest) {
+      throw new HedgerowError('INTEGRITY_FAILED', 'The bytes do not match their digest.');
+    }
+    if (options.sync) await handle.sync();
+    await handle.close();
+    handle = undefined;
+    const finalKey = typeof key === 'string' ? key : key(written.digest);
+    const path = pathOf(root, finalKey);
+    await moveTo(temporary, path);
+    // A name is only as durable as the folder that it stands in.
+    if (options.sync) await syncFolder(dirname(path));
+    return { ...written, key: finalKey };
+  } catch (error) {
+    await handle?.close().catch(() => {});
+    await unlink(temporary).catch(() => {});
+    if (!Buffer.isBuffer(source)) source.destroy();
+    throw error;
+  }
+}
+
+async function fill(handle: FileHandle, source: Readable | Buffer, options: WriteOptions) {
+  if (options.verified === true && options.digest !== undefined && Buffer.isBuffer(source)) {
+    await writeWhole(handle, source, 0);
+    return { size: source.length, digest: options.digest, segmentList: null };
+  }
+  const hasher = createDigestHasher();
+  if (Buffer.isBuffer(source)) {
+    hasher.update(source);
+    await writeWhole(handle, source, 0);
+    return hasher.finish();
+  }
+  let position = 0;
+  for await (const chunk of source) {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+    // The disk works while the digest is computed.
+    const writing = writeWhole(handle, bytes, position);
+    writing.catch(() => {});
+    hasher.update(bytes);
+    await writing;
+    position += bytes.length;
+  }
+  return hasher.finish();
+}
+
+async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+async function moveTo(temporary: string, path: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await rename(temporary, path);
+      return;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || attempt === RENAME_ATTEMPTS) throw error;
+      await mkdir(dirname(path), { recursive: true });
+    }
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Removes folders from `path` upwards as long as they are empty, up to those directly below the root. */
+async function removeEmptied(root: string, path: string): Promise<void> {
+  let folder = path;
+  while (folder.startsWith(root + sep) && dirname(folder) !== root) {
+    try {
+      await rmdir(folder);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') return;
+    }
+    folder = dirname(folder);
+  }
+}
+
+async function* list(root: string, folder: string): AsyncIterable<BlobEntry> {
+  const folders = [folder];
+  for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+    try {
+      for await (const entry of await opendir(path)) {
+        const child = join(path, entry.name);
+        if (entry.isDirectory()) {
+          folders.push(child);
+          continue;
+        }
+        const key = keyOf(root, child);
+        if (key === null) continue;
+        const found = await stat(child).catch(() => null);
+        if (found !== null) yield { key, size: found.size, modifiedAt: found.mtimeMs };
+      }
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+}
+
+async function sweep(temporary: string, olderThan: number): Promise<{ files: number; bytes: number }> {
+  let files = 0;
+  let bytes = 0;
+  const youngest = Date.now() - olderThan;
+  for await (const entry of await opendir(temporary)) {
+    const path = join(temporary, entry.name);
+    const found = await stat(path).catch(() => null);
+    if (found === null || (olderThan > 0 && found.mtimeMs > youngest)) continue;
+    await rm(path, { recursive: true, force: true });
+    files += 1;
+    bytes += found.size;
+  }
+  return { files, bytes };
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function randomName(): string {
+  return randomBytes(16).toString('hex');
+}

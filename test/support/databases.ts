@@ -1,0 +1,76 @@
+/** The same tests on both databases, each test on a database of its own. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, describe, inject } from 'vitest';
+import { type Database, openDatabase } from '../../src/database/database.ts';
+import type { SqlDialect } from '../../src/database/sql.ts';
+
+/**
+ * Declares a group of tests twice. `open` gives a new, migrated, empty database, which is closed and removed
+ * after the test that opened it.
+ */
+export function describeOnBothDatabases(
+  name: string,
+  tests: (open: () => Promise<Database>, dialect: SqlDialect) => void,
+): void {
+  for (const dialect of ['sqlite', 'postgresql'] as const) {
+    describe(`${name} (${dialect})`, () => {
+      const opened: Array<() => Promise<void>> = [];
+      afterEach(async () => {
+        for (const close of opened.splice(0).reverse()) await close();
+      });
+      tests(async () => {
+        const { database, close } = await (dialect === 'sqlite' ? openTemporarySqlite() : openNewPostgres());
+        opened.push(close);
+        return database;
+      }, dialect);
+    });
+  }
+}
+
+export interface TemporaryDatabase {
+  database: Database;
+  /** Closes the database and removes it. */
+  close(): Promise<void>;
+}
+
+export async function openTemporarySqlite(): Promise<TemporaryDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), 'hedgerow-sqlite-'));
+  const database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
+  return {
+    database,
+    close: async () => {
+      await database[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A new database in the PostgreSQL of the run, which test/support/postgres-setup.ts has started. */
+export async function openNewPostgres(): Promise<TemporaryDatabase> {
+  const server = inject('postgresUrl');
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name}`);
+  const database = await openDatabase({ dialect: 'postgresql', url: `${server}/${name}` });
+  return {
+    database,
+    close: async () => {
+      await database[Symbol.asyncDispose]();
+      await administer(server, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+async function administer(server: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${server}/postgres` });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
