@@ -405,7 +405,7 @@ async function makePictures(): Promise<void> {
     extra: () =>
       hedge(hedgeNext, { x: -40, y: 880, w: 2080, h: 330 }, '#ffffff') +
       `<rect y="1190" width="2000" height="310" fill="#6f9d4d"/>` +
-      hedge(hedgeNext, { x: -40, y: 1130, w: 1210, h: 420 }, '#f3b6c8'),
+      hedge(hedgeNext, { x: -40, y: 1130, w: 2080, h: 420 }, '#f3b6c8'),
   });
   await withTags(await grain(sharp(hedgePicture), 6, 2), {
     taken: '2025:06:02 11:20:00',
