@@ -14,7 +14,7 @@ CREATE TABLE "instance_keys" (
     "number" INTEGER NOT NULL,
     "thumbprint" TEXT NOT NULL,
     "public_key" TEXT NOT NULL,
-    "sealed_seed" BYTEA,
+    "sealed_seed" TEXT,
     "created_at" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "retired_at" TIMESTAMP(3),
     "change" TEXT,
@@ -115,7 +115,7 @@ CREATE TABLE "federation_peers" (
     "revoked_at" TIMESTAMP(3),
     "endpoint_ours" BOOLEAN NOT NULL DEFAULT false,
     "pulls" BOOLEAN NOT NULL DEFAULT false,
-    "sealed_token" BYTEA,
+    "sealed_token" TEXT,
     "pull_grant" TEXT,
     "health" TEXT NOT NULL DEFAULT 'UNKNOWN',
     "last_attempt_at" TIMESTAMP(3),
@@ -187,7 +187,7 @@ CREATE TABLE "invitations" (
 -- CreateTable
 CREATE TABLE "pairing_attempts" (
     "invitation_id" TEXT NOT NULL,
-    "sealed_code" BYTEA NOT NULL,
+    "sealed_code" TEXT NOT NULL,
     "endpoint" TEXT NOT NULL,
     "thumbprint" TEXT NOT NULL,
     "name" TEXT,
@@ -397,7 +397,7 @@ CREATE INDEX "api_tokens_user_id_idx" ON "api_tokens"("user_id");
 CREATE UNIQUE INDEX "federation_peers_id_key" ON "federation_peers"("id");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "federation_peers_thumbprint_key" ON "federation_peers"("thumbprint");
+CREATE INDEX "federation_peers_thumbprint_idx" ON "federation_peers"("thumbprint");
 
 -- CreateIndex
 CREATE INDEX "federation_peers_status_idx" ON "federation_peers"("status");
@@ -505,3 +505,6 @@ CREATE TABLE "item_search" (
     "words" tsvector NOT NULL
 );
 CREATE INDEX "item_search_words_idx" ON "item_search" USING gin ("words");
+
+-- One row a key, of those that are not revoked: revoked ones remain as history beside a new pairing.
+CREATE UNIQUE INDEX "federation_peers_live_thumbprint_key" ON "federation_peers"("thumbprint") WHERE "status" <> 'REVOKED';

@@ -9,7 +9,7 @@ CREATE TABLE "instance_keys" (
     "number" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     "thumbprint" TEXT NOT NULL,
     "public_key" TEXT NOT NULL,
-    "sealed_seed" BLOB,
+    "sealed_seed" TEXT,
     "created_at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "retired_at" DATETIME,
     "change" TEXT
@@ -101,7 +101,7 @@ CREATE TABLE "federation_peers" (
     "revoked_at" DATETIME,
     "endpoint_ours" BOOLEAN NOT NULL DEFAULT false,
     "pulls" BOOLEAN NOT NULL DEFAULT false,
-    "sealed_token" BLOB,
+    "sealed_token" TEXT,
     "pull_grant" TEXT,
     "health" TEXT NOT NULL DEFAULT 'UNKNOWN',
     "last_attempt_at" DATETIME,
@@ -168,7 +168,7 @@ CREATE TABLE "invitations" (
 -- CreateTable
 CREATE TABLE "pairing_attempts" (
     "invitation_id" TEXT NOT NULL PRIMARY KEY,
-    "sealed_code" BLOB NOT NULL,
+    "sealed_code" TEXT NOT NULL,
     "endpoint" TEXT NOT NULL,
     "thumbprint" TEXT NOT NULL,
     "name" TEXT,
@@ -363,7 +363,7 @@ CREATE INDEX "api_tokens_user_id_idx" ON "api_tokens"("user_id");
 CREATE UNIQUE INDEX "federation_peers_id_key" ON "federation_peers"("id");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "federation_peers_thumbprint_key" ON "federation_peers"("thumbprint");
+CREATE INDEX "federation_peers_thumbprint_idx" ON "federation_peers"("thumbprint");
 
 -- CreateIndex
 CREATE INDEX "federation_peers_status_idx" ON "federation_peers"("status");
@@ -449,3 +449,6 @@ CREATE VIRTUAL TABLE "item_search" USING fts5(
     tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* Co'",
     prefix='2 3'
 );
+
+-- One row a key, of those that are not revoked: revoked ones remain as history beside a new pairing.
+CREATE UNIQUE INDEX "federation_peers_live_thumbprint_key" ON "federation_peers"("thumbprint") WHERE "status" <> 'REVOKED';
