@@ -3,9 +3,14 @@
  * every format, over the blocks that sharp's header read already found.
  */
 
-import exifr from 'exifr';
+import { createRequire } from 'node:module';
+import type * as Exifr from 'exifr';
 import type { Metadata } from 'sharp';
 import { cleanTags, cleanText, TEXT_LIMITS } from './text.ts';
+
+// The package's ES module and its CommonJS one export different things, and which one is imported depends on who
+// imports. This is always the latter, which has both functions.
+const exifr = createRequire(import.meta.url)('exifr') as typeof Exifr;
 
 /** Longer blocks are maps and edit histories, not words about the picture. */
 const MAX_BLOCK_BYTES = 1024 * 1024;
