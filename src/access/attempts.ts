@@ -1,0 +1,127 @@
+/**
+ * How often a password may be guessed.
+ *
+ * Three leaky buckets: per name and address, per address, per name. The last is what a guess spread over many
+ * addresses runs into; so that it does not lock the owner out, an address from which somebody has signed in under
+ * that name before passes it, and it leaks all the time. A refused attempt adds nothing: hammering makes no wait
+ * longer. In memory and bounded: each process counts for itself.
+ */
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import { HedgerowError } from '../lib/errors.ts';
+
+interface Policy {
+  /** Failures in a row that cost nothing. */
+  readonly capacity: number;
+  /** Ms after which one failure is forgotten. */
+  readonly leak: number;
+}
+
+const PER_PAIR: Policy = { capacity: 5, leak: 30_000 };
+const PER_ADDRESS: Policy = { capacity: 30, leak: 10_000 };
+const PER_NAME: Policy = { capacity: 50, leak: 60_000 };
+/** Names and addresses that are remembered. */
+const ENTRIES = 10_000;
+
+export interface AttemptsOptions {
+  now: () => number;
+  /** Whether somebody has signed in under this name from this address before; asked only where it matters. */
+  known?: (name: string, address: string) => Promise<boolean>;
+}
+
+export interface Attempts {
+  /**
+   * Counts an attempt as failed before it is made, so that parallel ones cannot slip past.
+   *
+   * @returns what to call where it succeeded
+   * @throws HedgerowError RATE_LIMITED with `retryAfter`
+   */
+  begin(name: string, address: string): Promise<() => void>;
+}
+
+export function createAttempts({ now, known = async () => false }: AttemptsOptions): Attempts {
+  const pairs = new Buckets(PER_PAIR, now);
+  const addresses = new Buckets(PER_ADDRESS, now);
+  const names = new Buckets(PER_NAME, now);
+  const signedIn = new LRUCache<string, true>({ max: ENTRIES });
+
+  return {
+    begin: async (name, address) => {
+      const network = networkOf(address);
+      const pair = `${network} ${name}`;
+      const wait = pairs.wait(pair);
+      if (wait > 0) throw limited(wait);
+      pairs.add(pair, 1);
+      const others = Math.max(addresses.wait(network), names.wait(name));
+      if (others > 0 && !signedIn.has(pair) && !(await known(name, address))) {
+        pairs.add(pair, -1);
+        throw limited(others);
+      }
+      addresses.add(network, 1);
+      names.add(name, 1);
+      return () => {
+        signedIn.set(pair, true);
+        pairs.forget(pair);
+        addresses.add(network, -1);
+        names.add(name, -1);
+      };
+    },
+  };
+}
+
+class Buckets {
+  readonly #policy: Policy;
+  readonly #now: () => number;
+  readonly #levels = new LRUCache<string, { level: number; at: number }>({ max: ENTRIES });
+
+  constructor(policy: Policy, now: () => number) {
+    this.#policy = policy;
+    this.#now = now;
+  }
+
+  /** Ms until the bucket takes one more; 0 where it does so now. */
+  wait(key: string): number {
+    return Math.max(0, (this.#level(key) + 1 - this.#policy.capacity) * this.#policy.leak);
+  }
+
+  add(key: string, amount: number): void {
+    const level = Math.min(this.#policy.capacity, Math.max(0, this.#level(key) + amount));
+    if (level === 0) this.#levels.delete(key);
+    else this.#levels.set(key, { level, at: this.#now() });
+  }
+
+  forget(key: string): void {
+    this.#levels.delete(key);
+  }
+
+  #level(key: string): number {
+    const entry = this.#levels.get(key);
+    if (entry === undefined) return 0;
+    return Math.max(0, entry.level - (this.#now() - entry.at) / this.#policy.leak);
+  }
+}
+
+/** An IPv6 household has 2^64 addresses, so its network counts as one; a mapped IPv4 address is that address. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined && isIPv4(mapped)) return mapped;
+  const bare = address.split('%', 1)[0] ?? '';
+  if (!isIPv6(bare)) return address;
+  const [head = '', tail] = bare.toLowerCase().split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros =
+    tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
+  const groups = [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16));
+  return `${groups.join(':')}::/64`;
+}
+
+function limited(wait: number): HedgerowError {
+  const seconds = Math.max(1, Math.ceil(wait / 1000));
+  return new HedgerowError('RATE_LIMITED', 'Too many attempts to sign in; try again later.', {
+    retryAfter: seconds,
+  });
+}

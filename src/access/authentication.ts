@@ -1,0 +1,189 @@
+/**
+ * better-auth, set up for this project: it checks passwords, opens sessions and writes their cookies. None of its
+ * own HTTP routes is exposed.
+ */
+
+import { createHmac } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { prismaAdapter } from 'better-auth/adapters/prisma';
+import { APIError } from 'better-auth/api';
+import { betterAuth } from 'better-auth/minimal';
+import { username } from 'better-auth/plugins/username';
+import type { Database } from '../database/database.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { NAME_MAX, nameKey } from './names.ts';
+import { PASSWORD_MAX, PASSWORD_MIN, type Passwords } from './passwords.ts';
+import { type AccessIdPrefix, newAccessId, sameSecret } from './secrets.ts';
+import { SESSION_DAYS } from './sessions.ts';
+
+export interface AuthenticationOptions {
+  database: Database;
+  secret: Uint8Array;
+  publicUrl: URL;
+  passwords: Passwords;
+}
+
+export interface OpenedSession {
+  /** The value that the cookie carries and the row is found by. */
+  token: string;
+  setCookie: string[];
+}
+
+export interface Authentication {
+  /** @throws HedgerowError UNAUTHENTICATED, in the same words whatever was wrong. */
+  open(credentials: {
+    name: string;
+    password: string;
+    address: string;
+    userAgent: string | undefined;
+  }): Promise<OpenedSession>;
+  /** Ends the session of the cookie, and answers what makes the browser forget it. */
+  close(headers: IncomingHttpHeaders): Promise<string[]>;
+  /** The session token in the cookie, where the cookie was signed by this instance; else undefined. */
+  tokenOf(headers: IncomingHttpHeaders): string | undefined;
+}
+
+/** Only we fill it in, so no client can choose the address that its session is listed under. */
+const ADDRESS_HEADER = 'x-hedgerow-client-address';
+
+export function createAuthentication(options: AuthenticationOptions): Authentication {
+  const secret = Buffer.from(options.secret).toString('base64url');
+  const auth = configure(options, secret);
+  const secure = options.publicUrl.protocol === 'https:';
+  const cookieName = `${secure ? '__Secure-' : ''}${cookiePrefix(options.secret)}.session_token`;
+
+  return {
+    open: async ({ name, password, address, userAgent }) => {
+      const headers = new Headers({ [ADDRESS_HEADER]: address });
+      if (userAgent !== undefined) headers.set('user-agent', headerSafe(userAgent));
+      try {
+        const answer = await auth.api.signInUsername({
+          body: { username: name, password },
+          headers,
+          returnHeaders: true,
+        });
+        if (answer.response === null) throw wrongCredentials();
+        return { token: answer.response.token, setCookie: answer.headers.getSetCookie() };
+      } catch (error) {
+        throw error instanceof APIError && error.statusCode < 500 ? wrongCredentials() : error;
+      }
+    },
+
+    close: async (headers) => {
+      const answer = await auth.api.signOut({
+        headers: new Headers({ cookie: headers.cookie ?? '' }),
+        returnHeaders: true,
+      });
+      return answer.headers.getSetCookie().filter((cookie) => cookie.startsWith(`${cookieName}=`));
+    },
+
+    tokenOf: (headers) => {
+      const value = cookieValue(headers.cookie, cookieName);
+      return value === undefined ? undefined : openSigned(value, secret);
+    },
+  };
+}
+
+export function wrongCredentials(): HedgerowError {
+  return new HedgerowError('UNAUTHENTICATED', 'The name or the password is wrong.');
+}
+
+function configure({ database, publicUrl, passwords, secret }: AuthenticationOptions, key: string) {
+  return betterAuth({
+    appName: 'Hedgerow',
+    baseURL: publicUrl.origin,
+    secret: key,
+    database: prismaAdapter(database.prisma, { provider: database.dialect }),
+    telemetry: { enabled: false },
+    // It would log names of people who mistype; what happened is said by our own errors.
+    logger: { disabled: true },
+    emailAndPassword: {
+      enabled: true,
+      disableSignUp: true,
+      minPasswordLength: PASSWORD_MIN,
+      maxPasswordLength: PASSWORD_MAX,
+      password: passwords,
+    },
+    user: {
+      additionalFields: {
+        role: { type: 'string', input: false },
+        disabledAt: { type: 'date', input: false, required: false },
+      },
+    },
+    session: {
+      expiresIn: SESSION_DAYS * 86_400,
+      disableSessionRefresh: true,
+      cookieCache: { enabled: false },
+    },
+    databaseHooks: {
+      session: {
+        create: {
+          before: async (session) => {
+            // After the password was checked, so that whether an account is disabled shows to its owner at most.
+            const user = await database.prisma.user.findUnique({ where: { id: session.userId } });
+            if (user === null || user.disabledAt !== null) throw wrongCredentials();
+          },
+        },
+      },
+    },
+    plugins: [
+      username({
+        minUsernameLength: 1,
+        maxUsernameLength: NAME_MAX * 4,
+        usernameValidator: () => true,
+        usernameNormalization: nameKey,
+      }),
+    ],
+    advanced: {
+      useSecureCookies: publicUrl.protocol === 'https:',
+      cookiePrefix: cookiePrefix(secret),
+      defaultCookieAttributes: { httpOnly: true, sameSite: 'lax', path: cookiePath(publicUrl) },
+      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+      database: { generateId: ({ model }) => newAccessId(model as AccessIdPrefix) },
+    },
+  });
+}
+
+/**
+ * Cookies know no ports: two instances on one machine would sign each other's people out if their cookies had one
+ * name. So it carries a mark of the instance.
+ */
+function cookiePrefix(secret: Uint8Array): string {
+  return `hedgerow_${createHmac('sha256', secret).update('cookie name').digest('hex').slice(0, 8)}`;
+}
+
+function cookiePath(publicUrl: URL): string {
+  return publicUrl.pathname.replace(/\/+$/, '') || '/';
+}
+
+function cookieValue(header: string | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined;
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=');
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+/**
+ * What better-auth signed: `<token>.<HMAC-SHA-256 in base64>`, URL-encoded. Read here and not by its getSession,
+ * since every picture that a page shows asks who is looking: this and one prepared query cost a tenth of it.
+ */
+function openSigned(value: string, secret: string): string | undefined {
+  let text: string;
+  try {
+    text = decodeURIComponent(value);
+  } catch {
+    return undefined;
+  }
+  const dot = text.lastIndexOf('.');
+  if (dot < 1) return undefined;
+  const token = text.slice(0, dot);
+  const expected = createHmac('sha256', secret).update(token).digest('base64');
+  return sameSecret(text.slice(dot + 1), expected) ? token : undefined;
+}
+
+/** A header value that `Headers` takes, of a length worth keeping. */
+function headerSafe(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '').slice(0, 300);
+}
