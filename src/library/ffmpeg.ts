@@ -79,6 +79,8 @@ export async function videoFrame(
       // Should nobody be left to stop it: seconds of processor time.
       ...['-timelimit', String(Math.ceil(options.timeoutMs / 1000))],
       ...(seconds > 0 ? ['-ss', seconds.toFixed(3)] : []),
+      // A header that claims more than a 16K picture has is there to exhaust memory.
+      ...['-max_pixels', '150000000'],
       ...input(path, sniffed),
       ...['-map', '0:v:0', '-frames:v', '1', '-an', '-sn', '-dn', '-vf', fit],
       ...['-c:v', 'png', '-compression_level', '1', '-pix_fmt', 'rgb24', '-f', 'image2pipe', 'pipe:1'],

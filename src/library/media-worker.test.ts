@@ -65,7 +65,7 @@ describe('whatever a file does to its process, the pool goes on', () => {
     const { pid } = await ask(pool, 'good');
     await expect(ask(pool, fault)).rejects.toMatchObject({
       code: 'UNSUPPORTED_MEDIA',
-      message: /crashed its reader/,
+      message: expect.stringMatching(/crashed its reader/),
     });
     expect((await ask(pool, 'good')).pid).not.toBe(pid);
   });
@@ -75,7 +75,7 @@ describe('whatever a file does to its process, the pool goes on', () => {
     const { pid } = await ask(pool, 'good');
     await expect(ask(pool, 'hang')).rejects.toMatchObject({
       code: 'UNSUPPORTED_MEDIA',
-      message: /took too long/,
+      message: expect.stringMatching(/took too long/),
     });
     expect(await ended(pid)).toBe(true);
     await ask(pool, 'good');
@@ -85,7 +85,7 @@ describe('whatever a file does to its process, the pool goes on', () => {
     await using pool = createMediaPool({ size: 1, program: FAULTY, maxMemoryMb: 300, timeoutMs: 30_000 });
     await expect(ask(pool, 'eat')).rejects.toMatchObject({
       code: 'UNSUPPORTED_MEDIA',
-      message: /too much memory/,
+      message: expect.stringMatching(/too much memory/),
     });
     await ask(pool, 'good');
   });
@@ -146,23 +146,30 @@ describe('when the main process goes, its children go', () => {
     expect(await ended(Number(stdout))).toBe(true);
   });
 
-  test('a killed main process takes the real reader with it', async () => {
+  // The second one's thread is blocked, so that it cannot be told anything.
+  test.runIf(process.platform === 'linux').each([
+    ['idle', 'media-child.ts', "await pool.process(file); console.log('ready');"],
+    [
+      'hanging',
+      'testing/hanging-child.ts',
+      "pool.process(file); setTimeout(() => console.log('ready'), 1000);",
+    ],
+  ])('a killed main process takes the %s reader with it', async (_state, child, work) => {
     const program = `
       import { createMediaPool } from ${JSON.stringify(new URL('./media-worker.ts', import.meta.url).href)};
-      const pool = createMediaPool({ size: 1 });
-      await pool.process(${JSON.stringify(join(SAMPLES, 'garden/butterfly.gif'))});
-      console.log('ready');
-      setInterval(() => {}, 1000);`;
+      const program = new URL(${JSON.stringify(new URL(`./${child}`, import.meta.url).href)});
+      const file = ${JSON.stringify(join(SAMPLES, 'garden/butterfly.gif'))};
+      const pool = createMediaPool({ size: 1, program });
+      setInterval(() => {}, 1000);
+      ${work}`;
     const main = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await new Promise((done) => main.stdout.once('data', done));
-    const children = readFileSync(`/proc/${main.pid}/task/${main.pid}/children`, 'latin1')
-      .trim()
-      .split(' ')
-      .map(Number);
-    expect(children.length).toBeGreaterThan(0);
+    const list = readFileSync(`/proc/${main.pid}/task/${main.pid}/children`, 'latin1');
+    const children = list.trim().split(' ').map(Number);
+    expect(children[0]).toBeGreaterThan(0);
     main.kill('SIGKILL');
-    for (const child of children) expect(await ended(child)).toBe(true);
+    for (const pid of children) expect(await ended(pid)).toBe(true);
   });
 });

@@ -8,7 +8,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { HedgerowError } from '../lib/errors.ts';
 import type { MediaAnswer, MediaTask } from './media-protocol.ts';
 import type { ProbeOptions } from './probe.ts';
@@ -19,7 +19,10 @@ export interface MediaPoolOptions extends ProbeOptions {
   size?: number;
   /** For one file, from the moment that a process takes it. */
   timeoutMs?: number;
-  /** Megabytes of resident memory beyond which a process is ended. Watched on Linux only. */
+  /**
+   * Megabytes of resident memory beyond which a process is ended, watched on Linux only. Unless told, the processes
+   * share half of the machine's, each with 512 to 2048: the largest pictures need about 1600.
+   */
   maxMemoryMb?: number;
   /** Files after which a process is replaced: what decoders leak stays bounded. */
   filesPerProcess?: number;
@@ -38,7 +41,6 @@ export interface MediaPool extends AsyncDisposable {
 
 const CHILD = new URL('./media-child.ts', import.meta.url);
 const TIMEOUT_MS = 60_000;
-const MAX_MEMORY_MB = 2048;
 const MAX_HEAP_MB = 256;
 const FILES_PER_PROCESS = 1000;
 const MEMORY_CHECK_MS = 250;
@@ -65,7 +67,7 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
   const {
     size = availableParallelism(),
     timeoutMs = TIMEOUT_MS,
-    maxMemoryMb = MAX_MEMORY_MB,
+    maxMemoryMb = Math.min(2048, Math.max(512, totalmem() / 1_048_576 / 2 / size)),
     filesPerProcess = FILES_PER_PROCESS,
     program = CHILD,
     ...probeOptions

@@ -69,6 +69,8 @@ function crc32(bytes: Uint8Array): number {
   return (crc ^ 0xffff_ffff) >>> 0;
 }
 
+const tools = await findFfmpeg();
+
 describe('a probe', () => {
   test('reads size, time, camera, words and place of a photograph', async () => {
     expect(await probed(sample('garden/dawn-over-the-valley.jpg'))).toEqual({
@@ -164,6 +166,15 @@ describe('a probe', () => {
     expect(await probed(sample('formats/clip.mkv'))).toMatchObject({ durationMs: 2000 });
   });
 
+  test.skipIf(tools.ffprobe === null)('asks ffprobe where a video does not say how long it is', async () => {
+    const bytes = readFileSync(sample('formats/clip.mov'));
+    bytes.writeUInt32BE(0, bytes.indexOf('mvhd') + 20);
+    const path = await kept('silent.mov', bytes);
+    expect(await probed(path)).toMatchObject({ durationMs: null, width: 320 });
+    const mov = { kind: 'VIDEO', mimeType: 'video/quicktime', extension: 'mov' } as const;
+    expect(await probe(path, mov)).toMatchObject({ durationMs: 2000, width: 320, height: 240 });
+  });
+
   test('counts pages and reads the title of a document', async () => {
     expect(await probed(sample('garden/a-hedgerow-almanac.pdf'))).toMatchObject({
       pageCount: 4,
@@ -192,8 +203,6 @@ describe('a probe', () => {
     }
   });
 });
-
-const tools = await findFfmpeg();
 
 describe('renditions', () => {
   test('are WebP of the promised size, upright, and carry nothing but the picture', async () => {

@@ -149,9 +149,8 @@ async function draw(source: Sharp, generic: boolean): Promise<Renditions> {
     .raw()
     .toBuffer({ resolveWithObject: true });
   return {
-    // Effort 2 of 6: level with 4 to the eye, in little more than half the time.
-    thumbnail: await webp(small, 76),
-    preview: await webp(decoded, 80),
+    thumbnail: await webp(small, 76, 4),
+    preview: await webp(decoded, 80, 2),
     thumbhash: Buffer.from(rgbaToThumbHash(tiny.info.width, tiny.info.height, tiny.data)).toString('base64'),
     generic,
   };
@@ -167,9 +166,11 @@ function pixels({ data, info }: Pixels): Sharp {
   return sharp(data, { raw: { width, height, channels } });
 }
 
-async function webp(from: Pixels, quality: number): Promise<Rendition> {
-  const { data, info } = await pixels(from)
-    .webp({ quality, effort: 2, smartSubsample: true })
-    .toBuffer({ resolveWithObject: true });
+/**
+ * @param effort libwebp's method, 0 to 6. For a preview, 4 takes three times as long as 2 and saves 4 % of the bytes;
+ *   smart subsampling takes four times as long as none and shows only at hard red edges.
+ */
+async function webp(from: Pixels, quality: number, effort: number): Promise<Rendition> {
+  const { data, info } = await pixels(from).webp({ quality, effort }).toBuffer({ resolveWithObject: true });
   return { bytes: data, mimeType: 'image/webp', width: info.width, height: info.height };
 }
