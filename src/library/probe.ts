@@ -184,8 +184,9 @@ interface FfprobeJson {
 function addFfprobe(facts: MovieFacts, json: unknown): void {
   const { format, streams } = (json ?? {}) as FfprobeJson;
   const video = streams?.find((stream) => stream.codec_type === 'video');
-  const seconds = Number(format?.duration ?? video?.duration);
-  facts.durationMs ??= Number.isFinite(seconds) ? saneDuration(seconds * 1000) : null;
+  // Either may be missing, or nought where the file's header says so.
+  const seconds = Math.max(Number(format?.duration ?? 0), Number(video?.duration ?? 0));
+  facts.durationMs ??= saneDuration(seconds * 1000);
   if (facts.width === null || facts.height === null) {
     const turn = video?.side_data_list?.find((side) => side.rotation !== undefined)?.rotation ?? 0;
     const size = [saneDimension(video?.width ?? 0), saneDimension(video?.height ?? 0)] as const;
