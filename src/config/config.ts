@@ -182,7 +182,8 @@ function database(text: string | undefined, dataDir: string): DatabaseLocation {
 
 function storage(text: string | undefined, dataDir: string): string {
   if (text === undefined) return join(dataDir, 'media');
-  if (!text.startsWith('file:')) throw invalid('HEDGEROW_STORAGE_URL', 'takes file:… and the path of a folder');
+  if (!text.startsWith('file:'))
+    throw invalid('HEDGEROW_STORAGE_URL', 'takes file:… and the path of a folder');
   return text.startsWith('file://') ? fileURLToPath(text) : resolve(text.slice('file:'.length));
 }
 

@@ -1,0 +1,333 @@
+/** The native dialect, protocol version 1: docs/federation.md. */
+import type { Readable } from 'node:stream';
+import { parseLocalDateTime } from '../../catalog/items.ts';
+import type { RemoteItem } from '../../catalog/remote-changes.ts';
+import { HedgerowError } from '../../lib/errors.ts';
+import type { Variant } from '../../lib/media.ts';
+import { type AnswerVerdict, verifyAnswer } from '../identity/answer-signatures.ts';
+import { oneField } from '../identity/http-fields.ts';
+import type { PrivateKey, PublicKey } from '../identity/keys.ts';
+import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
+import type { AddressPolicy } from '../outgoing/addresses.ts';
+import type { Outgoing } from '../outgoing/dispatcher.ts';
+import { type Answer, exchange, networkError, rawFields } from '../outgoing/exchange.ts';
+import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
+import { kindFromWire, readFeedPage, type WireItem } from '../wire/feed.ts';
+import { parseJson } from '../wire/json.ts';
+import { ANSWER_BYTES, SEGMENT_LIST_BYTES } from '../wire/limits.ts';
+import { readProblem } from '../wire/messages.ts';
+import {
+  CursorExpired,
+  type ListingPage,
+  type MediaBytes,
+  type MediaRef,
+  type PeerClient,
+} from './dialect.ts';
+
+/** ms for a whole JSON answer. A page of 16 MiB takes this long at 2 Mbit/s. */
+const JSON_DEADLINE = 60_000;
+const PROBLEM_BYTES = 64 * 1024;
+/** An unsigned `Retry-After` counts for at most this, seconds. */
+const RETRY_AFTER_MAX = 3600;
+
+export interface HedgerowConnection {
+  /** Base URL, without a trailing slash. */
+  endpoint: string;
+  policy: AddressPolicy;
+  /** The pinned key. */
+  publicKey: PublicKey;
+  token: string;
+}
+
+export interface HedgerowClientOptions {
+  outgoing: Outgoing;
+  key: PrivateKey;
+  now: () => number;
+}
+
+export function createHedgerowClient(
+  connection: HedgerowConnection,
+  options: HedgerowClientOptions,
+): PeerClient {
+  const dispatcher = options.outgoing.dispatcher(connection.policy);
+
+  const sign = (method: string, target: string) =>
+    signRequest(
+      { method, target },
+      {
+        key: options.key,
+        now: new Date(options.now()),
+        receiver: connection.publicKey.thumbprint,
+        token: connection.token,
+      },
+    );
+
+  async function json(path: string, signal: AbortSignal): Promise<{ value: unknown; roundTripMs: number }> {
+    const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
+    const signed = sign('GET', url);
+    const headers = { ...signed, accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING };
+    const answer = await exchange(dispatcher, {
+      url,
+      method: 'GET',
+      headers,
+      maxBytes: ANSWER_BYTES,
+      deadline: JSON_DEADLINE,
+      signal,
+    });
+    const verdict = verify(answer, signed);
+    if (answer.status !== 200) throw await refusal(answer, verdict);
+    if (verdict.kind !== 'signed') throw unproven(answer.status, verdict);
+    const content = await decodeContent(answer.body, contentCoding(answer.fields));
+    return { value: parseJson(content), roundTripMs: answer.elapsed };
+  }
+
+  function verify(answer: Answer, signed: Record<string, string>): AnswerVerdict {
+    return verifyAnswer(
+      answer,
+      { signature: signed.signature ?? '', authorization: signed.authorization },
+      connection.publicKey,
+      new Date(options.now()),
+    );
+  }
+
+  async function bytes(
+    path: string,
+    range: { start: number; end: number } | null,
+    signal: AbortSignal,
+  ): Promise<MediaBytes> {
+    const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
+    const signed = sign('GET', url);
+    const { origin, pathname, search } = new URL(url);
+    const answer = await dispatcher
+      .request({
+        origin,
+        path: pathname + search,
+        method: 'GET',
+        headers: {
+          ...signed,
+          'accept-encoding': 'identity',
+          ...(range === null ? {} : { range: `bytes=${range.start}-${range.end}` }),
+        },
+        responseHeaders: 'raw',
+        signal,
+      })
+      .catch((error: unknown) => {
+        throw networkError(error);
+      });
+    const fields = rawFields(answer.headers);
+    const { statusCode: status, body } = answer;
+    if (status !== 200 && status !== 206) {
+      const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
+      throw await refusal(problem, verify(problem, signed));
+    }
+    try {
+      // The digests are of the bytes themselves, so nobody in between may have encoded them.
+      if (contentCoding(fields) !== 'identity') {
+        throw new HedgerowError(
+          'PEER_INVALID_ANSWER',
+          'The bytes arrived encoded, though they were asked for as they are.',
+        );
+      }
+      return { ...position(status, fields, range), body };
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
+  }
+
+  return {
+    list: async (cursor, limit, signal) => {
+      const after = cursor === null ? '' : `after=${encodeURIComponent(cursor)}&`;
+      const { value, roundTripMs } = await json(`/media?${after}limit=${limit}`, signal);
+      const page = readFeedPage(value, limit);
+      return {
+        items: page.items.map(remoteItem),
+        skipped: page.skipped.map(({ id, version, reason }) => ({ remoteId: id, version, reason })),
+        removed: page.removed.map((removal) => removal.id),
+        cursor: page.cursor,
+        epoch: page.epoch,
+        complete: page.complete ? { total: page.total, checksum: page.checksum } : null,
+        roundTripMs,
+      } satisfies ListingPage;
+    },
+    bytes: (ref, range, signal) => bytes(`/media/${mediaPath(ref)}`, range, signal),
+    segmentList: async (ref, signal) => {
+      const { body } = await bytes(`/media/${mediaPath(ref)}/segments`, null, signal);
+      return readWhole(body, SEGMENT_LIST_BYTES);
+    },
+  };
+}
+
+function mediaPath({ remoteId, variant }: MediaRef): string {
+  return `${encodeURIComponent(remoteId)}/${variant}`;
+}
+
+/** What an answer with an error status means: only a signed one may change what is believed about the pair. */
+async function refusal(answer: Answer, verdict: AnswerVerdict): Promise<Error> {
+  const problem = readProblem(await content(answer).catch(() => undefined));
+  if (verdict.kind === 'signed') {
+    switch (problem.code) {
+      case 'CURSOR_EXPIRED':
+        return new CursorExpired(problem.reason ?? 'expired');
+      case 'REVOKED':
+      case 'GRANT_ENDED':
+      case 'CREDENTIAL_REFUSED':
+        return new HedgerowError(problem.code);
+      case 'RATE_LIMITED':
+        return rateLimited(problem.retryAfter);
+      case 'NOT_FOUND':
+      case 'MEDIA_GONE':
+        return new HedgerowError('NOT_FOUND', 'The peer has nothing under that name.');
+      default:
+        return new HedgerowError(
+          'PEER_INVALID_ANSWER',
+          `The peer answered ${answer.status}: ${problem.detail ?? 'without a reason'}`,
+        );
+    }
+  }
+  if (verdict.kind === 'signed-for-token' && problem.code === 'CREDENTIAL_REFUSED') {
+    return new HedgerowError('CREDENTIAL_REFUSED');
+  }
+  if (verdict.kind === 'skewed' && problem.code === 'CLOCK_SKEW') {
+    const theirs = problem.serverTime === undefined ? '' : ` The peer's clock says ${problem.serverTime}.`;
+    return new HedgerowError(
+      'CLOCK_SKEW',
+      `The clocks of the two servers are more than five minutes apart.${theirs}`,
+    );
+  }
+  if (answer.status === 429) {
+    const seconds = problem.retryAfter ?? retryAfterField(answer);
+    return rateLimited(seconds === undefined ? undefined : Math.min(seconds, RETRY_AFTER_MAX));
+  }
+  return unproven(answer.status, verdict);
+}
+
+function rateLimited(seconds: number | undefined): HedgerowError {
+  return new HedgerowError('PEER_RATE_LIMITED', undefined, { retryAfter: seconds ?? 60 });
+}
+
+function retryAfterField(answer: Answer): number | undefined {
+  const field = oneField(answer.fields, 'retry-after');
+  return field.kind === 'one' && /^\d{1,9}$/.test(field.value) ? Number(field.value) : undefined;
+}
+
+function unproven(status: number, verdict: AnswerVerdict): HedgerowError {
+  if (verdict.kind === 'other-key') {
+    return new HedgerowError(
+      'PEER_IDENTITY',
+      'The answer is signed with another key than the one that was pinned.',
+    );
+  }
+  if (status >= 500 || status === 404) {
+    return new HedgerowError(
+      'PEER_UNREACHABLE',
+      `Something in front of the peer, or another server at its address, answered ${status}.`,
+      { retryAfter: 30 },
+    );
+  }
+  return new HedgerowError(
+    'PEER_IDENTITY',
+    `The peer answered ${status} without proving that it is the peer.`,
+  );
+}
+
+async function content(answer: Answer): Promise<unknown> {
+  return parseJson(await decodeContent(answer.body, contentCoding(answer.fields), PROBLEM_BYTES));
+}
+
+async function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > maxBytes) {
+        throw new HedgerowError('PEER_INVALID_ANSWER', `The peer's answer is larger than ${maxBytes} bytes.`);
+      }
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    body.destroy();
+    throw networkError(error);
+  }
+  return Buffer.concat(chunks);
+}
+
+function position(
+  status: number,
+  fields: Answer['fields'],
+  range: { start: number; end: number } | null,
+): Omit<MediaBytes, 'body'> {
+  if (status === 200) {
+    const length = oneField(fields, 'content-length');
+    return {
+      status: 200,
+      start: 0,
+      size: length.kind === 'one' && /^\d{1,15}$/.test(length.value) ? Number(length.value) : null,
+    };
+  }
+  const field = oneField(fields, 'content-range');
+  const match =
+    field.kind === 'one' ? /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(field.value) : null;
+  const start = Number(match?.[1]);
+  if (match === null || range === null || start !== range.start || Number(match[2]) > range.end) {
+    throw new HedgerowError(
+      'PEER_INVALID_ANSWER',
+      'The peer sent another part of the file than was asked for.',
+    );
+  }
+  return { status: 206, start, size: match[3] === '*' ? null : Number(match[3]) };
+}
+
+function remoteItem(item: WireItem): RemoteItem {
+  const original: Variant[] =
+    item.digest === undefined
+      ? []
+      : [
+          {
+            name: 'original',
+            mimeType: item.mimeType,
+            size: item.size,
+            digest: item.digest,
+            ...(item.segments && { segments: item.segments }),
+            ...(item.width !== undefined && { width: item.width }),
+            ...(item.height !== undefined && { height: item.height }),
+          },
+        ];
+  return {
+    remoteId: item.id,
+    version: item.version,
+    kind: kindFromWire(item.kind),
+    title: item.title,
+    description: item.description ?? null,
+    filename: item.filename ?? null,
+    mimeType: item.mimeType,
+    byteSize: item.size,
+    digest: item.digest ?? null,
+    width: item.width ?? null,
+    height: item.height ?? null,
+    durationMs: item.duration ?? null,
+    pageCount: item.pages ?? null,
+    thumbhash: item.thumbhash ?? null,
+    takenAt: item.takenAt === undefined ? null : parseLocalDateTime(item.takenAt),
+    takenAtOffset: item.takenAtOffset ?? null,
+    createdAt: Date.parse(item.createdAt),
+    updatedAt: Date.parse(item.updatedAt),
+    tags: item.tags,
+    creator: item.creator ?? null,
+    license: item.license ?? null,
+    properties: item.properties,
+    variants: [
+      ...item.variants.map((variant) => ({
+        name: variant.name,
+        mimeType: variant.mimeType,
+        size: variant.size,
+        digest: variant.digest,
+        ...(variant.segments && { segments: variant.segments }),
+        ...(variant.width !== undefined && { width: variant.width }),
+        ...(variant.height !== undefined && { height: variant.height }),
+      })),
+      ...original,
+    ],
+  };
+}

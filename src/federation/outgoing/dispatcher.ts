@@ -1,0 +1,71 @@
+/** The one way out: every request to another server goes through this dispatcher. */
+import { lookup as resolve } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { HedgerowError } from '../../lib/errors.ts';
+import { type AddressPolicy, isAddressAllowed } from './addresses.ts';
+
+/** ms; the whole of an exchange has a deadline of its own besides. */
+const CONNECT_TIMEOUT = 10_000;
+const HEADERS_TIMEOUT = 20_000;
+/** ms between two pieces of a body. */
+const BODY_TIMEOUT = 30_000;
+const HEADER_BYTES = 16 * 1024;
+/** To one origin at once. A stream takes one while it runs. */
+const CONNECTIONS = 16;
+
+export interface Outgoing extends AsyncDisposable {
+  dispatcher(policy: AddressPolicy): Dispatcher;
+}
+
+/** undici follows no redirect by itself, and nothing here asks it to. */
+export function createOutgoing(): Outgoing {
+  const agents: Record<AddressPolicy, Agent> = {
+    public: guardedAgent('public'),
+    named: guardedAgent('named'),
+  };
+  return {
+    dispatcher: (policy) => agents[policy],
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([agents.public.destroy(), agents.named.destroy()]);
+    },
+  };
+}
+
+function guardedAgent(policy: AddressPolicy): Agent {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT, lookup: guardedLookup(policy) });
+  return new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    headersTimeout: HEADERS_TIMEOUT,
+    bodyTimeout: BODY_TIMEOUT,
+    maxHeaderSize: HEADER_BYTES,
+    // An address in the URL itself is never looked up, so it is judged here.
+    connect: (options, callback) => {
+      const host = options.hostname.replace(/^\[|\]$/g, '');
+      if (isIP(host) !== 0 && !isAddressAllowed(host, policy)) callback(forbidden(host), null);
+      else connect(options, callback);
+    },
+  });
+}
+
+/** Resolves and judges in one: what is returned is what is dialled, so no second answer of DNS can differ. */
+function guardedLookup(policy: AddressPolicy): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) {
+        callback(error, '', 0);
+        return;
+      }
+      const allowed = addresses.filter(({ address }) => isAddressAllowed(address, policy));
+      const [first] = allowed;
+      if (first === undefined) callback(forbidden(hostname), '', 0);
+      else if (options.all) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+function forbidden(host: string): HedgerowError {
+  return new HedgerowError('PEER_ADDRESS_FORBIDDEN', `This server does not connect to ${host}.`);
+}
