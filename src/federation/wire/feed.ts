@@ -327,7 +327,7 @@ interface Tally {
 /** False where `value` has more than `depth` levels. */
 function weigh(value: unknown, depth: number, tally: Tally): boolean {
   if (typeof value === 'string') {
-    // JSON writes a UTF-16 unit in six bytes at most, as \\u0000.
+    // JSON writes a UTF-16 unit in six bytes at most, as \u0000.
     tally.bytes += 6 * value.length + 3;
     if (tally.clean && !isClean(value)) tally.clean = false;
     return true;

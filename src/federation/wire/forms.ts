@@ -1,7 +1,5 @@
 /** Forms that several messages share. */
 
-import { isThumbprint } from '../identity/keys.ts';
-
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 const VERSION = /^[A-Za-z0-9_-]{1,64}$/;
 const DIGEST = /^sha-256:[0-9a-f]{64}$/;
@@ -43,5 +41,3 @@ export function isMimeType(value: unknown): value is string {
 export function isInteger(value: unknown, min: number, max: number): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
 }
-
-export { isThumbprint };
