@@ -118,7 +118,7 @@ CREATE TABLE "federation_peers" (
     "epoch" TEXT,
     "generation" INTEGER NOT NULL DEFAULT 0,
     "listing" BOOLEAN NOT NULL DEFAULT true,
-    "listed_at" DATETIME,
+    "listing_begun_at" BIGINT,
     "diverged_in_a_row" INTEGER NOT NULL DEFAULT 0,
     "item_count" INTEGER NOT NULL DEFAULT 0,
     "remote_total" INTEGER,

@@ -1,0 +1,46 @@
+import type { Code } from '../../lib/errors.ts';
+
+export type PeerHealth =
+  | 'UNKNOWN'
+  | 'ONLINE'
+  | 'DEGRADED'
+  | 'OFFLINE'
+  | 'AUTH_FAILED'
+  | 'INCOMPATIBLE'
+  | 'DIVERGED';
+
+/** What a failed attempt says about a peer. */
+export function healthAfter(code: Code): PeerHealth {
+  switch (code) {
+    case 'PEER_UNREACHABLE':
+    case 'PEER_TIMEOUT':
+      return 'OFFLINE';
+    case 'CREDENTIAL_REFUSED':
+    case 'REVOKED':
+    case 'GRANT_ENDED':
+      return 'AUTH_FAILED';
+    case 'PROTOCOL_UNSUPPORTED':
+      return 'INCOMPATIBLE';
+    default:
+      return 'DEGRADED';
+  }
+}
+
+/** Said by the peer itself, with its signature: what we have of it is hidden at once. */
+export function endsAccess(code: Code): boolean {
+  return code === 'REVOKED' || code === 'GRANT_ENDED';
+}
+
+const FIRST_DELAY = 5_000;
+const LONGEST_DELAY = 15 * 60_000;
+
+/**
+ * ms until the next attempt: doubled with each failure in a row, spread by a quarter either way so that peers of
+ * one server that went down do not all come back at once. What the peer asks for counts where it is longer.
+ *
+ * @param random - 0 to 1
+ */
+export function retryDelay(failures: number, retryAfter: number | undefined, random: number): number {
+  const delay = Math.min(FIRST_DELAY * 2 ** Math.max(0, failures - 1), LONGEST_DELAY);
+  return Math.max(delay * (0.75 + random / 2), (retryAfter ?? 0) * 1000);
+}

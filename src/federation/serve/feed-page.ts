@@ -1,0 +1,130 @@
+/** Pages of the feed that a peer pulls. */
+import { countBehind, type FeedEntry, readFeed, readMark } from '../../catalog/feed.ts';
+import { sharedItem } from '../../catalog/shared-item.ts';
+import { readState } from '../../catalog/state.ts';
+import type { Sql } from '../../database/sql.ts';
+import { HedgerowError } from '../../lib/errors.ts';
+import type { FederationContext } from '../context.ts';
+import { cursorKey, type FeedCursor, isCursor, openCursor, sealCursor } from '../cursors.ts';
+import { BEHIND_MAX, PAGE_BYTES } from '../wire/limits.ts';
+import type { CursorExpiry, StatusAnswer } from '../wire/messages.ts';
+import type { ServedPeer } from './authenticate.ts';
+
+/** Of the mark of a catalog in which nothing was ever shared. */
+const NO_MARK = '0';
+
+/**
+ * The JSON of one page, as text: up to `limit` entries, and up to 8 MiB.
+ *
+ * @throws HedgerowError INVALID for what is no cursor; CURSOR_EXPIRED with `extra.reason`
+ */
+export async function feedPage(
+  context: FederationContext,
+  peer: Pick<ServedPeer, 'id'>,
+  after: string | null,
+  limit: number,
+): Promise<string> {
+  const { read } = context.database;
+  const cursor = await openFeedCursor(context, peer, after);
+  const feed = await readFeed(read, { after: cursor.sequence, start: cursor.start, limit });
+  // The cursor was checked against an earlier moment; a restore in between is found out by the next page.
+  const items: string[] = [];
+  const removed: { id: string; reason: string; at: string }[] = [];
+  let bytes = 0;
+  let last = cursor.sequence;
+  let cut = false;
+  for (const entry of feed.entries) {
+    const text = entryText(entry);
+    bytes += Buffer.byteLength(text) + 1;
+    if (bytes > PAGE_BYTES && (items.length > 0 || removed.length > 0)) {
+      cut = true;
+      break;
+    }
+    last = entry.sequence;
+    if (entry.type === 'item') items.push(text);
+    else removed.push({ id: entry.id, reason: entry.reason, at: new Date(entry.at).toISOString() });
+  }
+  const complete = feed.complete && !cut;
+  // Once a listing has ended, what is removed afterwards is named from here on.
+  const next = complete
+    ? { sequence: feed.sequence, start: feed.sequence }
+    : { sequence: last, start: cursor.start };
+  const sealed = await sealFeedCursor(context, peer, { epoch: feed.epoch, ...next });
+  const end = complete ? `,"total":${feed.total},"checksum":"${feed.checksum}"` : '';
+  return `{"epoch":${JSON.stringify(feed.epoch)},"items":[${items.join(',')}],"removed":${JSON.stringify(removed)},"cursor":"${sealed}","complete":${complete}${end}}`;
+}
+
+/** What `GET /federation/v1/status` answers. */
+export async function peerStatus(
+  context: FederationContext,
+  peer: ServedPeer,
+  after: string | null,
+  software: { name: string; version: string },
+): Promise<StatusAnswer> {
+  const { read } = context.database;
+  const cursor = after === null ? null : await openFeedCursor(context, peer, after);
+  const feed = await readFeed(read, { after: Number.MAX_SAFE_INTEGER, start: 0, limit: 1 });
+  return {
+    cursor: await sealFeedCursor(context, peer, {
+      epoch: feed.epoch,
+      sequence: feed.sequence,
+      start: feed.sequence,
+    }),
+    ...(cursor !== null && { behind: await countBehind(read, cursor.sequence, cursor.start, BEHIND_MAX) }),
+    total: feed.total,
+    checksum: feed.checksum,
+    grant: peer.grant,
+    serverTime: new Date(context.now()).toISOString(),
+    software,
+    protocols: ['1'],
+    capabilities: [],
+  };
+}
+
+/**
+ * Without a cursor a listing begins at the first change, and needs to be told only of removals from now on.
+ * A cursor is compared with the mark that was written with its change, so that a server that was restored from
+ * a backup, and whose numbers then ran on, is found out.
+ */
+async function openFeedCursor(
+  context: FederationContext,
+  peer: Pick<ServedPeer, 'id'>,
+  text: string | null,
+): Promise<FeedCursor> {
+  const { read } = context.database;
+  const state = await readState(read);
+  if (text === null) return { epoch: state.epoch, sequence: 0, start: state.sequence, mark: '' };
+  const cursor = openCursor(cursorKey(context.masterKey), peer.id, text);
+  // In the form of ours and yet not ours: another server answered before, or this one lost its master key.
+  if (cursor === null && isCursor(text)) throw expired('restored');
+  if (cursor === null) throw new HedgerowError('INVALID', 'after is no cursor.', { field: ['after'] });
+  if (cursor.epoch !== state.epoch) throw expired('restored');
+  const newest = Math.max(cursor.sequence, cursor.start);
+  if (newest > state.sequence) throw expired('restored');
+  if (cursor.start < state.removalFloor) throw expired('expired');
+  const mark = await markAt(read, newest);
+  if (mark !== cursor.mark) throw expired(mark === null ? 'expired' : 'restored');
+  return cursor;
+}
+
+async function sealFeedCursor(
+  context: FederationContext,
+  peer: Pick<ServedPeer, 'id'>,
+  cursor: Omit<FeedCursor, 'mark'>,
+): Promise<string> {
+  const mark = await markAt(context.database.read, Math.max(cursor.sequence, cursor.start));
+  return sealCursor(cursorKey(context.masterKey), peer.id, { ...cursor, mark: mark ?? '' });
+}
+
+async function markAt(database: Sql, sequence: number): Promise<string | null> {
+  return sequence === 0 ? NO_MARK : readMark(database, sequence);
+}
+
+function entryText(entry: FeedEntry): string {
+  if (entry.type === 'removed') return entry.id;
+  return JSON.stringify({ ...sharedItem(entry.item), version: entry.item.version });
+}
+
+function expired(reason: CursorExpiry): HedgerowError {
+  return new HedgerowError('CURSOR_EXPIRED', undefined, { extra: { reason } });
+}
