@@ -1,0 +1,87 @@
+/** Signing in and out, the first admin, and passwords set by link. */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../access/access.ts';
+import type { ViewerUser } from '../access/viewer.ts';
+import { HedgerowError } from '../lib/errors.ts';
+
+/** Bytes of the largest body: a token, a name and a password in JSON, each character escaped. */
+const BODY_LIMIT = 16 * 1024;
+
+export interface SessionRoutesOptions {
+  access: Pick<Access, 'viewer' | 'signIn' | 'signOut' | 'assertSameOrigin' | 'setup'> & {
+    readonly users: Pick<Access['users'], 'setPasswordByLink'>;
+  };
+}
+
+export async function sessionRoutes(app: FastifyInstance, { access }: SessionRoutesOptions): Promise<void> {
+  // Signing in is guarded too: else a page could sign a visitor in as somebody else, and read what they then add.
+  const ours = async (request: FastifyRequest): Promise<void> => access.assertSameOrigin(request.headers);
+  const write = { bodyLimit: BODY_LIMIT, preValidation: ours };
+
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
+
+  app.get('/session', async (request) => {
+    const viewer = await access.viewer(request.headers);
+    if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
+    const { user, role, scopes, via } = viewer;
+    return { viewer: { user, role, scopes, via } };
+  });
+
+  app.post('/session', write, async (request, reply) => {
+    const { name, password } = fields(request, 'name', 'password');
+    return signIn(request, reply, name, password);
+  });
+
+  app.delete('/session', { preValidation: ours }, async (request, reply) => {
+    const { setCookie } = await access.signOut(request.headers);
+    return reply.code(204).header('set-cookie', setCookie).send();
+  });
+
+  app.post('/setup', write, async (request, reply) => {
+    const { token, name, password } = fields(request, 'token', 'name', 'password');
+    const user = await access.setup.createAdmin({ token, name, password });
+    return signIn(request, reply, user.name, password);
+  });
+
+  app.post('/password', write, async (request, reply) => {
+    const { token, password } = fields(request, 'token', 'password');
+    const user = await access.users.setPasswordByLink({ token, password });
+    return signIn(request, reply, user.name, password);
+  });
+
+  async function signIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    name: string,
+    password: string,
+  ): Promise<{ user: ViewerUser }> {
+    const { viewer, setCookie } = await access.signIn({
+      name,
+      password,
+      address: request.ip,
+      userAgent: request.headers['user-agent'],
+    });
+    reply.header('set-cookie', setCookie);
+    return { user: viewer.user };
+  }
+}
+
+/** The named members of a JSON object, each a string. */
+function fields<Name extends string>(request: FastifyRequest, ...names: Name[]): Record<Name, string> {
+  const body: unknown = request.body;
+  const values: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const value: unknown =
+      typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+        ? (body as Record<string, unknown>)[name]
+        : undefined;
+    if (typeof value !== 'string') {
+      throw new HedgerowError('INVALID', `The field "${name}" is missing, or is no text.`, { field: [name] });
+    }
+    values[name] = value;
+  }
+  return values as Record<Name, string>;
+}
