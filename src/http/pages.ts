@@ -1,0 +1,178 @@
+/** The web pages as Vite built them: plain HTML with a few names filled in, and assets that never change. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from '../access/access.ts';
+import type { Viewer } from '../access/viewer.ts';
+import { HedgerowError, systemCode } from '../lib/errors.ts';
+
+const BUILT = fileURLToPath(new URL('../web/dist/', import.meta.url));
+const PAGES = ['index', 'sign-in', 'setup', 'password', 'graphiql'] as const;
+type Page = (typeof PAGES)[number];
+
+/** Nothing is loaded from elsewhere, nothing inline is run, nobody frames us: a name or title that slips through stays text. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+];
+const PLAIN_POLICY = [...CONTENT_SECURITY_POLICY, "require-trusted-types-for 'script'"].join('; ');
+/** The editor in GraphiQL (monaco) sets styles from script, brings an icon font, and works in workers. */
+const GRAPHIQL_POLICY = [
+  ...CONTENT_SECURITY_POLICY.filter((directive) => !directive.startsWith('style-src')),
+  "style-src 'self' 'unsafe-inline'",
+  "font-src 'self' data:",
+  "worker-src 'self' blob:",
+].join('; ');
+
+/** A worker is held to the policy that came with its own script, and not to that of the page. */
+const WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'";
+
+const ROLE_NAMES = { ADMIN: 'admin', EDITOR: 'editor', VIEWER: 'viewer' } as const;
+
+export interface PagesOptions {
+  access: Pick<Access, 'viewer'> & { readonly setup: Pick<Access['setup'], 'needed'> };
+  /** Where browsers reach the instance, path prefix included. */
+  publicUrl: URL;
+  instanceName: () => string;
+  /** Folder of the built pages; tests give their own. */
+  built?: string;
+}
+
+export interface Pages {
+  /** `/`, `/sign-in`, `/setup`, `/password`, `/assets/…`; registered under the prefix where the routes are. */
+  routes(app: FastifyInstance): Promise<void>;
+  /** Whether this GET of `/graphql` is a browser's that wants a page, and no query. */
+  wantsGraphiql(request: FastifyRequest): boolean;
+  /** GraphiQL for whoever is signed in; for anybody else the way to the sign-in page. */
+  graphiql(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+}
+
+export async function createPages(options: PagesOptions): Promise<Pages> {
+  const { access, publicUrl, instanceName, built = BUILT } = options;
+  const prefix = publicUrl.pathname.replace(/\/+$/, '');
+  const html = await readPages(built);
+
+  const send = (reply: FastifyReply, page: Page, viewer: Viewer | null = null): FastifyReply => {
+    const text = html?.get(page);
+    if (text === undefined) {
+      throw new HedgerowError('UNAVAILABLE', 'The web pages are not built; run `npm run build:web`.');
+    }
+    const values: Record<string, string> = {
+      instance: instanceName(),
+      base: `${publicUrl.origin}${prefix}/`,
+      viewer: viewer?.user?.name ?? '',
+      role: viewer === null ? '' : ROLE_NAMES[viewer.role],
+    };
+    return secure(reply, page === 'graphiql' ? GRAPHIQL_POLICY : PLAIN_POLICY)
+      .type('text/html; charset=utf-8')
+      .send(text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? '')));
+  };
+
+  /** A token that is not valid is nobody here: pages are for browsers. */
+  const sessionOf = async (request: FastifyRequest): Promise<Viewer | null> => {
+    const viewer = await access.viewer({ cookie: request.headers.cookie });
+    return viewer?.user === null ? null : viewer;
+  };
+
+  const redirect = (reply: FastifyReply, path: string): FastifyReply =>
+    secure(reply, PLAIN_POLICY).redirect(`${prefix}${path}`, 303);
+
+  return {
+    routes: async (app) => {
+      app.get('/', async (request, reply) => {
+        const viewer = await sessionOf(request);
+        if (viewer !== null) return send(reply, 'index', viewer);
+        return redirect(reply, (await access.setup.needed()) ? '/setup' : '/sign-in');
+      });
+      app.get('/sign-in', async (_request, reply) => send(reply, 'sign-in'));
+      app.get('/setup', async (_request, reply) =>
+        (await access.setup.needed()) ? send(reply, 'setup') : redirect(reply, '/sign-in'),
+      );
+      app.get('/password', async (_request, reply) => send(reply, 'password'));
+
+      if (html !== undefined) {
+        await app.register(fastifyStatic, {
+          root: join(built, 'assets'),
+          prefix: '/assets/',
+          decorateReply: false,
+          index: false,
+          // Names carry a hash of what is in them.
+          immutable: true,
+          maxAge: '365d',
+          preCompressed: true,
+          setHeaders: (reply, path) => {
+            reply.header('x-content-type-options', 'nosniff');
+            reply.header('cross-origin-resource-policy', 'same-origin');
+            if (/\.js(\.\w+)?$/.test(path)) reply.header('content-security-policy', WORKER_POLICY);
+          },
+        });
+      }
+    },
+
+    wantsGraphiql: (request) =>
+      request.method === 'GET' &&
+      prefersHtml(request.headers.accept) &&
+      !Object.hasOwn(request.query as object, 'query'),
+
+    graphiql: async (request, reply) => {
+      const viewer = await sessionOf(request);
+      if (viewer !== null) return send(reply, 'graphiql', viewer);
+      return redirect(reply, `/sign-in?next=${encodeURIComponent(`${prefix}/graphql`)}`);
+    },
+  };
+}
+
+/** Undefined where they are not built, which only whoever runs from a checkout meets. */
+async function readPages(built: string): Promise<Map<Page, string> | undefined> {
+  try {
+    return new Map(
+      await Promise.all(
+        PAGES.map(async (page) => [page, await readFile(join(built, `${page}.html`), 'utf8')] as const),
+      ),
+    );
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function secure(reply: FastifyReply, policy: string): FastifyReply {
+  return reply.headers({
+    'content-security-policy': policy,
+    'x-content-type-options': 'nosniff',
+    // For browsers that do not know frame-ancestors.
+    'x-frame-options': 'DENY',
+    // Links to other servers do not tell them where they were followed.
+    'referrer-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+    // The page names who is signed in.
+    'cache-control': 'no-store',
+    vary: 'Accept, Cookie',
+  });
+}
+
+/** Programs say `*\/*` or JSON; a browser that navigates names text/html. */
+function prefersHtml(accept: string | undefined): boolean {
+  if (accept === undefined) return false;
+  const types = accept.split(',').map((part) => part.split(';', 1)[0]?.trim().toLowerCase());
+  const html = types.indexOf('text/html');
+  const json = types.findIndex(
+    (type) => type === 'application/json' || type === 'application/graphql-response+json',
+  );
+  return html >= 0 && (json < 0 || html < json);
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

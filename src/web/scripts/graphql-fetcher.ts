@@ -1,0 +1,69 @@
+/**
+ * GraphQL over HTTP for GraphiQL; subscriptions come as server-sent events (the "distinct connections mode" of
+ * https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverSSE.md).
+ */
+
+import type { GraphiQLProps } from 'graphiql';
+
+type Fetcher = GraphiQLProps['fetcher'];
+type Result = Exclude<Awaited<ReturnType<Fetcher>>, AsyncIterable<unknown> | { subscribe: unknown }>;
+
+export function createFetcher(url: string): Fetcher {
+  return async ({ query, variables, operationName }, options) => {
+    const abort = new AbortController();
+    const response = await fetch(url, {
+      method: 'POST',
+      credentials: 'same-origin',
+      signal: abort.signal,
+      headers: {
+        accept: 'application/graphql-response+json, application/json;q=0.9, text/event-stream;q=0.8',
+        'content-type': 'application/json',
+        // No page of another site can set it without asking first, which tells ours from theirs.
+        'x-hedgerow-csrf': '1',
+        ...options?.headers,
+      },
+      body: JSON.stringify({ query, variables, operationName }),
+    });
+    const type = response.headers.get('content-type') ?? '';
+    if (type.startsWith('text/event-stream') && response.body !== null) {
+      return events(response.body, abort);
+    }
+    if (!type.includes('json')) {
+      throw new Error(`The server answered ${response.status} ${response.statusText}.`);
+    }
+    return (await response.json()) as Result;
+  };
+}
+
+/** The `data` of each `next` event, until `complete` or until nobody listens any more. */
+async function* events(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  abort: AbortController,
+): AsyncGenerator<Result, void, undefined> {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += value.replaceAll('\r\n', '\n');
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const event = read(text.slice(0, end));
+        text = text.slice(end + 2);
+        if (event.name === 'complete') return;
+        if (event.name === 'next' && event.data !== '') yield JSON.parse(event.data);
+      }
+    }
+  } finally {
+    abort.abort();
+  }
+}
+
+function read(block: string): { name: string; data: string } {
+  const event = { name: 'message', data: '' };
+  for (const line of block.split('\n')) {
+    if (line.startsWith('event:')) event.name = line.slice(6).trim();
+    if (line.startsWith('data:')) event.data += line.slice(5).trim();
+  }
+  return event;
+}
