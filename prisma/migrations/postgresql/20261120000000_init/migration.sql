@@ -114,6 +114,7 @@ CREATE TABLE "federation_peers" (
     "paired_at" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "revoked_at" TIMESTAMP(3),
     "endpoint_ours" BOOLEAN NOT NULL DEFAULT false,
+    "kept_cached" BOOLEAN NOT NULL DEFAULT false,
     "pulls" BOOLEAN NOT NULL DEFAULT false,
     "sealed_token" TEXT,
     "pull_grant" TEXT,

@@ -100,6 +100,7 @@ CREATE TABLE "federation_peers" (
     "paired_at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "revoked_at" DATETIME,
     "endpoint_ours" BOOLEAN NOT NULL DEFAULT false,
+    "kept_cached" BOOLEAN NOT NULL DEFAULT false,
     "pulls" BOOLEAN NOT NULL DEFAULT false,
     "sealed_token" TEXT,
     "pull_grant" TEXT,

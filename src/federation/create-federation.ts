@@ -1,0 +1,212 @@
+/** Puts the parts of this room together. */
+import { forgetOldRemovals } from '../catalog/feed.ts';
+import type { Item } from '../catalog/items.ts';
+import { sql } from '../database/sql.ts';
+import { deliverableFile } from '../delivery/deliverable.ts';
+import type { CacheMode, Delivery, Upstream } from '../delivery/delivery.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
+import type { FederationContext } from './context.ts';
+import type { MediaRef, PeerClient } from './dialects/dialect.ts';
+import type { Federation } from './federation.ts';
+import { createOutgoing } from './outgoing/dispatcher.ts';
+import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
+import { redeemInvitation } from './pairing/redeem.ts';
+import { clientOf } from './peers/clients.ts';
+import { refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
+import { createPullManager } from './pull/pull-manager.ts';
+
+const DAY = 24 * 3600 * 1000;
+
+export interface FederationParts extends AsyncDisposable {
+  readonly federation: Federation;
+  /** What delivery asks a peer through. */
+  readonly upstreamFor: (peerKey: number) => Promise<Upstream>;
+  /** Counts bytes that came from a peer. */
+  readonly fetched: (peerKey: number, bytes: number) => void;
+  /** Counts bytes that a peer was served, and that it was here. */
+  readonly served: (peerKey: number, bytes: number) => void;
+  /** Begins to pull. Delivery is given here because it asks its bytes through this room. */
+  start(delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'>): Promise<void>;
+}
+
+export interface FederationOptions {
+  context: FederationContext;
+  /** False: nothing is pulled, and pairing answers that federation is switched off. */
+  enabled: boolean;
+  /** ms between pulls. */
+  pullInterval: number;
+}
+
+export function createFederation({ context, enabled, pullInterval }: FederationOptions): FederationParts {
+  const { prisma } = context.database;
+  const outgoing = createOutgoing();
+  let delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'> | undefined;
+
+  const clientFor = async (peerKey: number): Promise<PeerClient> => {
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (peer === null) throw new HedgerowError('NOT_FOUND');
+    return clientOf(context, outgoing, peer);
+  };
+  const pulls = createPullManager({
+    context,
+    clientFor,
+    interval: pullInterval,
+    purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
+    purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
+    fetchThumbnail: async (item, signal) => {
+      const file = deliverableFile(item, 'thumbnail', await cacheModeOf(item));
+      return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
+    },
+  });
+
+  async function cacheModeOf(item: Item): Promise<CacheMode> {
+    const peer = await prisma.peer.findUnique({ where: { key: item.source }, select: { cacheMode: true } });
+    return (peer?.cacheMode ?? 'NONE') as CacheMode;
+  }
+
+  /** What fails here says something about the peer: the next pull finds out what. */
+  async function watched<T>(peerKey: number, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (
+        isCode(
+          error,
+          'PEER_UNREACHABLE',
+          'PEER_TIMEOUT',
+          'NOT_FOUND',
+          'MEDIA_GONE',
+          'REVOKED',
+          'CREDENTIAL_REFUSED',
+          'GRANT_ENDED',
+        )
+      ) {
+        pulls.suspect(peerKey);
+      }
+      throw error;
+    }
+  }
+
+  const upstreamFor = async (peerKey: number): Promise<Upstream> => {
+    if (!enabled) throw new HedgerowError('UNAVAILABLE', 'Federation is switched off here.');
+    const client = await clientFor(peerKey);
+    return {
+      bytes: (ref: MediaRef, range, signal) => watched(peerKey, client.bytes(ref, range, signal)),
+      segmentList: (ref: MediaRef, signal) => watched(peerKey, client.segmentList(ref, signal)),
+    };
+  };
+
+  const counted = createByteCounts(context);
+
+  const requireEnabled = () => {
+    if (!enabled)
+      throw new HedgerowError('CONFLICT', 'Federation is switched off here (HEDGEROW_FEDERATION).');
+  };
+
+  const federation: Federation = {
+    instance: () => ({
+      id: context.identity.id,
+      thumbprint: context.identity.key.thumbprint,
+      federation: enabled,
+      ...context.self(),
+    }),
+    createInvitation: async (input) => {
+      requireEnabled();
+      return createInvitation(context, input);
+    },
+    cancelInvitation: (id) => cancelInvitation(context, id),
+    invitationCounts: async () => {
+      const row = await context.database.read.get<{ media: number; placed: number }>(
+        sql`SELECT COUNT(*) AS media, COALESCE(SUM(CASE WHEN properties LIKE ${'%"place":%'} THEN 1 ELSE 0 END), 0) AS placed FROM items WHERE source = 0 AND visibility >= 2`,
+      );
+      return { mediaCount: row?.media ?? 0, placedCount: row?.placed ?? 0 };
+    },
+    pairWithPeer: async (input) => {
+      requireEnabled();
+      const { peerId } = await redeemInvitation(context, outgoing, input);
+      const peer = await prisma.peer.findUniqueOrThrow({ where: { id: peerId }, select: { key: true } });
+      await pulls.request(peer.key);
+      return { peerId };
+    },
+    updatePeer: (id, input) => updatePeer(context, pulls, id, input),
+    refresh: async (id) => {
+      requireEnabled();
+      return refreshPeers(context, pulls, id);
+    },
+    revokePeer: (id, options) => revokePeer(context, pulls, id, options),
+  };
+
+  let daily: NodeJS.Timeout | undefined;
+  return {
+    federation,
+    upstreamFor,
+    fetched: counted.fetched,
+    served: counted.served,
+    start: async (given) => {
+      delivery = given;
+      const forget = () =>
+        context.database
+          .write((tx) => forgetOldRemovals(tx, context.now()))
+          .catch((error: unknown) => context.log.failed({ what: 'forgetting old removals', error }));
+      await forget();
+      daily = setInterval(forget, DAY);
+      daily.unref();
+      if (enabled) await pulls.start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(daily);
+      await pulls[Symbol.asyncDispose]();
+      await counted.flush();
+      await outgoing[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** ms between two writings of the counts: a stream must not cost a write a chunk. */
+const COUNTS_EVERY = 5_000;
+
+function createByteCounts(context: FederationContext) {
+  const pending = new Map<number, { fetched: number; served: number; seenAt: number | null }>();
+  let timer: NodeJS.Timeout | undefined;
+
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    const entries = [...pending];
+    pending.clear();
+    for (const [key, { fetched, served, seenAt }] of entries) {
+      await context.database.prisma.peer.update({
+        where: { key },
+        data: {
+          ...(fetched > 0 && { bytesFetched: { increment: fetched } }),
+          ...(served > 0 && { bytesServed: { increment: served } }),
+          ...(seenAt !== null && { lastSeenAt: new Date(seenAt) }),
+        },
+      });
+    }
+  }
+
+  function of(key: number) {
+    let counts = pending.get(key);
+    if (counts === undefined) {
+      counts = { fetched: 0, served: 0, seenAt: null };
+      pending.set(key, counts);
+    }
+    timer ??= setTimeout(() => {
+      void flush().catch((error: unknown) => context.log.failed({ what: 'counting bytes', error }));
+    }, COUNTS_EVERY).unref();
+    return counts;
+  }
+
+  return {
+    fetched: (key: number, bytes: number) => {
+      of(key).fetched += bytes;
+    },
+    served: (key: number, bytes: number) => {
+      const counts = of(key);
+      counts.served += bytes;
+      counts.seenAt = context.now();
+    },
+    flush,
+  };
+}

@@ -1,0 +1,381 @@
+/** When which peer is pulled: on its interval, at once when asked, sooner or later after a failure. */
+import type { Item } from '../../catalog/items.ts';
+import { removeSource } from '../../catalog/remote-changes.ts';
+import { HedgerowError } from '../../lib/errors.ts';
+import { newId } from '../../lib/ids.ts';
+import type { FederationContext } from '../context.ts';
+import type { PeerClient } from '../dialects/dialect.ts';
+import { endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
+import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
+import { fetchThumbnails } from './thumbnails.ts';
+
+/** Pulls that run at once. */
+const PULLS_AT_ONCE = 4;
+/** Rows of history that a peer keeps. */
+const HISTORY = 100;
+/** ms between two writings of a running pull's counts. */
+const PROGRESS_EVERY = 1_000;
+/** How long what a peer took back stays here, hidden, ms. */
+const HIDDEN_KEPT = 24 * 3600 * 1000;
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export interface PullManagerOptions {
+  context: FederationContext;
+  /** @throws HedgerowError where the peer must not be asked */
+  clientFor: (peerKey: number) => Promise<PeerClient>;
+  /** ms between pulls of a peer that has no interval of its own. */
+  interval: number;
+  purgeItem: (itemKey: number, source: number) => Promise<void>;
+  purgePeer: (peerKey: number) => Promise<void>;
+  fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
+  random?: () => number;
+}
+
+export interface PullManager extends AsyncDisposable {
+  /** Takes up the schedule of every active peer. */
+  start(): Promise<void>;
+  /** Queues a pull, or joins the one that is queued; answers its id. */
+  request(peerKey: number): Promise<string>;
+  /** Something of the peer could not be reached: finds out soon whether the peer is there. */
+  suspect(peerKey: number): void;
+  /** Ends what runs for the peer and plans nothing more. */
+  forget(peerKey: number): Promise<void>;
+  /** Plans anew after the peer's row changed. */
+  reschedule(peerKey: number): Promise<void>;
+  /** Removes what is left of a revoked peer: items first, then bytes. */
+  clear(peerKey: number, options: { keepCached: boolean }): Promise<void>;
+}
+
+interface Scheduled {
+  timer: NodeJS.Timeout | undefined;
+  thumbnailTimer: NodeJS.Timeout | undefined;
+  queued: string | null;
+  running: Promise<void> | null;
+  thumbnails: Promise<void> | null;
+  abort: AbortController;
+  suspectedAt: number;
+}
+
+export function createPullManager(options: PullManagerOptions): PullManager {
+  const { context } = options;
+  const { prisma } = context.database;
+  const random = options.random ?? Math.random;
+  const peers = new Map<number, Scheduled>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  let closed = false;
+  let purgeTimer: NodeJS.Timeout | undefined;
+
+  const entry = (peerKey: number): Scheduled => {
+    let scheduled = peers.get(peerKey);
+    if (scheduled === undefined) {
+      scheduled = {
+        timer: undefined,
+        thumbnailTimer: undefined,
+        queued: null,
+        running: null,
+        thumbnails: null,
+        abort: new AbortController(),
+        suspectedAt: 0,
+      };
+      peers.set(peerKey, scheduled);
+    }
+    return scheduled;
+  };
+
+  const background = (work: Promise<void>, what: string): Promise<void> =>
+    work.catch((error: unknown) => context.log.failed({ what, error }));
+
+  function plan(peerKey: number, at: number): void {
+    if (closed) return;
+    const scheduled = entry(peerKey);
+    clearTimeout(scheduled.timer);
+    const delay = Math.min(Math.max(0, at - context.now()), LONGEST_TIMER);
+    scheduled.timer = setTimeout(() => {
+      void background(
+        request(peerKey).then(() => undefined),
+        'scheduling a pull',
+      );
+    }, delay);
+    scheduled.timer.unref();
+  }
+
+  async function request(peerKey: number): Promise<string> {
+    const scheduled = entry(peerKey);
+    if (scheduled.queued !== null) return scheduled.queued;
+    const id = newId('pull', context.now());
+    scheduled.queued = id;
+    await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+    const after = scheduled.running ?? Promise.resolve();
+    const run = after.then(() => turn(peerKey, id));
+    scheduled.running = background(run, 'a pull').finally(() => {
+      if (scheduled.queued === null) scheduled.running = null;
+    });
+    return id;
+  }
+
+  /** A pull's turn comes when one of the few places is free. */
+  async function turn(peerKey: number, pullId: string): Promise<void> {
+    if (running >= PULLS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
+    running += 1;
+    try {
+      entry(peerKey).queued = null;
+      if (!closed) await pull(peerKey, pullId);
+    } finally {
+      running -= 1;
+      waiting.shift()?.();
+    }
+  }
+
+  async function pull(peerKey: number, pullId: string): Promise<void> {
+    const scheduled = entry(peerKey);
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (peer === null || peer.status !== 'ACTIVE' || !peer.pulls) {
+      await endPull(pullId, 'FAILED', { code: 'CONFLICT', message: 'The peer is paused or revoked.' });
+      return;
+    }
+    const { signal } = scheduled.abort;
+    await prisma.pull.update({
+      where: { id: pullId },
+      data: { state: 'RUNNING', startedAt: new Date(context.now()) },
+    });
+    await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
+    let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
+    let shownAt = 0;
+    try {
+      const client = await options.clientFor(peerKey);
+      const outcome = await pullPeer(context.database, peerKey, client, {
+        signal,
+        now: context.now,
+        onPage: async (sofar, total) => {
+          counts = { ...sofar };
+          if (context.now() - shownAt < PROGRESS_EVERY) return;
+          shownAt = context.now();
+          await prisma.pull.update({ where: { id: pullId }, data: { ...counts, total } });
+        },
+        onStale: async (items) => {
+          for (const item of items) await options.purgeItem(item.key, peerKey);
+        },
+      });
+      await succeeded(peerKey, pullId, peer, outcome);
+    } catch (error) {
+      await failed(peerKey, pullId, error, counts, signal);
+    }
+  }
+
+  async function succeeded(
+    peerKey: number,
+    pullId: string,
+    peer: { id: string; interval: number | null; divergedInARow: number },
+    outcome: PullOutcome,
+  ): Promise<void> {
+    const now = context.now();
+    const { inSync, total, roundTripMs, ...counts } = outcome;
+    const interval = peer.interval === null ? options.interval : peer.interval * 1000;
+    // The first disagreement is mended at once by a new listing, later ones at the peer's interval.
+    const delay = inSync || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
+    await prisma.peer.updateMany({
+      where: { key: peerKey, status: 'ACTIVE' },
+      data: {
+        health: inSync ? 'ONLINE' : 'DIVERGED',
+        lastSuccessAt: new Date(now),
+        nextAttemptAt: new Date(now + delay),
+        failures: 0,
+        lag: 0,
+        roundTripMs,
+        hiddenSince: null,
+        ...(inSync
+          ? { errorCode: null, errorMessage: null, errorAt: null }
+          : {
+              errorCode: 'INTEGRITY_FAILED',
+              errorMessage: "The copy does not agree with the peer's checksum; the catalog is listed anew.",
+              errorAt: new Date(now),
+            }),
+      },
+    });
+    await endPull(pullId, 'SUCCEEDED', null, counts, total);
+    context.log.pulled({ peerId: peer.id, ...counts });
+    plan(peerKey, now + delay);
+    startThumbnails(peerKey);
+  }
+
+  async function failed(
+    peerKey: number,
+    pullId: string,
+    error: unknown,
+    counts: PullCounts,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const known =
+      error instanceof HedgerowError ? error : new HedgerowError('INTERNAL', undefined, { cause: error });
+    const { code, message } = known;
+    await endPull(pullId, 'FAILED', { code, message }, counts);
+    // Ended from here, by a pause, a revocation or the end of the process: that says nothing about the peer.
+    if (signal.aborted || code === 'CONFLICT') return;
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (peer === null || peer.status !== 'ACTIVE') return;
+    const now = context.now();
+    const failures = peer.failures + 1;
+    // Revoked there: nothing will change by itself, but a new grant or pairing is noticed within a day.
+    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, known.retryAfter, random());
+    await prisma.peer.updateMany({
+      where: { key: peerKey, status: 'ACTIVE' },
+      data: {
+        health: healthAfter(code),
+        failures,
+        errorCode: code,
+        errorMessage: message,
+        errorAt: new Date(now),
+        nextAttemptAt: new Date(now + delay),
+        ...(endsAccess(code) && { hiddenSince: peer.hiddenSince ?? new Date(now) }),
+      },
+    });
+    context.log.pullFailed({ peerId: peer.id, code, message, cause: known.cause });
+    plan(peerKey, now + delay);
+  }
+
+  async function endPull(
+    id: string,
+    state: 'SUCCEEDED' | 'FAILED',
+    error: { code: string; message: string } | null,
+    counts: Partial<PullCounts> = {},
+    total: number | null = null,
+  ): Promise<void> {
+    const row = await prisma.pull.update({
+      where: { id },
+      data: {
+        ...counts,
+        total,
+        state,
+        finishedAt: new Date(context.now()),
+        errorCode: error?.code ?? null,
+        errorMessage: error?.message ?? null,
+      },
+    });
+    const old = await prisma.pull.findMany({
+      where: { peerKey: row.peerKey },
+      orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
+      skip: HISTORY,
+      take: HISTORY,
+      select: { id: true },
+    });
+    if (old.length > 0) await prisma.pull.deleteMany({ where: { id: { in: old.map((pull) => pull.id) } } });
+  }
+
+  function startThumbnails(peerKey: number): void {
+    const scheduled = entry(peerKey);
+    if (closed || scheduled.thumbnails !== null || scheduled.abort.signal.aborted) return;
+    clearTimeout(scheduled.thumbnailTimer);
+    const { signal } = scheduled.abort;
+    const work = fetchThumbnails(
+      peerKey,
+      { database: context.database, fetch: options.fetchThumbnail, now: context.now, random },
+      signal,
+    ).then((next) => {
+      if (next === null || closed || signal.aborted) return;
+      const delay = Math.min(Math.max(1_000, next - context.now()), LONGEST_TIMER);
+      scheduled.thumbnailTimer = setTimeout(() => startThumbnails(peerKey), delay);
+      scheduled.thumbnailTimer.unref();
+    });
+    scheduled.thumbnails = background(work, 'fetching thumbnails').finally(() => {
+      scheduled.thumbnails = null;
+    });
+  }
+
+  async function forget(peerKey: number): Promise<void> {
+    const scheduled = peers.get(peerKey);
+    if (scheduled === undefined) return;
+    clearTimeout(scheduled.timer);
+    clearTimeout(scheduled.thumbnailTimer);
+    scheduled.abort.abort();
+    peers.delete(peerKey);
+    await Promise.all([scheduled.running, scheduled.thumbnails]);
+  }
+
+  async function clear(peerKey: number, { keepCached }: { keepCached: boolean }): Promise<void> {
+    // Kept bytes hang on the items' rows, so both stay, shown to nobody.
+    if (keepCached) return;
+    await options.purgePeer(peerKey);
+    for (;;) {
+      const removed = await context.database.write((tx) => removeSource(tx, peerKey, 500, context.now()));
+      if (removed < 500) break;
+    }
+    await prisma.peer.update({
+      where: { key: peerKey },
+      data: {
+        itemCount: 0,
+        skippedCount: 0,
+        checksumFirst: 0,
+        checksumSecond: 0,
+        cursor: null,
+        inSync: null,
+        remoteTotal: null,
+      },
+    });
+  }
+
+  /** What a peer took back, by revoking us or ending its grant, is hidden at once and gone after a day. */
+  async function purgeHidden(): Promise<void> {
+    const before = new Date(context.now() - HIDDEN_KEPT);
+    const hidden = await prisma.peer.findMany({
+      where: { hiddenSince: { lt: before }, itemCount: { gt: 0 } },
+      select: { key: true },
+    });
+    for (const peer of hidden) await clear(peer.key, { keepCached: false });
+  }
+
+  return {
+    start: async () => {
+      // A pull that was under way when the process ended did not finish; its pages did, each with its cursor.
+      await prisma.pull.updateMany({
+        where: { state: { in: ['QUEUED', 'RUNNING'] } },
+        data: {
+          state: 'FAILED',
+          finishedAt: new Date(context.now()),
+          errorCode: 'CONFLICT',
+          errorMessage: 'The server was stopped meanwhile.',
+        },
+      });
+      const rows = await prisma.peer.findMany({
+        where: { status: 'ACTIVE', pulls: true },
+        select: { key: true, nextAttemptAt: true },
+      });
+      for (const row of rows) {
+        plan(row.key, row.nextAttemptAt?.getTime() ?? context.now());
+        startThumbnails(row.key);
+      }
+      const revoked = await prisma.peer.findMany({
+        where: { status: 'REVOKED', keptCached: false, itemCount: { gt: 0 } },
+        select: { key: true },
+      });
+      for (const row of revoked)
+        void background(clear(row.key, { keepCached: false }), 'clearing a revoked peer');
+      purgeTimer = setInterval(() => void background(purgeHidden(), 'purging hidden items'), 3600_000);
+      purgeTimer.unref();
+      void background(purgeHidden(), 'purging hidden items');
+    },
+    request,
+    suspect: (peerKey) => {
+      const scheduled = entry(peerKey);
+      // Many readers may fail at once; one look is enough.
+      if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < 5_000) return;
+      scheduled.suspectedAt = context.now();
+      void background(
+        request(peerKey).then(() => undefined),
+        'looking after a peer',
+      );
+    },
+    forget,
+    reschedule: async (peerKey) => {
+      const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+      if (peer === null || peer.status !== 'ACTIVE' || !peer.pulls) return forget(peerKey);
+      plan(peerKey, peer.nextAttemptAt?.getTime() ?? context.now());
+    },
+    clear,
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+      clearInterval(purgeTimer);
+      await Promise.all([...peers.keys()].map(forget));
+    },
+  };
+}
