@@ -6,7 +6,7 @@ import {
   type TemporaryDatabase,
 } from '../../test/support/databases.ts';
 import type { Database } from '../database/database.ts';
-import { isCode } from '../lib/errors.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
 import { type Access, type AccessOptions, createAccess } from './access.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { TOKEN_SCOPES } from './viewer.ts';
@@ -231,6 +231,21 @@ describe.each(['sqlite', 'postgresql'] as const)('accounts on %s', (dialect) => 
       // And after a restart, when nothing is counted, the living session vouches for the address.
       now += 60_000;
       await signIn(access, { ...owner, address: '203.0.113.5' });
+    });
+
+    test('does not count as a guess where the password was not checked', async () => {
+      const busy: Passwords = {
+        hash: cheap.hash,
+        verify: async () => {
+          throw new HedgerowError('RATE_LIMITED');
+        },
+      };
+      const access = await open({ passwords: busy });
+      const who = await person(access);
+      for (let time = 0; time < 10; time++) {
+        const error = await signIn(access, who).catch((e) => e);
+        expect([error.code, error.retryAfter]).toEqual(['RATE_LIMITED', undefined]);
+      }
     });
 
     test('counts a household of IPv6 as one', async () => {

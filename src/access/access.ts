@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Database } from '../database/database.ts';
-import { HedgerowError } from '../lib/errors.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
 import { createAttempts, networkOf } from './attempts.ts';
 import { createAuthentication, wrongCredentials } from './authentication.ts';
 import { nameKey } from './names.ts';
@@ -96,11 +96,17 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     signIn: async ({ name, password, address, userAgent }) => {
       // No password of this length can be right, so it says nothing about whether the name is known.
       if (name.length > 4 * PASSWORD_MAX || password.length > PASSWORD_MAX) throw wrongCredentials();
-      const succeeded = await attempts.begin(nameKey(name), address);
-      const { token, setCookie } = await authentication.open({ name, password, address, userAgent });
+      const attempt = await attempts.begin(nameKey(name), address);
+      const { token, setCookie } = await authentication
+        .open({ name, password, address, userAgent })
+        .catch((error) => {
+          // A full queue or a broken database is no guess.
+          if (!isCode(error, 'UNAUTHENTICATED')) attempt.withdrawn();
+          throw error;
+        });
       const viewer = await sessions.viewer(token);
       if (viewer === null) throw wrongCredentials();
-      succeeded();
+      attempt.succeeded();
       return { viewer, setCookie };
     },
 

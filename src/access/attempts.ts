@@ -34,10 +34,16 @@ export interface Attempts {
   /**
    * Counts an attempt as failed before it is made, so that parallel ones cannot slip past.
    *
-   * @returns what to call where it succeeded
    * @throws HedgerowError RATE_LIMITED with `retryAfter`
    */
-  begin(name: string, address: string): Promise<() => void>;
+  begin(name: string, address: string): Promise<Attempt>;
+}
+
+export interface Attempt {
+  /** The failures before it are forgiven, and the address is known from now on. */
+  succeeded(): void;
+  /** It did not come to a check of the password, so it does not count. */
+  withdrawn(): void;
 }
 
 export function createAttempts({ now, known = async () => false }: AttemptsOptions): Attempts {
@@ -60,11 +66,20 @@ export function createAttempts({ now, known = async () => false }: AttemptsOptio
       }
       addresses.add(network, 1);
       names.add(name, 1);
-      return () => {
-        signedIn.set(pair, true);
-        pairs.forget(pair);
+      const refund = () => {
         addresses.add(network, -1);
         names.add(name, -1);
+      };
+      return {
+        succeeded: () => {
+          signedIn.set(pair, true);
+          pairs.forget(pair);
+          refund();
+        },
+        withdrawn: () => {
+          pairs.add(pair, -1);
+          refund();
+        },
       };
     },
   };

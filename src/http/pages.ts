@@ -30,7 +30,7 @@ const GRAPHIQL_POLICY = [
   ...CONTENT_SECURITY_POLICY.filter((directive) => !directive.startsWith('style-src')),
   "style-src 'self' 'unsafe-inline'",
   "font-src 'self' data:",
-  "worker-src 'self' blob:",
+  "worker-src 'self'",
 ].join('; ');
 
 /** A worker is held to the policy that came with its own script, and not to that of the page. */
@@ -89,6 +89,8 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
   return {
     routes: async (app) => {
       app.get('/', async (request, reply) => {
+        // The page's own addresses are relative: under a prefix they need the slash.
+        if (!/^[^?]*\/(\?|$)/.test(request.url)) return redirect(reply, '/');
         const viewer = await sessionOf(request);
         if (viewer !== null) return send(reply, 'index', viewer);
         return redirect(reply, (await access.setup.needed()) ? '/setup' : '/sign-in');

@@ -225,6 +225,16 @@ test('a link of an admin sets a password', async () => {
   expect(complaints).toEqual([]);
 });
 
+test('what the policy forbids is refused by the browser, and seen by these tests', async () => {
+  await start();
+  await using watched = await openPage(origin);
+  const { page, complaints } = watched;
+  await page.goto('/sign-in');
+  const reached = await page.evaluate("fetch('http://elsewhere.example/').then(() => true, () => false)");
+  expect(reached).toBe(false);
+  await expect.poll(() => complaints.length).toBeGreaterThan(0);
+});
+
 test.each([
   ['a phone in the dark', { viewport: { width: 360, height: 740 }, colorScheme: 'dark' }],
   ['a phone', { viewport: { width: 360, height: 740 } }],

@@ -1,0 +1,152 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { scopesOf, type Viewer } from '../access/viewer.ts';
+import { createPages } from './pages.ts';
+import { problemOf } from './problem.ts';
+
+const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+const ADA: Viewer = {
+  via: 'session',
+  sessionId: 'session_1',
+  user: { id: 'user_1', name: 'Ada <b>"&\'</b>', role: 'ADMIN' },
+  role: 'ADMIN',
+  scopes: scopesOf('ADMIN'),
+};
+
+let built: string;
+let app: FastifyInstance;
+let viewer: Viewer | null = null;
+let setupNeeded = false;
+
+beforeEach(async () => {
+  viewer = null;
+  setupNeeded = false;
+  built = await mkdtemp(join(tmpdir(), 'hedgerow-pages-'));
+});
+afterEach(async () => {
+  await app.close();
+  await rm(built, { recursive: true, force: true });
+});
+
+async function start(prefix = '', { pages: withPages = true } = {}): Promise<string> {
+  if (withPages) {
+    for (const page of ['index', 'sign-in', 'setup', 'password', 'graphiql']) {
+      await writeFile(join(built, `${page}.html`), `${page} {{instance}}|{{viewer}}|{{role}}|{{unknown}}`);
+    }
+    await mkdir(join(built, 'assets'));
+    await writeFile(join(built, 'assets', 'app-abc123.js'), 'export {};');
+  }
+  const pages = await createPages({
+    access: { viewer: async () => viewer, setup: { needed: async () => setupNeeded } },
+    publicUrl: new URL(`https://home.example${prefix}`),
+    instanceName: () => '<i>Linden{{viewer}}hof</i>',
+    built,
+  });
+  app = Fastify();
+  app.setErrorHandler((error, _request, reply) => {
+    const { status, headers, body } = problemOf(error);
+    return reply.code(status).headers(headers).send(body);
+  });
+  await app.register(
+    async (scope) => {
+      await scope.register(pages.routes);
+      scope.get('/graphql', async (request, reply) =>
+        pages.wantsGraphiql(request) ? pages.graphiql(request, reply) : reply.send('graphql'),
+      );
+    },
+    { prefix },
+  );
+  return app.listen({ host: '127.0.0.1', port: 0 });
+}
+
+const get = (url: string, headers: Record<string, string> = HTML) =>
+  fetch(url, { headers, redirect: 'manual' });
+
+test('a name in a page is text, whatever stands in it', async () => {
+  const origin = await start();
+  viewer = ADA;
+  expect(await (await get(`${origin}/`)).text()).toBe(
+    'index &#60;i&#62;Linden{{viewer}}hof&#60;/i&#62;|Ada &#60;b&#62;&#34;&#38;&#39;&#60;/b&#62;|admin|',
+  );
+});
+
+test('every page runs no inline script, loads from here alone, is framed by nobody and kept by no cache', async () => {
+  const origin = await start();
+  viewer = ADA;
+  setupNeeded = true;
+  for (const path of ['/', '/sign-in', '/setup', '/password', '/graphql']) {
+    const { status, headers } = await get(`${origin}${path}`);
+    expect(status, path).toBe(200);
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).toContain("base-uri 'none'");
+    expect(policy).not.toMatch(/https?:|\*|unsafe-eval|blob:/);
+    expect(policy.includes('unsafe-inline'), path).toBe(path === '/graphql');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('referrer-policy')).toBe('same-origin');
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
+  }
+});
+
+test('assets are kept for good, and nothing beside them is served', async () => {
+  const origin = await start();
+  const asset = await get(`${origin}/assets/app-abc123.js`);
+  expect(asset.status).toBe(200);
+  expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+  expect(asset.headers.get('x-content-type-options')).toBe('nosniff');
+  expect(asset.headers.get('content-security-policy')).toContain("default-src 'none'");
+  for (const path of [
+    '/assets/',
+    '/assets/missing.js',
+    '/assets/..%2findex.html',
+    '/assets/%2e%2e/index.html',
+  ]) {
+    expect((await get(`${origin}${path}`)).status, path).toBeGreaterThanOrEqual(400);
+  }
+});
+
+test('whoever is signed out is led to sign in, or to the first set-up', async () => {
+  const origin = await start();
+  const target = async (path: string) => (await get(`${origin}${path}`)).headers.get('location');
+  expect(await target('/')).toBe('/sign-in');
+  expect(await target('/setup')).toBe('/sign-in');
+  expect(await target('/graphql')).toBe('/sign-in?next=%2Fgraphql');
+  expect(await target('/graphql?next=https://evil.example')).toBe('/sign-in?next=%2Fgraphql');
+  setupNeeded = true;
+  expect(await target('/')).toBe('/setup');
+});
+
+test('under a prefix every way stays under it', async () => {
+  const origin = await start('/hedgerow');
+  const target = async (path: string) => (await get(`${origin}${path}`)).headers.get('location');
+  expect(await target('/hedgerow/')).toBe('/hedgerow/sign-in');
+  expect(await target('/hedgerow')).toBe('/hedgerow/');
+  expect(await target('/hedgerow?x=/')).toBe('/hedgerow/');
+  expect(await target('/hedgerow/graphql')).toBe('/hedgerow/sign-in?next=%2Fhedgerow%2Fgraphql');
+});
+
+test('only a browser that opens /graphql without a query is given a page', async () => {
+  const origin = await start();
+  viewer = ADA;
+  const answer = async (headers: Record<string, string>, query = '') =>
+    (await (await get(`${origin}/graphql${query}`, headers)).text()).split(' ')[0];
+  expect(await answer(HTML)).toBe('graphiql');
+  expect(await answer(HTML, '?query=%7Ba%7D')).toBe('graphql');
+  expect(await answer({ accept: '*/*' })).toBe('graphql');
+  expect(await answer({ accept: 'application/json' })).toBe('graphql');
+  expect(await answer({ accept: 'application/json, text/html' })).toBe('graphql');
+  expect(await answer({ accept: 'text/event-stream' })).toBe('graphql');
+});
+
+test('where the pages are not built the answer says how to build them', async () => {
+  const origin = await start('', { pages: false });
+  const answer = await get(`${origin}/sign-in`);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ detail: expect.stringContaining('npm run build:web') });
+});
