@@ -1,0 +1,584 @@
+import { appendFile, mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { describeOnBothDatabases } from '../../test/support/databases.ts';
+import { content, type DeliveryFixture, openDeliveryFixture } from '../../test/support/delivery-fixture.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { SEGMENT_BYTES } from '../lib/media.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { cachedFileKey } from '../storage/paths.ts';
+import type { DeliverableFile, OpenedFile } from './delivery.ts';
+
+const FILL = { fill: true };
+const SEGMENT = SEGMENT_BYTES;
+
+describeOnBothDatabases('delivery of a peer’s file', (open) => {
+  let fixture: DeliveryFixture;
+  beforeEach(async () => {
+    fixture = await openDeliveryFixture(await open());
+  });
+  afterEach(() => fixture[Symbol.asyncDispose]());
+
+  const read = async (file: DeliverableFile, start?: number, end?: number, options = FILL) => {
+    const range = start === undefined || end === undefined ? null : { start, end };
+    const opened = await fixture.delivery.open(file, range, options);
+    const received = await buffer(opened.body);
+    // What was passed on a moment ago is on its way into the store.
+    await fixture.delivery.flush();
+    return { ...opened, content: received };
+  };
+  const rows = () => fixture.database.prisma.cachedFile.findMany({ orderBy: { id: 'asc' } });
+  const blobs = async (prefix = 'cache/') => {
+    const keys: string[] = [];
+    for await (const blob of fixture.store.list(prefix)) keys.push(blob.key);
+    return keys.sort();
+  };
+
+  it('fetches a long file once, passes it on unchanged, and serves it again with the peer switched off', async () => {
+    const film = content(3 * SEGMENT + 1234);
+    const file = await fixture.addRemote(film);
+    const first = await read(file);
+    expect(first.content.equals(film)).toBe(true);
+    expect(first).toMatchObject({
+      source: 'peer',
+      cacheStatus: 'hedgerow; fwd=miss; stored',
+      start: 0,
+      end: film.length - 1,
+      size: film.length,
+    });
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    expect(fixture.fetched.bytes).toBe(film.length + 4 * 32);
+    await fixture.restart();
+    await fixture.peer.goDown();
+    const again = await read(file);
+    expect(again.content.equals(film)).toBe(true);
+    expect(again).toMatchObject({ source: 'cache', cacheStatus: 'hedgerow; hit' });
+    expect(await rows()).toMatchObject([
+      { whole: true, segments: null, bytes: BigInt(film.length), size: BigInt(film.length) },
+    ]);
+    expect(await fixture.delivery.has([file.itemKey, 12_345])).toEqual(new Map([[file.itemKey, 'CACHED']]));
+  });
+
+  it('keeps a thumbnail whole, from the first reading on or ahead of it', async () => {
+    const thumbnail = content(20_000);
+    const file = await fixture.addRemote(thumbnail, { variant: 'thumbnail' });
+    expect(await fixture.delivery.prefetch(file)).toBe('kept');
+    expect(await fixture.delivery.prefetch(file)).toBe('kept');
+    await fixture.peer.goDown();
+    for (let round = 0; round < 3; round += 1) {
+      expect((await read(file)).content.equals(thumbnail)).toBe(true);
+      expect((await read(file, 5, 10)).content.equals(thumbnail.subarray(5, 11))).toBe(true);
+    }
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    // A thumbnail alone makes nobody say that the item is here.
+    expect(await fixture.delivery.has([file.itemKey])).toEqual(new Map());
+  });
+
+  it('fetches for a seek only the segments that it touches, by one request', async () => {
+    const film = content(40 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const from = 20 * SEGMENT + 5;
+    const to = 22 * SEGMENT + 7;
+    expect((await read(file, from, to)).content.equals(film.subarray(from, to + 1))).toBe(true);
+    expect(fixture.peer.bytesRequests()).toEqual([`bytes=${20 * SEGMENT}-${23 * SEGMENT - 1}`]);
+    expect(fixture.fetched.bytes).toBe(3 * SEGMENT + 40 * 32);
+    expect(await fixture.delivery.has([file.itemKey])).toEqual(new Map([[file.itemKey, 'PARTIAL']]));
+    // What is here already is left out of the next request.
+    const around = await read(file, 19 * SEGMENT, 24 * SEGMENT - 1);
+    expect(around.content.equals(film.subarray(19 * SEGMENT, 24 * SEGMENT))).toBe(true);
+    expect(around.cacheStatus).toBe('hedgerow; fwd=partial; stored');
+    expect(fixture.peer.bytesRequests().slice(1)).toEqual([
+      `bytes=${19 * SEGMENT}-${20 * SEGMENT - 1}`,
+      `bytes=${23 * SEGMENT}-${24 * SEGMENT - 1}`,
+    ]);
+  });
+
+  it('stops fetching a while after a reader who stops reading', async () => {
+    const film = content(40 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const opened = await fixture.delivery.open(file, null, FILL);
+    await sleep(300);
+    expect(fixture.fetched.bytes).toBeLessThanOrEqual(5 * SEGMENT + 40 * 32);
+    opened.body.destroy();
+    await until(() => fixture.peer.open === 0);
+  });
+
+  it('makes one fetch for fifty cold readers, and feeds all of them while it arrives', async () => {
+    const film = content(6 * SEGMENT + 99);
+    const file = await fixture.addRemote(film);
+    let openGate = (): void => {};
+    fixture.peer.faults.gate = {
+      at: 3 * SEGMENT,
+      open: new Promise((resolve) => {
+        openGate = resolve;
+      }),
+    };
+    const opened = await Promise.all(
+      Array.from({ length: 50 }, () => fixture.delivery.open(file, null, FILL)),
+    );
+    expect(opened.filter((each) => each.cacheStatus?.includes('collapsed')).length).toBe(49);
+    const contents = opened.map((each) => buffer(each.body));
+    openGate();
+    for (const each of await Promise.all(contents)) expect(each.equals(film)).toBe(true);
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    expect(fixture.peer.requests.length).toBe(2);
+  });
+
+  it('makes one fetch for many cold readers of a thumbnail that must not be kept', async () => {
+    const file = await fixture.addRemote(content(9_000), { variant: 'thumbnail', cache: 'NONE' });
+    let openGate = (): void => {};
+    fixture.peer.faults.gate = {
+      at: 100,
+      open: new Promise((resolve) => {
+        openGate = resolve;
+      }),
+    };
+    const readers = Array.from({ length: 20 }, () => read(file));
+    await until(() => fixture.peer.open === 1);
+    openGate();
+    for (const each of await Promise.all(readers)) expect(each.cacheStatus).toMatch(/^hedgerow; fwd=bypass/);
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    expect(await blobs()).toEqual([]);
+    expect(await rows()).toEqual([]);
+  });
+
+  it('goes on for the others when one reader leaves, and ends with the last', async () => {
+    const film = content(12 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    fixture.peer.faults.gate = { at: 2 * SEGMENT, open: sleep(100) };
+    const [leaving, staying] = await Promise.all([
+      fixture.delivery.open(file, null, FILL),
+      fixture.delivery.open(file, null, FILL),
+    ]);
+    leaving.body.destroy();
+    expect((await buffer(staying.body)).equals(film)).toBe(true);
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+
+    const other = await fixture.addRemote(content(60 * SEGMENT));
+    const readers = await Promise.all([1, 2].map(() => fixture.delivery.open(other, null, FILL)));
+    expect(fixture.peer.open).toBe(1);
+    for (const reader of readers) reader.body.destroy();
+    await until(() => fixture.peer.open === 0);
+    expect(fixture.peer.requests.at(-1)?.aborted || fixture.peer.requests.at(-2)?.aborted).toBe(true);
+  });
+
+  it.each([true, false])('lets one slow reader hold back nobody (kept: %s)', async (fill) => {
+    const film = content(16 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const [slow, fast] = await Promise.all([
+      fixture.delivery.open(file, null, { fill }),
+      fixture.delivery.open(file, null, { fill }),
+    ]);
+    expect((await buffer(fast.body)).equals(film)).toBe(true);
+    expect((await buffer(slow.body)).equals(film)).toBe(true);
+    if (fill) expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    else expect(await blobs()).toEqual([]);
+  });
+
+  it('stores and passes on nothing of a wrong segment, and tells of it', async () => {
+    const film = content(5 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    fixture.peer.faults.corrupt = [2];
+    const opened = await fixture.delivery.open(file, null, FILL);
+    const { received, error } = await drain(opened.body);
+    expect(received.equals(film.subarray(0, 2 * SEGMENT))).toBe(true);
+    expect(error).toMatchObject({ code: 'INTEGRITY_FAILED' });
+    await expect(
+      fixture.delivery.open(file, { start: 2 * SEGMENT, end: 2 * SEGMENT }, FILL),
+    ).rejects.toMatchObject({ code: 'INTEGRITY_FAILED', status: 502 });
+    expect(fixture.faults).toEqual([
+      { itemId: file.itemId, code: 'INTEGRITY_FAILED' },
+      { itemId: file.itemId, code: 'INTEGRITY_FAILED' },
+    ]);
+    await fixture.delivery.flush();
+    expect(
+      (await blobs()).filter((key) => !key.endsWith('/list')).map((key) => key.split('/').at(-1)),
+    ).toEqual(['0', '1']);
+    // Mended at the peer, the rest comes without the beginning being fetched again.
+    fixture.peer.faults.corrupt = [];
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect(fixture.peer.bytesRequests().at(-1)).toBe(`bytes=${2 * SEGMENT}-${5 * SEGMENT - 1}`);
+  });
+
+  it('refuses a whole small file, a segment list, and a length that are wrong', async () => {
+    const small = await fixture.addRemote(content(1000), { variant: 'preview' });
+    fixture.peer.faults.corrupt = [0];
+    await expect(read(small)).rejects.toMatchObject({ code: 'INTEGRITY_FAILED' });
+    fixture.peer.faults = { wrongList: true };
+    const long = await fixture.addRemote(content(2 * SEGMENT));
+    await expect(read(long)).rejects.toMatchObject({ code: 'INTEGRITY_FAILED' });
+    fixture.peer.faults = {};
+    const grown = await fixture.addRemote(content(5000));
+    fixture.peer.files.set(`${grown.remoteId}/original`, content(5001));
+    await expect(read(grown)).rejects.toMatchObject({ code: 'INTEGRITY_FAILED' });
+    expect(fixture.faults.length).toBe(3);
+    expect(await blobs()).toEqual([]);
+  });
+
+  it('takes up an answer that broke off where it ended, and gives up where it brings nothing', async () => {
+    const film = content(6 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    fixture.peer.faults = { cutAt: 3 * SEGMENT + 500, cuts: 1 };
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect(fixture.peer.bytesRequests()).toEqual(['whole', `bytes=${3 * SEGMENT}-${6 * SEGMENT - 1}`]);
+
+    const other = await fixture.addRemote(film);
+    fixture.peer.faults = { cutAt: 3 * SEGMENT + 500 };
+    const { received, error } = await drain((await fixture.delivery.open(other, null, FILL)).body);
+    expect(received.equals(film.subarray(0, 3 * SEGMENT))).toBe(true);
+    expect(error).toMatchObject({ code: 'PEER_UNREACHABLE' });
+    expect(fixture.faults).toEqual([]);
+  });
+
+  it('throws what the upstream throws before the first byte', async () => {
+    const film = content(3 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    fixture.peer.faults.status = 410;
+    await expect(read(file)).rejects.toMatchObject({ code: 'MEDIA_GONE' });
+    fixture.peer.faults.status = 404;
+    await expect(read(file)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await fixture.peer.goDown();
+    await expect(read(file)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE', status: 503, retryAfter: 7 });
+    const revoked = await fixture.addRemote(film, { peerKey: 99 });
+    await expect(read(revoked)).rejects.toMatchObject({ code: 'REVOKED' });
+    await fixture.peer.comeUp();
+    fixture.peer.faults = {};
+    expect((await read(file)).content.equals(film)).toBe(true);
+  });
+
+  it('serves the segments that are here while the peer is down, and fails at the first that is not', async () => {
+    const film = content(4 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    await read(file, 0, 2 * SEGMENT - 1);
+    await fixture.restart();
+    await fixture.peer.goDown();
+    expect((await read(file, 10, 2 * SEGMENT - 10)).cacheStatus).toBe('hedgerow; hit');
+    const { received, error } = await drain((await fixture.delivery.open(file, null, FILL)).body);
+    expect(received.equals(film.subarray(0, 2 * SEGMENT))).toBe(true);
+    expect(error).toMatchObject({ code: 'PEER_UNREACHABLE' });
+    await expect(read(file, 3 * SEGMENT, 3 * SEGMENT)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+  });
+
+  it('keeps only thumbnails where the peer’s mode says so, and nothing for a reader who must not fill the cache', async () => {
+    const film = content(2 * SEGMENT);
+    const original = await fixture.addRemote(film, { cache: 'THUMBNAILS' });
+    const thumbnail = await fixture.addRemote(content(3000), { cache: 'THUMBNAILS', variant: 'thumbnail' });
+    expect((await read(original)).content.equals(film)).toBe(true);
+    expect((await read(thumbnail, undefined, undefined, { fill: false })).cacheStatus).toBe(
+      'hedgerow; fwd=miss',
+    );
+    expect(await blobs()).toEqual([]);
+    expect(await fixture.delivery.prefetch(original)).toBe('refused');
+    expect(await fixture.delivery.prefetch(thumbnail)).toBe('kept');
+    expect((await blobs()).length).toBe(1);
+  });
+
+  it('deletes the bytes of an earlier version when the item has others', async () => {
+    const file = await fixture.addRemote(content(2 * SEGMENT));
+    await read(file);
+    await fixture.delivery.flush();
+    const next = content(2 * SEGMENT + 5);
+    const other = await fixture.addRemote(next);
+    const changed = { ...other, itemKey: file.itemKey, itemId: file.itemId };
+    expect((await read(changed)).content.equals(next)).toBe(true);
+    await fixture.delivery.flush();
+    expect(await rows()).toMatchObject([{ digest: changed.digest, bytes: BigInt(next.length) }]);
+    for (const key of await blobs()) expect(key).toContain(changed.digest?.slice(8, 40));
+  });
+
+  it('evicts what was used least recently, and neither what is pinned nor what is being read', async () => {
+    await fixture.restart({ cacheBudget: 10 * SEGMENT });
+    const add = async () => {
+      fixture.clock.now += 60_000;
+      const file = await fixture.addRemote(content(2 * SEGMENT));
+      await read(file);
+      return file;
+    };
+    const pinned = await add();
+    expect(await fixture.delivery.pin(pinned.itemKey, true)).toBe(true);
+    const oldest = await add();
+    const second = await add();
+    const third = await add();
+    fixture.clock.now += 60_000;
+    await read(oldest);
+    const running = await fixture.delivery.open(second, null, FILL);
+    fixture.clock.now += 60_000;
+    const large = await fixture.addRemote(content(5 * SEGMENT));
+    expect((await read(large)).content.length).toBe(5 * SEGMENT);
+    await fixture.delivery.flush();
+    const kept = new Set((await rows()).map((row) => row.itemKey));
+    expect(kept).toEqual(new Set([pinned.itemKey, second.itemKey, large.itemKey]));
+    expect(kept.has(third.itemKey)).toBe(false);
+    const usage = await fixture.delivery.usage();
+    expect(usage.bytes).toBeLessThanOrEqual(10 * SEGMENT);
+    expect(usage).toMatchObject({ pinnedBytes: 2 * SEGMENT, items: 3, budget: 10 * SEGMENT });
+    running.body.destroy();
+  });
+
+  it('streams on without keeping what no budget has room for', async () => {
+    await fixture.restart({ cacheBudget: 3 * SEGMENT });
+    const film = content(8 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    expect((await read(file)).content.equals(film)).toBe(true);
+    const usage = await fixture.delivery.usage();
+    expect(usage.bytes).toBeLessThanOrEqual(3 * SEGMENT);
+    expect((await blobs()).filter((key) => !key.endsWith('list')).length).toBeLessThanOrEqual(3);
+    expect((await read(file)).content.equals(film)).toBe(true);
+  });
+
+  it('keeps to a budget of one peer', async () => {
+    const row = await fixture.database.prisma.peer.create({
+      data: { id: 'peer_1', name: 'Birch', cacheBudget: BigInt(3 * SEGMENT) },
+    });
+    for (let index = 0; index < 4; index += 1) {
+      fixture.clock.now += 60_000;
+      await read(await fixture.addRemote(content(SEGMENT), { peerKey: row.key }));
+      await read(await fixture.addRemote(content(SEGMENT), { peerKey: row.key + 1 }));
+    }
+    const { peers } = await fixture.delivery.usage();
+    expect(peers[0]?.bytes).toBeLessThanOrEqual(3 * SEGMENT);
+    expect(peers[0]?.budget).toBe(3 * SEGMENT);
+    expect(peers[1]).toMatchObject({ bytes: 4 * SEGMENT, budget: null });
+  });
+
+  it('purges by item and by peer, also what is being read and what the catalog has forgotten', async () => {
+    const one = await fixture.addRemote(content(3 * SEGMENT));
+    const two = await fixture.addRemote(content(5000));
+    const other = await fixture.addRemote(content(5000), { peerKey: 2 });
+    for (const file of [one, two, other]) await read(file);
+    const reading = await fixture.delivery.open(one, null, FILL);
+    await fixture.delivery.purgeItem(one.itemKey);
+    expect(await blobs(`cache/1/${one.itemKey}/`)).toEqual([]);
+    expect((await buffer(reading.body)).length).toBe(3 * SEGMENT);
+    await fixture.delivery.flush();
+    expect((await rows()).map((row) => row.itemKey)).toEqual([two.itemKey, other.itemKey]);
+    await fixture.database.prisma.item.delete({ where: { key: two.itemKey } });
+    await fixture.delivery.purgeItem(two.itemKey, 1);
+    expect(await blobs('cache/1/')).toEqual([]);
+    await fixture.delivery.purgePeer(2);
+    expect(await blobs()).toEqual([]);
+    expect(await fixture.delivery.usage()).toMatchObject({ bytes: 0, items: 0, peers: [] });
+    expect((await read(other)).source).toBe('peer');
+    await fixture.delivery.purgeAll();
+    expect(await rows()).toEqual([]);
+  });
+
+  it('makes rows and blobs agree after a crash', async () => {
+    const film = content(4 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const lost = await fixture.addRemote(content(5000));
+    await read(file, 0, 3 * SEGMENT - 1);
+    await read(lost);
+    await fixture.restart();
+    const key = cachedFileKey(1, file.itemKey, 'original', file.digest?.slice(8, 40) ?? '');
+    await fixture.store.delete(`${key}/0`);
+    await fixture.store.write(`${key}/1`, Buffer.alloc(7), { sync: false });
+    await fixture.store.write(`${key}/3`, film.subarray(3 * SEGMENT), { sync: false });
+    await fixture.store.write(cachedFileKey(1, 4711, 'thumbnail', 'ab'), Buffer.alloc(9), { sync: false });
+    await fixture.store.write(`${cachedFileKey(5, 1, 'original', 'cd')}/8`, Buffer.alloc(9), { sync: false });
+    await fixture.store.deleteAll(`cache/1/${lost.itemKey}/`);
+    await writeFile(join(fixture.folder, 'temporary', 'half'), 'half');
+    const swept = await fixture.delivery.sweep();
+    expect(swept).toMatchObject({ files: 4, rows: 2 });
+    const [row] = await rows();
+    expect(await rows()).toHaveLength(1);
+    expect(row?.segments?.[0]).toBe(0b1100);
+    expect((await blobs()).map((each) => each.split('/').at(-1))).toEqual(['2', '3', 'list']);
+    expect((await read(file)).content.equals(film)).toBe(true);
+  });
+
+  it('fetches again what has vanished from the store behind its back', async () => {
+    const film = content(3 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const small = await fixture.addRemote(content(500), { variant: 'thumbnail' });
+    await read(file);
+    await read(small);
+    await fixture.store.deleteAll('cache/');
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect((await read(small)).content.length).toBe(500);
+    expect((await blobs()).length).toBe(5);
+  });
+
+  it('lets the stream flow where the store takes nothing', async () => {
+    const full: BlobStore = {
+      ...fixture.store,
+      write: async () => {
+        throw new HedgerowError('QUOTA_EXCEEDED');
+      },
+    };
+    await fixture.restart({ store: full });
+    const film = content(7 * SEGMENT + 3);
+    const file = await fixture.addRemote(film);
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect(fixture.storeErrors.length).toBeGreaterThan(0);
+    expect((await fixture.delivery.usage()).bytes).toBe(0);
+  });
+
+  it('serves a dialect that tells neither digest nor size', async () => {
+    const small = content(70_000);
+    const unknown = await fixture.addRemote(small, { without: ['size', 'digest'], variant: 'thumbnail' });
+    fixture.peer.faults.noLength = true;
+    const readers = await Promise.all(Array.from({ length: 5 }, () => read(unknown)));
+    for (const each of readers) expect(each.content.equals(small)).toBe(true);
+    expect(fixture.peer.bytesRequests()).toEqual(['whole']);
+    await fixture.restart();
+    expect((await read(unknown, 3, 9)).cacheStatus).toBe('hedgerow; hit');
+    const long = content(3 * SEGMENT + 50);
+    const endless = await fixture.addRemote(long, { without: ['size', 'digest', 'segments'] });
+    const passed = await read(endless);
+    expect(passed.content.equals(long)).toBe(true);
+    expect(passed).toMatchObject({ size: null, cacheStatus: 'hedgerow; fwd=bypass' });
+    fixture.peer.faults = {};
+    expect((await read(endless)).content.equals(long)).toBe(true);
+    expect((await read(endless, 5, SEGMENT + 5)).cacheStatus).toBe('hedgerow; hit');
+  });
+
+  it('checks the whole where a dialect has a digest and no segments', async () => {
+    const film = content(3 * SEGMENT + 50);
+    const file = await fixture.addRemote(film, { without: ['segments'] });
+    fixture.peer.faults.corrupt = [1];
+    await read(file);
+    await until(() => fixture.faults.length === 1);
+    await until(async () => (await blobs()).length === 0);
+    fixture.peer.faults.corrupt = [];
+    expect((await read(file)).content.equals(film)).toBe(true);
+    await fixture.delivery.flush();
+    expect((await read(file)).cacheStatus).toBe('hedgerow; hit');
+  });
+
+  it('gets along with a peer that knows no ranges', async () => {
+    const film = content(4 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    fixture.peer.faults.noRanges = true;
+    const part = await read(file, 2 * SEGMENT + 1, 3 * SEGMENT);
+    expect(part.content.equals(film.subarray(2 * SEGMENT + 1, 3 * SEGMENT + 1))).toBe(true);
+  });
+
+  it('stops waiting when the one who asks goes away', async () => {
+    const file = await fixture.addRemote(content(2 * SEGMENT));
+    fixture.peer.faults.gate = { at: 0, open: new Promise(() => {}) };
+    const controller = new AbortController();
+    const opening = fixture.delivery.open(file, null, { fill: true, signal: controller.signal });
+    await until(() => fixture.peer.open === 1);
+    controller.abort();
+    await expect(opening).rejects.toThrow();
+    await until(() => fixture.peer.open === 0);
+  });
+
+  it('prefetches a long file whole, and stops when told to', async () => {
+    const film = content(5 * SEGMENT + 1);
+    const file = await fixture.addRemote(film, { cache: 'MIRROR' });
+    expect(await fixture.delivery.prefetch(file)).toBe('kept');
+    await fixture.peer.goDown();
+    expect((await read(file)).content.equals(film)).toBe(true);
+    await expect(fixture.delivery.prefetch(file, AbortSignal.abort())).resolves.toBe('kept');
+    const other = await fixture.addRemote(film, { cache: 'MIRROR' });
+    await expect(fixture.delivery.prefetch(other, AbortSignal.abort())).rejects.toThrow();
+  });
+
+  it('gives 2,000 random ranges byte for byte, whether local, cold, partly or wholly cached', async () => {
+    const film = content(9 * SEGMENT + 4321);
+    const local = await fixture.addLocal(film);
+    const warm = await fixture.addRemote(film);
+    const uncached = await fixture.addRemote(film, { cache: 'NONE' });
+    const partial = await fixture.addRemote(film);
+    await read(warm);
+    let seed = 20_261_120;
+    const random = (below: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    const check = async (file: DeliverableFile): Promise<OpenedFile> => {
+      const start = random(film.length);
+      const end = Math.min(film.length - 1, start + random(random(4) === 0 ? film.length : 3000));
+      const got = await fixture.delivery.open(file, { start, end }, FILL);
+      if (!(await buffer(got.body)).equals(film.subarray(start, end + 1)))
+        throw new Error(`${start}-${end} differs`);
+      return got;
+    };
+    let cold = await fixture.addRemote(film);
+    for (let round = 0; round < 500; round += 1) {
+      if (round % 50 === 0) cold = await fixture.addRemote(film);
+      const [, hit] = await Promise.all([
+        check(local),
+        check(warm),
+        check(round % 10 === 0 ? uncached : cold),
+        check(partial),
+      ]);
+      expect(hit.cacheStatus).toBe('hedgerow; hit');
+    }
+    expect(fixture.faults).toEqual([]);
+    expect(fixture.storeErrors).toEqual([]);
+  });
+});
+
+describeOnBothDatabases('delivery of a local file', (open) => {
+  let fixture: DeliveryFixture;
+  beforeEach(async () => {
+    fixture = await openDeliveryFixture(await open());
+  });
+  afterEach(() => fixture[Symbol.asyncDispose]());
+
+  it('reads managed files from the store, and says so where one is missing', async () => {
+    for (const size of [0, 100, 3 * SEGMENT]) {
+      const bytes = content(size);
+      const file = await fixture.addLocal(bytes);
+      const opened = await fixture.delivery.open(file, null, { fill: false });
+      expect((await buffer(opened.body)).equals(bytes)).toBe(true);
+      expect(opened).toMatchObject({ source: 'local', cacheStatus: null, size });
+    }
+    const gone = await fixture.addLocal(content(200_000));
+    await fixture.store.deleteAll('originals/');
+    await expect(fixture.delivery.open(gone, null, FILL)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(fixture.faults).toEqual([{ itemId: gone.itemId, code: 'UNAVAILABLE' }]);
+  });
+
+  it('serves an external file as long as it is the one that was read, and never takes absence for deletion', async () => {
+    const folder = join(fixture.folder, 'photos');
+    await mkdir(folder);
+    const path = join(folder, 'film.mp4');
+    const bytes = content(400_000);
+    await writeFile(path, bytes);
+    await utimes(path, 1_700_000_000, 1_700_000_000.123);
+    const { mtimeMs } = await stat(path);
+    const file: DeliverableFile = {
+      ...(await fixture.addLocal(bytes)),
+      local: { storage: 'EXTERNAL', path, size: bytes.length, mtime: Math.trunc(mtimeMs) },
+    };
+    const part = await fixture.delivery.open(file, { start: 5, end: 300_000 }, FILL);
+    expect((await buffer(part.body)).equals(bytes.subarray(5, 300_001))).toBe(true);
+    await rename(folder, `${folder}-unmounted`);
+    await expect(fixture.delivery.open(file, null, FILL)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('mounted'),
+    });
+    await rename(`${folder}-unmounted`, folder);
+    await appendFile(path, 'x');
+    await expect(fixture.delivery.open(file, null, FILL)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('scanned'),
+    });
+    expect(fixture.faults).toEqual([]);
+  });
+});
+
+async function drain(body: Readable): Promise<{ received: Buffer; error: unknown }> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of body) chunks.push(chunk as Buffer);
+    return { received: Buffer.concat(chunks), error: null };
+  } catch (error) {
+    return { received: Buffer.concat(chunks), error };
+  }
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    if (await condition()) return;
+    await sleep(10);
+  }
+  throw new Error('It did not come about.');
+}

@@ -1,0 +1,542 @@
+/**
+ * The door of this room: the bytes of any item, local or a peer's, verified, cached as they stream, fetched once
+ * for everybody. It decides nothing about who may have them, and knows no HTTP beyond the Cache-Status it names.
+ *
+ * A peer's long file is kept as one blob a segment, never assembled: each is whole or absent by itself, a copy
+ * of everything at the end would double the writes, and reading 256 KiB files is as fast as reading one.
+ */
+
+import { Readable } from 'node:stream';
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../database/database.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
+import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { release } from '../storage/buffer-pool.ts';
+import { type ByteRange, openFileStream } from '../storage/file-stream.ts';
+import { CacheLedger, type CacheRecord, type CacheUsage, segmentKey } from './cache-ledger.ts';
+import { type OpenedAnswer, openAnswer, RemoteFile, type RemoteHost, translate } from './remote-file.ts';
+import { segmentLength } from './segment-map.ts';
+import { SegmentStream } from './segment-stream.ts';
+import { takerOf } from './take.ts';
+import type { Upstream } from './upstream.ts';
+
+export type { CacheUsage } from './cache-ledger.ts';
+export type { Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
+
+export type CacheMode = 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | 'MIRROR';
+
+/** Where the bytes of a local item are: in the blob store, or in a folder that is not ours. */
+export type LocalPlace =
+  | { storage: 'MANAGED'; key: string }
+  /** `size` in bytes and `mtime` in ms, as they were when the file was read. */
+  | { storage: 'EXTERNAL'; path: string; size: number; mtime: number };
+
+/** One variant of one item, as the catalog knows it. */
+export interface DeliverableFile {
+  itemId: string;
+  itemKey: number;
+  /** 0: this instance; else the peer's key. */
+  source: number;
+  /** Its id at the peer. */
+  remoteId: string | null;
+  variant: VariantName;
+  mimeType: string;
+  /** Bytes; null where the peer did not say. */
+  size: number | null;
+  /** `sha-256:<64 hex>` of the whole; null where the peer did not say. */
+  digest: string | null;
+  /** Only where the file is longer than one segment. */
+  segments: SegmentList | null;
+  filename: string | null;
+  /** ms since 1970. */
+  updatedAt: number;
+  local: LocalPlace | null;
+  /** What the peer's bytes may be kept. */
+  cache: CacheMode;
+}
+
+export interface OpenOptions {
+  /** Whether this reading may fill the cache: false for the anonymous. */
+  fill: boolean;
+  /** Ends the wait for the first byte; afterwards the body is destroyed instead. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface OpenedFile {
+  /** Verified bytes only; destroyed with an error where the rest cannot be had. */
+  body: Readable;
+  /** All of what `body` holds, where it is in memory already; then the body need not be read. */
+  bytes: Buffer | null;
+  /** First and last byte of the body in the file; `end` is `start - 1` where there is none. */
+  start: number;
+  end: number;
+  /** Bytes of the whole; null where a peer does not say, and then the body is the whole. */
+  size: number | null;
+  source: 'local' | 'cache' | 'peer';
+  /** Value of the field Cache-Status (RFC 9211); null for a local file, which is cached nowhere. */
+  cacheStatus: string | null;
+}
+
+export interface DeliveryOptions {
+  database: Database;
+  store: BlobStore;
+  /** @throws HedgerowError where the peer must not be asked: REVOKED, PEER_UNREACHABLE (with retryAfter) … */
+  upstreamFor: (peerKey: number) => Promise<Upstream>;
+  /** Bytes that may be kept of peers' files in all. */
+  cacheBudget: number;
+  now?: () => number;
+  /** Told of bytes that are wrong, of a peer's file or of a local one that is missing. */
+  onFault?: (file: DeliverableFile, error: HedgerowError) => void;
+  /** Told of a store or database that does not take what is to be kept; bytes flow on without. */
+  onStoreError?: (error: unknown) => void;
+  /** Told of bytes as they arrive. */
+  onFetched?: (peerKey: number, bytes: number) => void;
+}
+
+export interface Delivery extends AsyncDisposable {
+  /**
+   * Opens a file, or a range of it, once its first bytes are there.
+   *
+   * @throws HedgerowError RANGE_NOT_SATISFIABLE; UNAVAILABLE where a local file cannot be read or is not what
+   *   was read in; NOT_FOUND; INTEGRITY_FAILED where a peer's bytes are wrong; what the upstream throws
+   */
+  open(file: DeliverableFile, range: ByteRange | null, options: OpenOptions): Promise<OpenedFile>;
+  /**
+   * Fetches and keeps a peer's whole file. `kept` where it is here now, `refused` where it must not be kept,
+   * or there is no room.
+   * @throws HedgerowError as `open`
+   */
+  prefetch(file: DeliverableFile, signal?: AbortSignal): Promise<'kept' | 'refused'>;
+  /** Of the given items, those whose original is here, or some of more than a thumbnail. One query. */
+  has(itemKeys: readonly number[]): Promise<Map<number, 'CACHED' | 'PARTIAL'>>;
+  /** @param source key of the peer, where the item's row may be gone already */
+  purgeItem(itemKey: number, source?: number): Promise<void>;
+  purgePeer(peerKey: number): Promise<void>;
+  purgeAll(): Promise<void>;
+  /** False where nothing of the item is here to be pinned. */
+  pin(itemKey: number, pinned: boolean): Promise<boolean>;
+  usage(): Promise<CacheUsage>;
+  /** At start: removes what a crash left, and makes rows and blobs agree. */
+  sweep(): Promise<{ files: number; bytes: number; rows: number }>;
+  /** Writes down what is known in memory only. */
+  flush(): Promise<void>;
+}
+
+/** Small files stay in memory: reading a thumbnail costs three system calls, finding it here none. */
+const SMALL = 65_536;
+const SMALL_TOTAL = 33_554_432;
+/** s after which a folder may be mounted again. */
+const MOUNT_RETRY = 60;
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { database, store, upstreamFor } = options;
+  const now = options.now ?? Date.now;
+  const onFault = options.onFault ?? (() => {});
+  const onFetched = options.onFetched ?? (() => {});
+  const onStoreError = options.onStoreError ?? (() => {});
+  const ledger = new CacheLedger({
+    database,
+    store,
+    budget: options.cacheBudget,
+    now,
+    onError: onStoreError,
+  });
+  const remoteFiles = new Map<CacheRecord, RemoteFile>();
+  const probes = new Map<string, Promise<Probe>>();
+  const small = new LRUCache<string, Buffer>({
+    maxSize: SMALL_TOTAL,
+    sizeCalculation: (bytes) => bytes.length + 100,
+  });
+
+  const openLocal = async (file: DeliverableFile, range: ByteRange | null): Promise<OpenedFile> => {
+    const { local } = file;
+    if (local === null) throw new HedgerowError('NOT_FOUND');
+    if (local.storage === 'EXTERNAL') return openExternal(local, range);
+    try {
+      if (file.size !== null && file.size > 0 && file.size <= SMALL) {
+        const bytes = small.get(local.key) ?? (await readSmall(small, store, local.key, file.size));
+        if (bytes !== null) return fromMemory(bytes, range, 'local', null);
+      }
+      const { body, size } = await store.read(local.key, range);
+      if (file.size !== null && size !== file.size) {
+        body.destroy();
+        throw new HedgerowError('UNAVAILABLE', 'The stored file has not the size that it should have.');
+      }
+      return { body, bytes: null, ...boundsOf(range, size), size, source: 'local', cacheStatus: null };
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND', 'UNAVAILABLE')) throw error;
+      const fault = isCode(error, 'NOT_FOUND')
+        ? new HedgerowError('UNAVAILABLE', 'The stored file is missing.', { cause: error })
+        : error;
+      onFault(file, fault);
+      throw fault;
+    }
+  };
+
+  /** The one RemoteFile of a record, with a reader's place in it. */
+  const attach = (file: DeliverableFile, record: CacheRecord): RemoteFile => {
+    const known = remoteFiles.get(record);
+    if (known !== undefined) return known;
+    let upstream: Promise<Upstream> | undefined;
+    const host: RemoteHost = {
+      store,
+      ledger,
+      upstream: () => {
+        upstream ??= upstreamFor(file.source).catch((error: unknown) => {
+          upstream = undefined;
+          throw error;
+        });
+        return upstream;
+      },
+      onFault: (error) => onFault(file, error),
+      onStoreError,
+      onFetched: (bytes) => onFetched(file.source, bytes),
+      onIdle: () => remoteFiles.delete(record),
+    };
+    const remote = new RemoteFile(
+      {
+        ref: { remoteId: file.remoteId ?? '', variant: file.variant },
+        source: file.source,
+        size: record.size,
+        digest: file.digest,
+        segments: file.segments,
+      },
+      record,
+      host,
+    );
+    remoteFiles.set(record, remote);
+    return remote;
+  };
+
+  const openRemote = async (
+    file: DeliverableFile,
+    range: ByteRange | null,
+    { fill, signal }: OpenOptions,
+  ): Promise<OpenedFile> => {
+    const probe = file.size === null ? await joinProbe(file) : null;
+    try {
+      const size = file.size ?? probe?.size ?? null;
+      if (size === null) {
+        const opened = probe?.take() ?? (await probeSize(file, upstreamFor)).take();
+        return passThrough(opened, file, onFetched);
+      }
+      const bounds = boundsOf(range, size);
+      if (size === 0) return fromMemory(Buffer.alloc(0), null, 'cache', 'hedgerow; hit');
+      signal?.throwIfAborted();
+      const record = await ledger.enter(file, size);
+      ledger.touch(record);
+      const key = segmentKey(record, 0);
+      if (size <= SMALL && record.segments.whole) {
+        const bytes = small.get(key) ?? (await readSmall(small, store, key, size).catch(() => null));
+        if (bytes !== null) {
+          ledger.leave(record);
+          return fromMemory(bytes, range, 'cache', 'hedgerow; hit');
+        }
+        // The blob is gone or short; reading it as a segment finds that out too, and fetches it again.
+      }
+      const first = Math.floor(bounds.start / SEGMENT_BYTES);
+      const last = Math.floor(bounds.end / SEGMENT_BYTES);
+      const keep = fill && mayKeep(file);
+      const remote = attach(file, record);
+      const { held, joining } = remote.glance(first, last);
+      const cursor = remote.enter(first, last, keep, probe?.take() ?? null);
+      const body = new SegmentStream(remote, cursor, bounds, () => ledger.leave(record));
+      await begun(body, signal);
+      const hit = held === last - first + 1;
+      return {
+        body,
+        bytes: null,
+        ...bounds,
+        size,
+        source: hit ? 'cache' : 'peer',
+        cacheStatus: hit ? 'hedgerow; hit' : missStatus({ held, joining, keep, file }),
+      };
+    } finally {
+      probe?.leave();
+    }
+  };
+
+  /** Finds out how long a file is, from its row or from the peer, once for everybody who asks meanwhile. */
+  const joinProbe = async (file: DeliverableFile): Promise<Probe> => {
+    const id = `${file.itemKey}/${file.variant}/${file.digest ?? file.updatedAt}`;
+    let pending = probes.get(id);
+    if (pending === undefined) {
+      pending = ledger
+        .knownSize(file)
+        .then((size) => (size === null ? probeSize(file, upstreamFor) : probeOf(size, null)))
+        .finally(() => probes.delete(id));
+      probes.set(id, pending);
+    }
+    const probe = await pending;
+    probe.enter();
+    return probe;
+  };
+
+  const prefetch = async (file: DeliverableFile, signal?: AbortSignal): Promise<'kept' | 'refused'> => {
+    if (file.source === 0) return 'kept';
+    if (!mayKeep(file)) return 'refused';
+    const probe = file.size === null ? await joinProbe(file) : null;
+    try {
+      const size = file.size ?? probe?.size ?? null;
+      if (size === null) return 'refused';
+      if (size === 0) return 'kept';
+      const record = await ledger.enter(file, size);
+      try {
+        if (record.segments.whole) return 'kept';
+        const remote = attach(file, record);
+        const last = record.segments.count - 1;
+        const cursor = remote.enter(0, last, true, probe?.take() ?? null);
+        const leave = (): void => remote.leave(cursor);
+        signal?.addEventListener('abort', leave, { once: true });
+        try {
+          for (let index = 0; index <= last; index += 1) {
+            signal?.throwIfAborted();
+            if (record.segments.has(index)) continue;
+            release(await remote.segment(cursor, index, 0, segmentLength(size, index)));
+          }
+          await remote.settled();
+        } finally {
+          signal?.removeEventListener('abort', leave);
+          leave();
+        }
+        return record.segments.whole && !record.dead ? 'kept' : 'refused';
+      } finally {
+        ledger.leave(record);
+      }
+    } finally {
+      probe?.leave();
+    }
+  };
+
+  return {
+    open: async (file, range, openOptions) =>
+      file.source === 0 ? openLocal(file, range) : openRemote(file, range, openOptions),
+    prefetch,
+    has: (itemKeys) => ledger.availability(itemKeys),
+    purgeItem: async (itemKey, source) => {
+      small.clear();
+      await ledger.purgeItem(itemKey, source);
+    },
+    purgePeer: async (peerKey) => {
+      small.clear();
+      await ledger.purgePeer(peerKey);
+    },
+    purgeAll: async () => {
+      small.clear();
+      await ledger.purgeAll();
+    },
+    pin: (itemKey, pinned) => ledger.pin(itemKey, pinned),
+    usage: () => ledger.usage(),
+    sweep: async () => {
+      const left = await store.sweep();
+      const swept = await ledger.sweep();
+      return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
+    },
+    flush: () => ledger.flush(),
+    [Symbol.asyncDispose]: async () => {
+      await ledger.close();
+    },
+  };
+}
+
+/** What the peer's mode lets be kept. */
+function mayKeep(file: Pick<DeliverableFile, 'cache' | 'variant'>): boolean {
+  if (file.cache === 'THUMBNAILS') return file.variant === 'thumbnail';
+  return file.cache !== 'NONE';
+}
+
+/**
+ * Opens a file of a folder that is not ours. Where it is not there, the folder may just not be mounted: that is
+ * never taken for a deletion.
+ */
+async function openExternal(
+  local: Extract<LocalPlace, { storage: 'EXTERNAL' }>,
+  range: ByteRange | null,
+): Promise<OpenedFile> {
+  try {
+    const { body, size } = await openFileStream(local.path, range, (stats) => {
+      if (stats.size !== local.size || Math.trunc(stats.mtimeMs) !== Math.trunc(local.mtime)) {
+        throw new HedgerowError(
+          'UNAVAILABLE',
+          'The file was changed in its folder; it can be served again once the folder was scanned.',
+        );
+      }
+    });
+    return { body, bytes: null, ...boundsOf(range, size), size, source: 'local', cacheStatus: null };
+  } catch (error) {
+    if (!isCode(error, 'NOT_FOUND')) throw error;
+    throw new HedgerowError('UNAVAILABLE', 'The file is not there; its folder may not be mounted.', {
+      cause: error,
+      retryAfter: MOUNT_RETRY,
+    });
+  }
+}
+
+/** Null where the blob is not as long as it should be. */
+async function readSmall(
+  small: LRUCache<string, Buffer>,
+  store: BlobStore,
+  key: string,
+  size: number,
+): Promise<Buffer | null> {
+  const bytes = await store.bytes(key, 0, size + 1);
+  if (bytes.length !== size) {
+    release(bytes);
+    return null;
+  }
+  // A leased buffer is much larger than what it holds here, and belongs to the pool.
+  const own = Buffer.from(bytes);
+  release(bytes);
+  small.set(key, own);
+  return own;
+}
+
+function fromMemory(
+  all: Buffer,
+  range: ByteRange | null,
+  source: OpenedFile['source'],
+  cacheStatus: string | null,
+): OpenedFile {
+  const bounds = boundsOf(range, all.length);
+  const bytes = all.subarray(bounds.start, bounds.end + 1);
+  const body = new Readable({
+    read() {
+      if (bytes.length > 0) this.push(bytes);
+      this.push(null);
+    },
+  });
+  return { body, bytes, ...bounds, size: all.length, source, cacheStatus };
+}
+
+function boundsOf(range: ByteRange | null, size: number): ByteRange {
+  if (range === null) return { start: 0, end: size - 1 };
+  if (range.start < 0 || range.start > range.end || range.end >= size) {
+    throw new HedgerowError('RANGE_NOT_SATISFIABLE');
+  }
+  return { start: range.start, end: range.end };
+}
+
+/** @see RFC 9211, section 2 */
+function missStatus(miss: { held: number; joining: boolean; keep: boolean; file: DeliverableFile }): string {
+  const forward = miss.held > 0 ? 'partial' : mayKeep(miss.file) ? 'miss' : 'bypass';
+  return `hedgerow; fwd=${forward}${miss.keep ? '; stored' : ''}${miss.joining ? '; collapsed' : ''}`;
+}
+
+/** Waits for a stream's first bytes; it is destroyed where they do not come, or nobody waits any longer. */
+async function begun(body: SegmentStream, signal: AbortSignal | undefined): Promise<void> {
+  body.on('error', () => {});
+  try {
+    if (signal === undefined) {
+      await body.begin();
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => reject(signal.reason);
+      signal.addEventListener('abort', leave, { once: true });
+      body
+        .begin()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', leave));
+      if (signal.aborted) leave();
+    });
+  } catch (error) {
+    body.destroy();
+    throw error;
+  }
+}
+
+/** An answer of a peer that was asked because the size was not known; the first who can use it takes it. */
+interface Probe {
+  size: number | null;
+  enter(): void;
+  leave(): void;
+  take(): OpenedAnswer | null;
+}
+
+async function probeSize(file: DeliverableFile, upstreamFor: DeliveryOptions['upstreamFor']): Promise<Probe> {
+  const controller = new AbortController();
+  const upstream = await upstreamFor(file.source);
+  const ref = { remoteId: file.remoteId ?? '', variant: file.variant };
+  const answer = await upstream.bytes(ref, null, controller.signal);
+  let opened: OpenedAnswer | null = openAnswer(answer, controller);
+  let { size } = answer;
+  if (size === null) {
+    // A short one is known by its end; of a longer one the beginning is put back in front.
+    const { taker } = opened;
+    const beginning = await taker.take(SEGMENT_BYTES).catch((error: unknown) => {
+      throw translate(error);
+    });
+    if (beginning.length < SEGMENT_BYTES) size = beginning.length;
+    const body = Readable.from(
+      (async function* () {
+        if (beginning.length > 0) yield beginning;
+        yield* taker.rest();
+      })(),
+    );
+    body.on('error', () => {});
+    opened = { body, taker: takerOf(body), controller };
+  }
+  return probeOf(size, opened);
+}
+
+function probeOf(size: number | null, answer: OpenedAnswer | null): Probe {
+  let opened = answer;
+  let users = 0;
+  return {
+    size,
+    enter: () => {
+      users += 1;
+    },
+    leave: () => {
+      users -= 1;
+      if (users > 0 || opened === null) return;
+      opened.controller.abort();
+      opened.body.destroy();
+    },
+    take: () => {
+      const taken = opened;
+      opened = null;
+      return taken;
+    },
+  };
+}
+
+/** A file of unknown length, longer than a segment and without a digest: forwarded, not kept. */
+function passThrough(
+  opened: OpenedAnswer | null,
+  file: DeliverableFile,
+  onFetched: (peerKey: number, bytes: number) => void,
+): OpenedFile {
+  if (opened === null) {
+    throw new HedgerowError('UNAVAILABLE', 'The peer does not say how long this file is; try again.', {
+      retryAfter: 1,
+    });
+  }
+  const { taker, controller } = opened;
+  const body = Readable.from(
+    (async function* () {
+      try {
+        for await (const chunk of taker.rest()) {
+          onFetched(file.source, chunk.length);
+          yield chunk;
+        }
+      } catch (error) {
+        throw translate(error);
+      } finally {
+        controller.abort();
+      }
+    })(),
+    { objectMode: false },
+  );
+  body.on('error', () => {});
+  return {
+    body,
+    bytes: null,
+    start: 0,
+    end: -1,
+    size: null,
+    source: 'peer',
+    cacheStatus: 'hedgerow; fwd=bypass',
+  };
+}

@@ -1,0 +1,492 @@
+/**
+ * One file of a peer while somebody reads it: cached segments from the store, missing ones from the peer, each
+ * fetched once for everybody and verified before a byte of it goes anywhere.
+ *
+ * A reader asks for one segment after another. What is neither in memory nor in the store is fetched by a run:
+ * one upstream request for consecutive missing segments. A run is paced by the reader that is furthest ahead,
+ * so that a slow one holds back none; a reader that has fallen behind the segments in memory takes them from
+ * the store, or, where nothing is kept, begins a run of its own. A run ends with its last reader.
+ */
+
+import type { Readable } from 'node:stream';
+import { HedgerowError, isCode } from '../lib/errors.ts';
+import { SEGMENT_BYTES, type SegmentList } from '../lib/media.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import { release } from '../storage/buffer-pool.ts';
+import { createDigestHasher, sha256 } from '../storage/segment-digests.ts';
+import { type CacheLedger, type CacheRecord, segmentKey } from './cache-ledger.ts';
+import { segmentLength } from './segment-map.ts';
+import { type Taker, takerOf } from './take.ts';
+import type { Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
+
+/** Segments that a run may be ahead of its foremost reader. */
+const AHEAD = 2;
+/** Segments behind the foremost reader that stay in memory where nothing is kept in the store. */
+const BEHIND = 1;
+/** Segments on their way into the store before a run waits for the disk. */
+const WRITES = 2;
+/** How far ahead of a run a reader may ask and still wait for it rather than begin another. */
+const JOIN_DISTANCE = 8;
+/** s; a peer that ended an answer early is asked again not before. */
+const RETRY_AFTER = 5;
+
+/** What is asked of the peer and how its answer is checked. */
+export interface RemoteSpec {
+  ref: UpstreamRef;
+  source: number;
+  size: number;
+  /** `sha-256:<hex>` of the whole, where it is known. */
+  digest: string | null;
+  segments: SegmentList | null;
+}
+
+export interface RemoteHost {
+  store: BlobStore;
+  ledger: CacheLedger;
+  upstream: () => Promise<Upstream>;
+  /** Told of bytes that do not match. */
+  onFault: (error: HedgerowError) => void;
+  /** Told of a store that does not take what it is given. */
+  onStoreError: (error: unknown) => void;
+  onFetched: (bytes: number) => void;
+  /** The last reader has left. */
+  onIdle: () => void;
+}
+
+/** One reader's place in the file. */
+export interface Cursor {
+  /** The segment that it asks for, or asked for last. */
+  position: number;
+  /** The last segment that it will ask for. */
+  readonly last: number;
+  /** Whether what it causes to be fetched may be kept. */
+  readonly keep: boolean;
+  run: FetchRun | null;
+  /** An answer that is open already, and begins at the start of the file. */
+  opened: OpenedAnswer | null;
+}
+
+/** The answer by which the size of a file was found out; its body is not read yet, or only its beginning. */
+export interface OpenedAnswer {
+  body: Readable;
+  taker: Taker;
+  controller: AbortController;
+}
+
+export class RemoteFile {
+  readonly spec: RemoteSpec;
+  readonly record: CacheRecord;
+  readonly host: RemoteHost;
+  readonly runs = new Set<FetchRun>();
+  /** A store that has failed is not tried again while this file is read. */
+  storing = true;
+  readonly #cursors = new Set<Cursor>();
+  readonly #writing = new Set<Promise<void>>();
+  #list: Promise<Buffer | null> | null = null;
+  readonly #listAbort = new AbortController();
+
+  constructor(spec: RemoteSpec, record: CacheRecord, host: RemoteHost) {
+    this.spec = spec;
+    this.record = record;
+    this.host = host;
+  }
+
+  enter(first: number, last: number, keep: boolean, opened: OpenedAnswer | null): Cursor {
+    const cursor: Cursor = { position: first, last, keep, run: null, opened };
+    this.#cursors.add(cursor);
+    return cursor;
+  }
+
+  leave(cursor: Cursor): void {
+    if (!this.#cursors.delete(cursor)) return;
+    cursor.run?.leave(cursor);
+    cursor.opened?.controller.abort();
+    cursor.opened?.body.destroy();
+    if (this.#cursors.size > 0) return;
+    this.#listAbort.abort();
+    this.host.onIdle();
+  }
+
+  /** How many of these segments are in the store, and whether the next one is being fetched already. */
+  glance(first: number, last: number): { held: number; joining: boolean } {
+    let held = 0;
+    for (let index = first; index <= last; index += 1) if (this.record.segments.has(index)) held += 1;
+    return { held, joining: [...this.runs].some((run) => run.covers(first)) };
+  }
+
+  /**
+   * Bytes `from` to `to` (exclusive) of a segment, verified. A chunk from the store may be given back to the
+   * buffer pool by whoever reads the stream; others are shared and must not be changed.
+   */
+  async segment(cursor: Cursor, index: number, from: number, to: number): Promise<Buffer> {
+    cursor.position = index;
+    cursor.run?.advance();
+    for (;;) {
+      if (!this.#cursors.has(cursor)) throw new Error('The reader has left.');
+      for (const run of this.runs) {
+        const bytes = run.memory.get(index);
+        if (bytes !== undefined) return bytes.subarray(from, to);
+      }
+      if (this.record.segments.has(index)) {
+        const bytes = await this.#stored(index, from, to);
+        if (bytes !== null) return bytes;
+        continue;
+      }
+      const run = this.#runFor(cursor, index);
+      try {
+        const bytes = await run.wait(index);
+        if (bytes !== null) return bytes.subarray(from, to);
+      } catch (error) {
+        // An answer that broke off after it had brought something is taken up again where it ended.
+        if (run.delivered === 0 || !isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT')) throw error;
+      }
+    }
+  }
+
+  /** The digests to check by; null where the peer names none. */
+  list(): Promise<Buffer | null> {
+    this.#list ??= this.#fetchList().catch((error: unknown) => {
+      this.#list = null;
+      throw error;
+    });
+    return this.#list;
+  }
+
+  /** Puts a verified segment into the store, if there is room and the store takes it. */
+  store(index: number, bytes: Buffer, digest: string | null): Promise<void> {
+    const writing = this.#store(index, bytes, digest).catch(this.host.onStoreError);
+    this.#writing.add(writing);
+    this.host.ledger.track(writing);
+    return writing.finally(() => this.#writing.delete(writing));
+  }
+
+  /** Once all that was given to the store is there, or refused. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  async #store(index: number, bytes: Buffer, digest: string | null): Promise<void> {
+    const { host, record } = this;
+    if (!this.storing || record.dead || record.segments.has(index)) return;
+    if (!(await host.ledger.reserve(record, bytes.length))) return;
+    const key = segmentKey(record, index);
+    try {
+      await host.store.write(
+        key,
+        bytes,
+        digest === null ? { sync: false } : { sync: false, digest, verified: true },
+      );
+    } catch (error) {
+      host.ledger.cancel(record, bytes.length);
+      this.storing = false;
+      host.onStoreError(error);
+      return;
+    }
+    if (!host.ledger.stored(record, index)) await host.store.delete(key).catch(host.onStoreError);
+    else if (record.segments.whole && digest === null) await this.#checkWhole();
+  }
+
+  async #stored(index: number, from: number, to: number): Promise<Buffer | null> {
+    const { host, record } = this;
+    try {
+      const bytes = await host.store.bytes(segmentKey(record, index), from, to - from);
+      if (bytes.length === to - from) return bytes;
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
+    }
+    host.ledger.lost(record, index);
+    return null;
+  }
+
+  #runFor(cursor: Cursor, index: number): FetchRun {
+    let run = [...this.runs].find((each) => each.covers(index));
+    if (run === undefined) {
+      let last = index;
+      while (last < cursor.last && !this.#isElsewhere(last + 1)) last += 1;
+      run = new FetchRun(this, index, last, index === 0 ? cursor.opened : null);
+      if (index === 0) cursor.opened = null;
+      this.runs.add(run);
+      run.enter(cursor);
+      run.start();
+    } else if (cursor.run !== run) {
+      run.enter(cursor);
+    }
+    return run;
+  }
+
+  #isElsewhere(index: number): boolean {
+    if (this.record.segments.has(index)) return true;
+    for (const run of this.runs) if (!run.ended && run.next === index) return true;
+    return false;
+  }
+
+  async #fetchList(): Promise<Buffer | null> {
+    const { spec, host, record } = this;
+    if (record.segments.count === 1) {
+      return spec.digest === null ? null : Buffer.from(spec.digest.slice('sha-256:'.length), 'hex');
+    }
+    const { segments } = spec;
+    if (segments === null) return null;
+    const key = `${record.key}/list`;
+    const isRight = (list: Buffer): boolean =>
+      list.length === 32 * record.segments.count && sha256(list) === segments.digest;
+    try {
+      const { body } = await host.store.read(key);
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk as Buffer);
+      const kept = Buffer.concat(chunks);
+      if (isRight(kept)) return kept;
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
+    }
+    const list = await (await host.upstream()).segmentList(spec.ref, this.#listAbort.signal);
+    host.onFetched(list.length);
+    if (segments.count !== record.segments.count || !isRight(list)) {
+      throw this.fault('The segment list from the peer does not match its digest.');
+    }
+    // 128 bytes a MiB, so it is not counted against the budget.
+    if (this.storing && !record.dead && [...this.#cursors].some((cursor) => cursor.keep)) {
+      host.store
+        .write(key, list, { sync: false, digest: segments.digest, verified: true })
+        .then(() => (record.dead ? host.store.delete(key) : undefined))
+        .catch(host.onStoreError);
+    }
+    return list;
+  }
+
+  /** Where a dialect has no segment lists, only the whole can be checked, once it is here. */
+  async #checkWhole(): Promise<void> {
+    const { spec, host, record } = this;
+    if (spec.digest === null || record.segments.count === 1) return;
+    const hasher = createDigestHasher();
+    for (let index = 0; index < record.segments.count; index += 1) {
+      const length = segmentLength(record.size, index);
+      const bytes = await host.store.bytes(segmentKey(record, index), 0, length);
+      hasher.update(bytes);
+      release(bytes);
+    }
+    if (hasher.finish().digest === spec.digest) return;
+    this.fault();
+    await host.ledger.forget(record);
+  }
+
+  /** Makes the error of wrong bytes, and tells of it. */
+  fault(message?: string): HedgerowError {
+    const error = new HedgerowError('INTEGRITY_FAILED', message);
+    this.host.onFault(error);
+    return error;
+  }
+}
+
+type Waiter = { resolve: (bytes: Buffer | null) => void; reject: (error: unknown) => void };
+
+/** One upstream request and what becomes of it. */
+export class FetchRun {
+  /** Verified segments that a reader may still ask for. */
+  readonly memory = new Map<number, Buffer>();
+  /** The segment that comes next. */
+  next: number;
+  /** Segments that it has brought. */
+  delivered = 0;
+  ended = false;
+  readonly #file: RemoteFile;
+  readonly #last: number;
+  /** Its answer, as soon as there is one. */
+  #answer: OpenedAnswer | null;
+  readonly #controller: AbortController;
+  readonly #cursors = new Set<Cursor>();
+  readonly #waiters = new Map<number, Waiter[]>();
+  readonly #writes = new Map<number, Promise<void>>();
+  #wake: (() => void) | null = null;
+
+  constructor(file: RemoteFile, first: number, last: number, opened: OpenedAnswer | null) {
+    this.#file = file;
+    this.next = first;
+    this.#last = last;
+    this.#answer = opened;
+    this.#controller = opened?.controller ?? new AbortController();
+  }
+
+  /** Whether waiting for it is the quickest way to a segment. */
+  covers(index: number): boolean {
+    return !this.ended && index >= this.next && index <= this.#last && index <= this.next + JOIN_DISTANCE;
+  }
+
+  enter(cursor: Cursor): void {
+    if (cursor.run === this) return;
+    cursor.run?.leave(cursor);
+    cursor.run = this;
+    this.#cursors.add(cursor);
+    this.advance();
+  }
+
+  leave(cursor: Cursor): void {
+    this.#cursors.delete(cursor);
+    cursor.run = null;
+    if (this.#cursors.size > 0) {
+      this.#prune();
+      return;
+    }
+    this.memory.clear();
+    this.#file.runs.delete(this);
+    this.#controller.abort();
+    this.#answer?.body.destroy();
+    this.#end(null);
+  }
+
+  /** A reader went on: what is behind it may go, and more may be fetched. */
+  advance(): void {
+    this.#prune();
+    this.#wake?.();
+  }
+
+  /** The segment once it is verified; null where this run will not bring it. */
+  wait(index: number): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      if (this.ended || index < this.next) {
+        resolve(this.memory.get(index) ?? null);
+        return;
+      }
+      const waiters = this.#waiters.get(index) ?? [];
+      waiters.push({ resolve, reject });
+      this.#waiters.set(index, waiters);
+    });
+  }
+
+  start(): void {
+    this.#run().then(
+      () => this.#end(null),
+      (error: unknown) => this.#end({ error: translate(error) }),
+    );
+  }
+
+  async #run(): Promise<void> {
+    const file = this.#file;
+    const list = file.list();
+    list.catch(() => {});
+    this.#answer ??= await this.#request();
+    const answer = this.#answer;
+    try {
+      while (this.next <= this.#last && !this.ended) {
+        const index = this.next;
+        await this.#turn(index);
+        // Another run has brought it meanwhile; its readers find it in the store.
+        if (this.ended || (this.delivered > 0 && file.record.segments.has(index))) return;
+        const bytes = await answer.taker.take(segmentLength(file.spec.size, index));
+        if (this.ended) return;
+        if (bytes.length > 0) file.host.onFetched(bytes.length);
+        if (bytes.length < segmentLength(file.spec.size, index)) {
+          throw new HedgerowError('PEER_UNREACHABLE', 'The answer of the peer ended early.', {
+            retryAfter: RETRY_AFTER,
+          });
+        }
+        const digest = verify(bytes, await list, index);
+        if (digest === 'wrong') throw file.fault();
+        this.#deliver(index, bytes, digest);
+      }
+    } finally {
+      answer.body.destroy();
+    }
+  }
+
+  async #request(): Promise<OpenedAnswer> {
+    const file = this.#file;
+    const { size } = file.spec;
+    const start = this.next * SEGMENT_BYTES;
+    const end = Math.min((this.#last + 1) * SEGMENT_BYTES, size) - 1;
+    const whole = start === 0 && end === size - 1;
+    const upstream = await file.host.upstream();
+    const answer = await upstream.bytes(
+      file.spec.ref,
+      whole ? null : { start, end },
+      this.#controller.signal,
+    );
+    const opened = openAnswer(answer, this.#controller);
+    if (answer.start > start || (answer.size !== null && answer.size !== size)) {
+      answer.body.destroy();
+      throw file.fault('The peer has other bytes under this name than its catalog says.');
+    }
+    // A peer without ranges sends the whole.
+    if (answer.start < start) await opened.taker.skip(start - answer.start);
+    return opened;
+  }
+
+  /** Waits until a reader is near enough, and the store has taken what it was given. */
+  async #turn(index: number): Promise<void> {
+    while (!this.ended && index > this.#foremost() + AHEAD) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+    while (!this.ended && this.#writes.size >= WRITES) await Promise.race(this.#writes.values());
+  }
+
+  #foremost(): number {
+    let foremost = -1;
+    for (const cursor of this.#cursors) foremost = Math.max(foremost, cursor.position);
+    return foremost;
+  }
+
+  #deliver(index: number, bytes: Buffer, digest: string | null): void {
+    this.memory.set(index, bytes);
+    this.next = index + 1;
+    this.delivered += 1;
+    for (const waiter of this.#waiters.get(index) ?? []) waiter.resolve(bytes);
+    this.#waiters.delete(index);
+    if ([...this.#cursors].some((cursor) => cursor.keep)) {
+      const write = this.#file.store(index, bytes, digest);
+      this.#writes.set(
+        index,
+        write.finally(() => {
+          this.#writes.delete(index);
+          this.#prune();
+        }),
+      );
+    }
+    this.#prune();
+  }
+
+  #prune(): void {
+    const foremost = this.#foremost();
+    for (const index of this.memory.keys()) {
+      if (index >= foremost || this.#writes.has(index)) continue;
+      if (this.#file.record.segments.has(index) || index < foremost - BEHIND) this.memory.delete(index);
+    }
+  }
+
+  #end(failure: { error: unknown } | null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#wake?.();
+    for (const waiters of this.#waiters.values()) {
+      for (const waiter of waiters) {
+        if (failure === null) waiter.resolve(null);
+        else waiter.reject(failure.error);
+      }
+    }
+    this.#waiters.clear();
+  }
+}
+
+/** Makes an answer ready to be read, with the errors of its body caught wherever it is not. */
+export function openAnswer(answer: UpstreamBytes, controller: AbortController): OpenedAnswer {
+  answer.body.on('error', () => {});
+  return { body: answer.body, taker: takerOf(answer.body), controller };
+}
+
+/** The digest that the bytes have, null where none is known. */
+function verify(bytes: Buffer, list: Buffer | null, index: number): string | null | 'wrong' {
+  if (list === null) return null;
+  const expected = `sha-256:${list.toString('hex', 32 * index, 32 * (index + 1))}`;
+  return sha256(bytes) === expected ? expected : 'wrong';
+}
+
+/** An upstream's own errors are ours already; whatever else breaks a body is a connection that ended. */
+export function translate(error: unknown): unknown {
+  if (error instanceof HedgerowError) return error;
+  return new HedgerowError('PEER_UNREACHABLE', 'The connection to the peer broke off.', {
+    cause: error,
+    retryAfter: RETRY_AFTER,
+  });
+}

@@ -1,0 +1,32 @@
+/** What delivery needs of a peer; each dialect of src/federation provides it. */
+
+import type { Readable } from 'node:stream';
+import type { VariantName } from '../lib/media.ts';
+import type { ByteRange } from '../storage/file-stream.ts';
+
+export interface UpstreamRef {
+  /** The item's id at the peer. */
+  remoteId: string;
+  variant: VariantName;
+}
+
+export interface UpstreamBytes {
+  /** 200 where the peer sent the whole although a range was asked for. */
+  status: 200 | 206;
+  /** Offset of the body's first byte in the file. */
+  start: number;
+  /** Read here to its end, or destroyed. */
+  body: Readable;
+  /** Bytes of the whole file; null where the peer does not say. */
+  size: number | null;
+}
+
+/**
+ * Both functions reject with a HedgerowError: PEER_UNREACHABLE, PEER_TIMEOUT, PEER_RATE_LIMITED (with
+ * `retryAfter`), MEDIA_GONE, NOT_FOUND, REVOKED and their like. `signal` ends the request and its body.
+ */
+export interface Upstream {
+  bytes(ref: UpstreamRef, range: ByteRange | null, signal: AbortSignal): Promise<UpstreamBytes>;
+  /** The SHA-256 of each segment, concatenated; as received, it is verified here. */
+  segmentList(ref: UpstreamRef, signal: AbortSignal): Promise<Buffer>;
+}

@@ -1,0 +1,282 @@
+/** Answers GET and HEAD for one file: RFC 9110 with its conditions and ranges, and what keeps foreign bytes tame. */
+
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { DeliverableFile, Delivery, OpenedFile } from '../delivery/delivery.ts';
+import { decide } from '../delivery/ranges.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { release } from '../storage/buffer-pool.ts';
+import { problemOf } from './problem.ts';
+
+export interface SendOptions {
+  delivery: Pick<Delivery, 'open'>;
+  /** Whether this reader may fill the cache: false for the anonymous. */
+  fill: boolean;
+  /** `attachment` where the client asked to save the file. */
+  disposition?: 'inline' | 'attachment';
+  /** Value of Cache-Control; by default browsers keep the file and ask each time whether they still may. */
+  cacheControl?: string;
+  now?: () => number;
+  /** Told of an error that is none of ours; answers the id under which the log has it. */
+  onError?: (error: unknown) => string | undefined;
+}
+
+export interface SentFile {
+  status: number;
+  /** Bytes of the body that were handed to the connection. */
+  bytes: number;
+  /** False where the client went away, or the bytes ended before their end. */
+  complete: boolean;
+  source: OpenedFile['source'] | null;
+}
+
+/** A session's answer is for nobody else, and may have been revoked since: kept, but asked for each time. */
+const CACHE_CONTROL = 'private, max-age=0, must-revalidate';
+
+/** Types that a browser shows by itself without running anything of theirs; SVG and HTML run scripts. */
+const INLINE = new Set([
+  'image/jpeg',
+  'image/png',
+  'image/webp',
+  'image/avif',
+  'image/gif',
+  'video/mp4',
+  'video/webm',
+  'audio/mpeg',
+  'audio/mp4',
+  'audio/ogg',
+  'application/pdf',
+]);
+
+/** Media that no browser executes; shown to players by name, offered to people for saving. */
+const MEDIA = /^(?:image|video|audio)\/[a-z0-9][a-z0-9.+-]{0,99}$/;
+
+/** A document made of another server's bytes gets no origin, no scripts and no network. */
+const CSP =
+  "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox";
+/** Chromium's PDF viewer refuses to work in a sandboxed document; it gives the file no origin by itself. */
+const PDF_CSP = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+
+/**
+ * Answers the request, with a problem document where nothing was sent yet. Never rejects. With Fastify, after
+ * `reply.hijack()`.
+ */
+export async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: DeliverableFile,
+  options: SendOptions,
+): Promise<SentFile> {
+  try {
+    return await answer(request, response, file, options);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return { status: response.statusCode, bytes: 0, complete: false, source: null };
+    }
+    const id = error instanceof HedgerowError ? undefined : options.onError?.(error);
+    return sendProblem(request, response, problemOf(error, id === undefined ? {} : { id }));
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: DeliverableFile,
+  options: SendOptions,
+): Promise<SentFile> {
+  const { method = 'GET', headers } = request;
+  if (method !== 'GET' && method !== 'HEAD') throw new HedgerowError('METHOD_NOT_ALLOWED');
+  const etag = etagOf(file);
+  const verdict = decide(
+    {
+      method,
+      range: headers.range,
+      ifMatch: headers['if-match'],
+      ifNoneMatch: headers['if-none-match'],
+      ifModifiedSince: headers['if-modified-since'],
+      ifUnmodifiedSince: headers['if-unmodified-since'],
+      ifRange: one(headers['if-range']),
+    },
+    { etag, lastModified: file.updatedAt, size: file.size },
+    (options.now ?? Date.now)(),
+  );
+  // What a 304 has to repeat of the 200 (RFC 9110, 15.4.5).
+  const validators: OutgoingHttpHeaders = {
+    etag,
+    'last-modified': new Date(file.updatedAt).toUTCString(),
+    'cache-control': options.cacheControl ?? CACHE_CONTROL,
+    // Whether one may have the file depends on who asks.
+    vary: 'Cookie, Authorization',
+  };
+  if (verdict.status === 304) return sendEmpty(response, 304, validators);
+  if (verdict.status === 412) return sendEmpty(response, 412, { ...validators, 'content-length': 0 });
+  if (verdict.status === 416) {
+    const problem = problemOf(new HedgerowError('RANGE_NOT_SATISFIABLE'));
+    problem.headers['content-range'] = `bytes */${file.size ?? '*'}`;
+    problem.headers['accept-ranges'] = 'bytes';
+    return sendProblem(request, response, problem);
+  }
+  const fields: OutgoingHttpHeaders = { ...validators, ...describe(file, options.disposition) };
+  if (method === 'HEAD') {
+    if (file.size !== null) fields['content-length'] = file.size;
+    return sendEmpty(response, 200, fields);
+  }
+  const opened = await open(response, file, verdict.status === 206 ? verdict.range : null, options);
+  if (opened === null) return { status: 0, bytes: 0, complete: false, source: null };
+  if (opened.cacheStatus !== null) fields['cache-status'] = opened.cacheStatus;
+  if (opened.size !== null) fields['content-length'] = opened.end - opened.start + 1;
+  if (verdict.status === 206) {
+    fields['content-range'] = `bytes ${opened.start}-${opened.end}/${opened.size ?? '*'}`;
+  }
+  response.writeHead(verdict.status, fields);
+  const sent = await sendBody(response, opened);
+  return { status: verdict.status, ...sent, source: opened.source };
+}
+
+/** Null where the client went away before the first byte was there. */
+async function open(
+  response: ServerResponse,
+  file: DeliverableFile,
+  range: { start: number; end: number } | null,
+  options: SendOptions,
+): Promise<OpenedFile | null> {
+  const controller = new AbortController();
+  const leave = (): void => controller.abort();
+  response.once('close', leave);
+  try {
+    const opened = await options.delivery.open(file, range, {
+      fill: options.fill,
+      signal: controller.signal,
+    });
+    if (!response.destroyed) return opened;
+    opened.body.destroy();
+    return null;
+  } catch (error) {
+    if (response.destroyed) return null;
+    throw error;
+  } finally {
+    response.off('close', leave);
+  }
+}
+
+function sendBody(
+  response: ServerResponse,
+  opened: OpenedFile,
+): Promise<{ bytes: number; complete: boolean }> {
+  const { body } = opened;
+  return new Promise((resolve) => {
+    let bytes = 0;
+    let ended = false;
+    // An interrupted connection is all that tells a client of a body with a Content-Length that it is short.
+    const fail = (): void => {
+      response.destroy();
+    };
+    response.once('close', () => {
+      body.destroy();
+      resolve({ bytes, complete: ended && response.writableFinished });
+    });
+    response.on('error', () => {});
+    if (opened.bytes !== null) {
+      bytes = opened.bytes.length;
+      ended = true;
+      response.end(opened.bytes);
+      return;
+    }
+    body.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      // The chunk is the kernel's once the callback comes; until then the buffer must not be used again.
+      const more = response.write(chunk, (error) => {
+        if (!error) release(chunk);
+      });
+      if (!more) body.pause();
+    });
+    response.on('drain', () => body.resume());
+    body.once('end', () => {
+      ended = true;
+      response.end();
+    });
+    body.once('error', fail);
+    body.once('close', () => {
+      if (!ended) fail();
+    });
+  });
+}
+
+function sendEmpty(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): SentFile {
+  response.writeHead(status, headers).end();
+  return { status, bytes: 0, complete: true, source: null };
+}
+
+function sendProblem(
+  request: IncomingMessage,
+  response: ServerResponse,
+  problem: ReturnType<typeof problemOf>,
+): SentFile {
+  const allow = problem.status === 405 ? { allow: 'GET, HEAD' } : {};
+  response.writeHead(problem.status, {
+    ...problem.headers,
+    ...allow,
+    'content-length': Buffer.byteLength(problem.body),
+  });
+  response.end(request.method === 'HEAD' ? undefined : problem.body);
+  return { status: problem.status, bytes: 0, complete: true, source: null };
+}
+
+/** The digest is the tag; without one only a weak tag is honest. */
+function etagOf(file: DeliverableFile): string {
+  return file.digest === null ? `W/"${file.updatedAt}-${file.size ?? ''}"` : `"${file.digest}"`;
+}
+
+function describe(file: DeliverableFile, wanted: SendOptions['disposition']): OutgoingHttpHeaders {
+  const type = file.mimeType.toLowerCase().split(';', 1)[0]?.trim() ?? '';
+  const inline = INLINE.has(type);
+  const known = inline || (MEDIA.test(type) && !type.startsWith('image/svg'));
+  const headers: OutgoingHttpHeaders = {
+    'accept-ranges': 'bytes',
+    'content-type': known ? type : 'application/octet-stream',
+    'content-disposition': contentDisposition(
+      inline && wanted !== 'attachment' ? 'inline' : 'attachment',
+      file.variant === 'original' ? file.filename : null,
+    ),
+    // Bytes of one type must not be taken for another that runs.
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': type === 'application/pdf' ? PDF_CSP : CSP,
+    // No other site may embed what the visitor's own session opens, nor measure it.
+    'cross-origin-resource-policy': 'same-origin',
+  };
+  const hex = file.digest?.startsWith('sha-256:') === true ? file.digest.slice('sha-256:'.length) : null;
+  // Of the whole representation, also where a part is sent (RFC 9530, section 3).
+  if (hex !== null) headers['repr-digest'] = `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
+  return headers;
+}
+
+/**
+ * A Content-Disposition (RFC 6266) that keeps names of any script: `filename` in ASCII for old clients,
+ * `filename*` (RFC 8187) for the rest. The name is another server's, so folders, controls and quotes go.
+ */
+export function contentDisposition(type: 'inline' | 'attachment', filename: string | null): string {
+  const name = (filename ?? '')
+    .toWellFormed()
+    // Bidirectional overrides make "gpj.exe" read as "exe.jpg".
+    .replaceAll(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
+    .replaceAll(/[/\\]/g, '_')
+    .replace(/^\.+/, '')
+    .trim();
+  if (name === '') return type;
+  const ascii = name.replaceAll(/[^\x20-\x7e]/g, '_').replaceAll(/["%]/g, '_');
+  const quoted = `${type}; filename="${ascii}"`;
+  return ascii === name ? quoted : `${quoted}; filename*=UTF-8''${encodeExtended(name)}`;
+}
+
+/** Percent-encodes all but attr-char (RFC 8187, section 3.2.1). */
+function encodeExtended(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** A field that must not be repeated; where it is, the first counts, as Node does for the others. */
+function one(field: string | string[] | undefined): string | undefined {
+  return Array.isArray(field) ? field[0] : field;
+}
