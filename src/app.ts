@@ -1,0 +1,281 @@
+/** The composition root: the one place that builds the parts and wires them. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type Access, createAccess } from './access/access.ts';
+import type { Viewer } from './access/viewer.ts';
+import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import type { Config, Secrets } from './config/config.ts';
+import { loadMasterKey } from './config/master-key.ts';
+import { type Database, openDatabase } from './database/database.ts';
+import { createDelivery, type Delivery } from './delivery/delivery.ts';
+import type { FederationContext } from './federation/context.ts';
+import { createFederation } from './federation/create-federation.ts';
+import type { Federation } from './federation/federation.ts';
+import { loadIdentity } from './federation/identity/instance-identity.ts';
+import type { GraphqlServices } from './graphql/context.ts';
+import { createServer } from './http/server.ts';
+import { HedgerowError, systemCode } from './lib/errors.ts';
+import { deriveKey } from './lib/seal.ts';
+import { createLibrary, type Library } from './library/library.ts';
+import { type DataFolderLock, lockDataFolder } from './lock.ts';
+import { createLog, federationLog } from './log.ts';
+import type { BlobStore } from './storage/blob-store.ts';
+import { openDiskBlobStore } from './storage/disk-blob-store.ts';
+import { VERSION } from './version.ts';
+
+export interface AppOptions {
+  config: Config;
+  secrets: Secrets;
+  log?: Logger;
+  /** What a test puts in the place of the real thing. */
+  overrides?: { now?: () => number; random?: () => number };
+}
+
+/** Everything of one instance, whether it serves or only one command is run on its folder. */
+export interface App extends AsyncDisposable {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: BlobStore;
+  readonly catalog: Catalog;
+  readonly access: Access;
+  readonly delivery: Delivery;
+  readonly federation: Federation;
+  readonly library: Library;
+  readonly graphql: GraphqlServices;
+  readonly publicUrl: URL;
+  readonly log: Logger;
+}
+
+export interface RunningApp extends App {
+  /** Where it listens, such as `http://127.0.0.1:4000`. */
+  readonly url: string;
+}
+
+/** For a command: the folder is opened, nothing listens and nothing is pulled until asked for. */
+export async function openApp(options: AppOptions): Promise<App> {
+  return build(options, null);
+}
+
+/**
+ * For `serve`: listens, pulls, and leaves `server.json` in the data folder, by which commands find the server.
+ *
+ * @throws HedgerowError, one sentence fit for the end of a start
+ */
+export async function startApp(options: AppOptions): Promise<RunningApp> {
+  const server = createHttpServer();
+  const url = await bind(server, options.config);
+  try {
+    return await build(options, { server, url });
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+async function build(options: AppOptions, listening: null): Promise<App>;
+async function build(options: AppOptions, listening: { server: Server; url: string }): Promise<RunningApp>;
+async function build(
+  { config, secrets, log = createLog(config.logLevel), overrides = {} }: AppOptions,
+  listening: { server: Server; url: string } | null,
+): Promise<App | RunningApp> {
+  const now = overrides.now ?? Date.now;
+  await using opened = new AsyncDisposableStack();
+
+  await makeDataFolder(config.dataDir);
+  opened.use((await lockDataFolder(config)) satisfies DataFolderLock);
+  const database = opened.use(
+    await openDatabase(config.database, {
+      onSnapshot: (path) => log.info({ path }, 'copied the database before migrating it'),
+    }),
+  );
+  const masterKey = await loadMasterKey(config.dataDir, secrets.masterKey);
+  const identity = await loadIdentity(database, masterKey);
+  const publicUrl = new URL(config.publicUrl ?? listening?.url ?? `http://${config.host}:${config.port}`);
+  const instanceName = () => config.name ?? config.defaultName;
+  const catalog = await createCatalog(database, now);
+  const store = await openDiskBlobStore(config.storageDir);
+
+  const context: FederationContext = {
+    database,
+    identity,
+    masterKey,
+    now,
+    self: () => ({ name: instanceName(), publicUrl: publicUrl.href.replace(/\/+$/, '') }),
+    log: federationLog(log),
+  };
+  const parts = opened.use(
+    createFederation({ context, enabled: config.federation, pullInterval: config.pullInterval }),
+  );
+  const delivery = opened.use(
+    createDelivery({
+      database,
+      store,
+      upstreamFor: parts.upstreamFor,
+      cacheBudget: config.cacheBytes,
+      now,
+      onFetched: parts.fetched,
+      onFault: (file, error) =>
+        log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes'),
+      onStoreError: (error) => log.error({ err: error }, 'the cache could not keep bytes'),
+    }),
+  );
+  const library = opened.use(
+    createLibrary({ database, catalog, store, dataDir: config.dataDir, storageDir: config.storageDir, now }),
+  );
+  const serviceToken = `hedgerow_service_${randomBytes(32).toString('base64url')}`;
+  const access = await createAccess({
+    database,
+    secret: deriveKey(masterKey, 'hedgerow/session-cookies/1'),
+    publicUrl,
+    allowedOrigins: config.allowedOrigins,
+    adminToken: secrets.adminToken ?? undefined,
+    serviceToken,
+    now,
+  });
+  const graphql: GraphqlServices = {
+    catalog,
+    federation: parts.federation,
+    database,
+    library,
+    availability: (items) => delivery.has(items.map((item) => item.key)),
+    publicPath: publicUrl.pathname.replace(/\/+$/, ''),
+    version: VERSION,
+    pullInterval: config.pullInterval / 1000,
+    anonymous: config.anonymous,
+    log,
+    now,
+  };
+  const app: App = {
+    config,
+    database,
+    store,
+    catalog,
+    access,
+    delivery,
+    federation: parts.federation,
+    library,
+    graphql,
+    publicUrl,
+    log,
+    [Symbol.asyncDispose]: async () => {},
+  };
+
+  if (listening !== null) {
+    await delivery.sweep();
+    const { server, url } = listening;
+    const edge = await createServer(server, {
+      config,
+      publicUrl,
+      access,
+      catalog,
+      database,
+      delivery,
+      federation: context,
+      served: parts.served,
+      graphql,
+      library,
+      instanceName,
+      version: VERSION,
+      log,
+    });
+    opened.defer(() => drain(server, () => edge.close()));
+    await parts.start(delivery);
+    const found = join(config.dataDir, 'server.json');
+    await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), { mode: 0o600 });
+    opened.defer(() => rm(found, { force: true }));
+  }
+
+  const resources = opened.move();
+  return {
+    ...app,
+    ...(listening !== null && { url: listening.url }),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** The service token reaches everything, so a command run on the folder does too. */
+export const COMMAND_VIEWER: Viewer = {
+  user: null,
+  role: 'ADMIN',
+  scopes: ['CATALOG_READ', 'MEDIA_READ', 'LIBRARY_WRITE', 'FEDERATION_ADMIN', 'ADMIN'],
+  via: 'token',
+  tokenId: 'service',
+};
+
+/** ms that running answers have to end when the server is told to stop. */
+const DRAIN = 10_000;
+
+async function drain(server: Server, close: () => Promise<void>): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN);
+  await close();
+  await closed;
+  clearTimeout(timer);
+}
+
+async function makeDataFolder(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const probe = join(dataDir, `.writable-${process.pid}`);
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (error) {
+    const why = systemCode(error) ?? 'unknown reason';
+    throw new HedgerowError(
+      'INVALID',
+      `The data folder ${dataDir} cannot be written (${why}); HEDGEROW_DATA_DIR names it.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function bind(server: Server, { host, port }: Config): Promise<string> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EADDRINUSE') {
+      throw new HedgerowError(
+        'CONFLICT',
+        `Port ${port} of ${host} is in use; choose another with HEDGEROW_PORT.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (code === 'EACCES') {
+      throw new HedgerowError(
+        'FORBIDDEN',
+        `Port ${port} needs more rights than this process has; choose another with HEDGEROW_PORT.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw new HedgerowError(
+      'INVALID',
+      `HEDGEROW_HOST ${host} cannot be listened on (${code ?? 'unknown reason'}).`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${name === '0.0.0.0' || name === '[::]' ? 'localhost' : name}:${address.port}`;
+}

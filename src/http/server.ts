@@ -1,0 +1,187 @@
+/** The edge: one Fastify with every route. Read `registerRoutes` as the table of contents. */
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Access } from '../access/access.ts';
+import { hasScope, type Viewer } from '../access/viewer.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Reader } from '../catalog/visibility.ts';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../database/database.ts';
+import { sql } from '../database/sql.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import type { FederationContext } from '../federation/context.ts';
+import { type GraphqlServices, readerOf } from '../graphql/context.ts';
+import { schema } from '../graphql/schema.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { federationRoutes } from './federation-routes.ts';
+import { graphqlRoutes } from './graphql-route.ts';
+import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
+import { mediaRoutes } from './media-routes.ts';
+import { createPages } from './pages.ts';
+import { problemOf } from './problem.ts';
+import { sessionRoutes } from './session-routes.ts';
+
+/** ms that a client may take to send its headers, and a request with its body. */
+const HEADERS_TIMEOUT = 20_000;
+const REQUEST_TIMEOUT = 60_000;
+const KEEP_ALIVE = 65_000;
+
+export interface ServerParts {
+  config: Config;
+  publicUrl: URL;
+  access: Access;
+  catalog: Catalog;
+  database: Database;
+  delivery: Delivery;
+  federation: FederationContext;
+  served: (peerKey: number, bytes: number) => void;
+  graphql: GraphqlServices;
+  library: InternalRoutesOptions['library'];
+  instanceName: () => string;
+  version: string;
+  log: Logger;
+}
+
+/** @param server - bound already, so that its port was known while the parts were made */
+export async function createServer(server: Server, parts: ServerParts): Promise<FastifyInstance> {
+  const { config, publicUrl, log } = parts;
+  const prefix = publicUrl.pathname.replace(/\/+$/, '');
+  const app = Fastify({
+    serverFactory: (handler) => server.on('request', handler),
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    bodyLimit: 64 * 1024,
+    return503OnClosing: true,
+    // A proxy in front may take the prefix away, or leave it.
+    rewriteUrl: (request) => withoutPrefix(request.url ?? '/', prefix),
+    routerOptions: { maxParamLength: 200 },
+  });
+  server.headersTimeout = HEADERS_TIMEOUT;
+  server.requestTimeout = REQUEST_TIMEOUT;
+  server.keepAliveTimeout = KEEP_ALIVE;
+
+  const onError = (error: unknown): string => {
+    const id = randomUUID();
+    log.error({ err: error, id }, 'a request failed');
+    return id;
+  };
+  app.setErrorHandler((error, _request, reply) => {
+    const known = translated(error);
+    const internal = !(known instanceof HedgerowError) || known.code === 'INTERNAL';
+    const problem = problemOf(known, internal ? { id: onError(error) } : {});
+    return reply.code(problem.status).headers(problem.headers).send(problem.body);
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    const problem = problemOf(new HedgerowError('NOT_FOUND'));
+    return reply.code(problem.status).headers(problem.headers).send(problem.body);
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    if (publicUrl.protocol === 'https:') {
+      reply.header('strict-transport-security', 'max-age=31536000');
+    }
+  });
+
+  await registerRoutes(app, parts, onError);
+  await app.ready();
+  return app;
+}
+
+async function registerRoutes(
+  app: FastifyInstance,
+  parts: ServerParts,
+  onError: (error: unknown) => string,
+): Promise<void> {
+  const { access, catalog, config, database, delivery } = parts;
+  const pages = await createPages({
+    access,
+    publicUrl: parts.publicUrl,
+    instanceName: parts.instanceName,
+  });
+  const viewerOf = async (request: FastifyRequest): Promise<Viewer | null> => {
+    if (
+      request.headers.authorization === undefined &&
+      request.method !== 'GET' &&
+      request.method !== 'HEAD'
+    ) {
+      access.assertSameOrigin(request.headers);
+    }
+    return access.viewer(request.headers);
+  };
+
+  await app.register(async (health) => healthRoutes(health, database));
+  await app.register(pages.routes);
+  await app.register(sessionRoutes, { access });
+  await app.register(graphqlRoutes, {
+    schema,
+    services: parts.graphql,
+    viewerOf,
+    allowedOrigins: config.allowedOrigins,
+    onHtml: pages.graphiql,
+  });
+  await app.register(mediaRoutes, {
+    catalog,
+    database,
+    delivery,
+    readerOf: async (request) => mediaReader(await viewerOf(request), config.anonymous),
+    onError,
+  });
+  await app.register(internalRoutes, { viewerOf, library: parts.library });
+  if (config.federation) {
+    await app.register(federationRoutes, {
+      context: parts.federation,
+      delivery,
+      served: parts.served,
+      software: { name: 'Hedgerow', version: parts.version },
+    });
+  }
+}
+
+/** `/healthz`: the process answers. `/readyz`: it can serve, which takes the database. */
+async function healthRoutes(app: FastifyInstance, database: Database): Promise<void> {
+  app.get('/healthz', async (_request, reply) => reply.code(200).send());
+  app.get('/readyz', async (_request, reply) => {
+    const ready = await database.read.get(sql`SELECT 1 AS ready`).then(
+      () => true,
+      () => false,
+    );
+    return reply.code(ready ? 200 : 503).send();
+  });
+}
+
+function mediaReader(viewer: Viewer | null, anonymous: boolean): Reader {
+  if (viewer === null && !anonymous) throw new HedgerowError('UNAUTHENTICATED');
+  if (viewer !== null && !hasScope(viewer, 'MEDIA_READ')) {
+    throw new HedgerowError('FORBIDDEN', 'The token may not read media (MEDIA_READ).');
+  }
+  return readerOf(viewer);
+}
+
+function withoutPrefix(url: string, prefix: string): string {
+  if (prefix === '' || !url.startsWith(prefix)) return url;
+  const rest = url.slice(prefix.length);
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
+}
+
+/** Fastify's own errors, in our codes. */
+function translated(error: unknown): unknown {
+  if (error instanceof HedgerowError || !(error instanceof Error) || !('statusCode' in error)) return error;
+  switch (error.statusCode) {
+    case 400:
+      return new HedgerowError('INVALID', 'The request is malformed.', { cause: error });
+    case 404:
+      return new HedgerowError('NOT_FOUND');
+    case 405:
+      return new HedgerowError('METHOD_NOT_ALLOWED');
+    case 413:
+      return new HedgerowError('QUOTA_EXCEEDED', 'The body of the request is too large.');
+    case 415:
+      return new HedgerowError('UNSUPPORTED_MEDIA', 'The route does not take this content type.');
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,29 @@
+import { LRUCache } from 'lru-cache';
+
+export interface FailureLimit {
+  /** Seconds until the address may fail again; null while it may. */
+  blockedFor(address: string): number | null;
+  failed(address: string): void;
+}
+
+/** Counts failures by address within a window; forgets addresses rather than grow. */
+export function createFailureLimit(options: {
+  most: number;
+  windowMs: number;
+  now: () => number;
+}): FailureLimit {
+  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: 10_000 });
+  return {
+    blockedFor: (address) => {
+      const window = windows.get(address);
+      const left = window === undefined ? 0 : window.endsAt - options.now();
+      return window === undefined || left <= 0 || window.count < options.most ? null : Math.ceil(left / 1000);
+    },
+    failed: (address) => {
+      const window = windows.get(address);
+      if (window === undefined || window.endsAt <= options.now()) {
+        windows.set(address, { count: 1, endsAt: options.now() + options.windowMs });
+      } else window.count += 1;
+    },
+  };
+}
