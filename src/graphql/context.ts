@@ -1,0 +1,156 @@
+/** What a resolver is given: who asks, the doors of the other rooms, and what is loaded once a request. */
+
+import DataLoader from 'dataloader';
+import { hasScope, type Viewer } from '../access/viewer.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import type { Reader } from '../catalog/visibility.ts';
+import type { Database } from '../database/database.ts';
+import type { Peer, User } from '../database/generated/sqlite/client.ts';
+import type { Federation } from '../federation/federation.ts';
+
+/** Bytes of a remote item that are kept here: whole, or some of its segments. */
+export type Kept = 'CACHED' | 'PARTIAL';
+
+export interface GraphqlLog {
+  error(details: Record<string, unknown>, message: string): void;
+}
+
+/** The doors that the schema opens, made once for the process. */
+export interface GraphqlServices {
+  readonly catalog: Catalog;
+  readonly federation: Federation;
+  readonly database: Pick<Database, 'prisma'>;
+  readonly library: {
+    /** Removes local items, rows and bytes. */
+    remove(ids: readonly string[]): Promise<readonly Item[]>;
+  };
+  /** Which of these remote items have bytes here, by `Item.key`; one statement however many are asked for. */
+  availability(items: readonly Item[]): Promise<ReadonlyMap<number, Kept>>;
+  /** Path of the public URL without a trailing slash; empty at the root of its origin. */
+  readonly publicPath: string;
+  readonly version: string;
+  /** Seconds between pulls of a peer that has no interval of its own. */
+  readonly pullInterval: number;
+  /** Whether items that are PUBLIC are shown without signing in. */
+  readonly anonymous: boolean;
+  readonly log: GraphqlLog;
+  /** Ms since 1970. */
+  readonly now?: () => number;
+}
+
+/** What the viewer may do, decided once a request. */
+export interface Abilities {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly administer: boolean;
+}
+
+export interface GraphqlContext extends Omit<GraphqlServices, 'availability' | 'now'> {
+  readonly now: () => number;
+  readonly viewer: Viewer | null;
+  readonly reader: Reader;
+  readonly may: Abilities;
+  readonly load: Loaders;
+}
+
+export interface Loaders {
+  /** By `Item.source`. */
+  readonly peer: DataLoader<number, Peer | null>;
+  readonly user: DataLoader<string, User | null>;
+  /** Items that the reader may see, by id. */
+  readonly media: DataLoader<string, Item | null>;
+  /** Items that the reader may see, by digest. */
+  readonly copies: DataLoader<string, readonly Item[]>;
+  readonly kept: DataLoader<Item, Kept | null, number>;
+  /** Bytes on disk, by the key of the peer. */
+  readonly bytesCached: DataLoader<number, bigint>;
+  readonly sharedCount: () => Promise<number>;
+  readonly invitationCounts: () => ReturnType<Federation['invitationCounts']>;
+}
+
+export function createContext(services: GraphqlServices, viewer: Viewer | null): GraphqlContext {
+  const { availability, now = Date.now, ...doors } = services;
+  const reader = readerOf(viewer);
+  return {
+    ...doors,
+    now,
+    viewer,
+    reader,
+    may: abilitiesOf(viewer, services.anonymous),
+    load: createLoaders(services, reader),
+  };
+}
+
+export function readerOf(viewer: Viewer | null): Reader {
+  if (viewer === null) return { kind: 'ANONYMOUS' };
+  return { kind: viewer.role === 'ADMIN' ? 'ADMIN' : 'USER', userId: viewer.user?.id ?? null };
+}
+
+export function abilitiesOf(viewer: Viewer | null, anonymous: boolean): Abilities {
+  return {
+    read: viewer === null ? anonymous : hasScope(viewer, 'CATALOG_READ'),
+    write: hasScope(viewer, 'LIBRARY_WRITE') && viewer?.role !== 'VIEWER',
+    administer: hasScope(viewer, 'FEDERATION_ADMIN') && viewer?.role === 'ADMIN',
+  };
+}
+
+/** An admin changes what an admin sees; an editor what is his or her own. A peer's items are read-only. */
+export function mayChange(
+  { viewer, may }: Pick<GraphqlContext, 'viewer' | 'may'>,
+  item: Pick<Item, 'source' | 'ownerId'>,
+): boolean {
+  if (!may.write || viewer === null || item.source !== LOCAL_SOURCE) return false;
+  return viewer.role === 'ADMIN' || (viewer.user !== null && viewer.user.id === item.ownerId);
+}
+
+function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
+  const { catalog, federation } = services;
+  const { prisma } = services.database;
+  return {
+    peer: new DataLoader(async (keys) => {
+      const rows = await prisma.peer.findMany({ where: { key: { in: [...keys] } } });
+      const byKey = new Map(rows.map((row) => [row.key, row]));
+      return keys.map((key) => byKey.get(key) ?? null);
+    }),
+    user: new DataLoader(async (ids) => {
+      const rows = await prisma.user.findMany({ where: { id: { in: [...ids] } } });
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return ids.map((id) => byId.get(id) ?? null);
+    }),
+    media: new DataLoader(async (ids) => {
+      const items = await catalog.items(reader, ids);
+      return ids.map((id) => items.get(id) ?? null);
+    }),
+    copies: new DataLoader(async (digests) => {
+      const items = await catalog.copies(reader, digests);
+      return digests.map((digest) => items.get(digest) ?? []);
+    }),
+    kept: new DataLoader<Item, Kept | null, number>(
+      async (items) => {
+        const kept = await services.availability(items);
+        return items.map((item) => kept.get(item.key) ?? null);
+      },
+      { cacheKeyFn: (item) => item.key },
+    ),
+    bytesCached: new DataLoader(async (sources) => {
+      const sums = await prisma.cachedFile.groupBy({
+        by: ['source'],
+        where: { source: { in: [...sources] } },
+        _sum: { bytes: true },
+      });
+      const bySource = new Map(sums.map((row) => [row.source, row._sum.bytes ?? 0n]));
+      return sources.map((source) => bySource.get(source) ?? 0n);
+    }),
+    sharedCount: once(async () => (await catalog.state()).sharedCount),
+    invitationCounts: once(() => federation.invitationCounts()),
+  };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
+  };
+}

@@ -1,0 +1,204 @@
+/** Changing and deleting local items. */
+
+import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import type { LocalItemPatch } from '../catalog/local-changes.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { builder } from './builder.ts';
+import { type GraphqlContext, mayChange } from './context.ts';
+import { LocalMedia } from './media.ts';
+import { VisibilityEnum } from './media-types.ts';
+import { attempt, type Outcome, UserError } from './user-error.ts';
+
+const IDS_MAX = 500;
+
+/** Characters. What is longer would be skipped by every peer (docs/federation.md, "Limits"). */
+const LIMITS = { title: 500, description: 10_000, creator: 500, license: 500, tag: 100 } as const;
+const TAGS_MAX = 200;
+
+const UpdateMediaInput = builder.inputType('UpdateMediaInput', {
+  description: 'Changes of a local item; what is left out stays, what is null is cleared.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'Of the item.' }),
+    title: t.string({ description: `1 to ${LIMITS.title} characters.` }),
+    description: t.string({ description: `At most ${LIMITS.description} characters.` }),
+    tags: t.stringList({ description: `All of its tags, at most ${TAGS_MAX}.` }),
+    takenAt: t.field({ type: 'LocalDateTime', description: "By the camera's clock." }),
+    creator: t.string({ description: `At most ${LIMITS.creator} characters.` }),
+    license: t.string({ description: `At most ${LIMITS.license} characters.` }),
+    visibility: t.field({ type: VisibilityEnum, description: 'Who may see it.' }),
+  }),
+});
+
+const UpdateMediaPayload = builder
+  .objectRef<Outcome<{ media: Item | null }>>('UpdateMediaPayload')
+  .implement({
+    description: 'What became of changing an item.',
+    fields: (t) => ({
+      media: t.field({
+        type: LocalMedia,
+        nullable: true,
+        description: 'The item; null where it went wrong.',
+        resolve: (payload) => payload.media,
+      }),
+      userErrors: t.field({
+        type: [UserError],
+        description: 'What the caller can put right.',
+        resolve: (payload) => payload.userErrors,
+      }),
+    }),
+  });
+
+builder.mutationField('updateMedia', (t) =>
+  t.field({
+    type: UpdateMediaPayload,
+    description: 'Changes a local item. An editor changes his or her own, an admin any that an admin sees.',
+    authScopes: { write: true },
+    args: { input: t.arg({ type: UpdateMediaInput, required: true, description: 'What to do.' }) },
+    resolve: (_root, { input }, context) =>
+      attempt<{ media: Item | null }>({ media: null }, async () => {
+        const patch = checkedPatch(input);
+        await changeable([input.id], () => ['id'], context);
+        return { media: await context.catalog.local.update(input.id, patch) };
+      }),
+  }),
+);
+
+const SetVisibilityInput = builder.inputType('SetVisibilityInput', {
+  description: 'Who may see these items.',
+  fields: (t) => ({
+    ids: t.idList({ required: true, description: `Of local items, at most ${IDS_MAX}.` }),
+    visibility: t.field({ type: VisibilityEnum, required: true, description: 'Who may see them.' }),
+  }),
+});
+
+const SetVisibilityPayload = builder.objectRef<Outcome<{ media: Item[] }>>('SetVisibilityPayload').implement({
+  description: 'What became of setting who may see items.',
+  fields: (t) => ({
+    media: t.field({
+      type: [LocalMedia],
+      description: 'The items; none where it went wrong.',
+      resolve: (payload) => payload.media,
+    }),
+    userErrors: t.field({
+      type: [UserError],
+      description: 'What the caller can put right.',
+      resolve: (payload) => payload.userErrors,
+    }),
+  }),
+});
+
+builder.mutationField('setVisibility', (t) =>
+  t.field({
+    type: SetVisibilityPayload,
+    description: 'Sets who may see local items: all of them, or none where one is at fault.',
+    authScopes: { write: true },
+    args: { input: t.arg({ type: SetVisibilityInput, required: true, description: 'What to do.' }) },
+    resolve: (_root, { input }, context) =>
+      attempt<{ media: Item[] }>({ media: [] }, async () => {
+        const ids = await changeable(input.ids, (at) => ['ids', String(at)], context);
+        return { media: await context.catalog.local.setVisibility(ids, input.visibility) };
+      }),
+  }),
+);
+
+const DeleteMediaInput = builder.inputType('DeleteMediaInput', {
+  description: 'Items to be deleted.',
+  fields: (t) => ({
+    ids: t.idList({ required: true, description: `Of local items, at most ${IDS_MAX}.` }),
+  }),
+});
+
+const DeleteMediaPayload = builder
+  .objectRef<Outcome<{ deletedMediaIds: string[] }>>('DeleteMediaPayload')
+  .implement({
+    description: 'What became of deleting items.',
+    fields: (t) => ({
+      deletedMediaIds: t.exposeIDList('deletedMediaIds', { description: 'What is gone.' }),
+      userErrors: t.field({
+        type: [UserError],
+        description: 'What the caller can put right.',
+        resolve: (payload) => payload.userErrors,
+      }),
+    }),
+  });
+
+builder.mutationField('deleteMedia', (t) =>
+  t.field({
+    type: DeleteMediaPayload,
+    description: 'Deletes local items: all of them, or none where one is at fault.',
+    authScopes: { write: true },
+    args: { input: t.arg({ type: DeleteMediaInput, required: true, description: 'What to do.' }) },
+    resolve: (_root, { input }, context) =>
+      attempt<{ deletedMediaIds: string[] }>({ deletedMediaIds: [] }, async () => {
+        const ids = await changeable(input.ids, (at) => ['ids', String(at)], context);
+        const removed = await context.library.remove(ids);
+        return { deletedMediaIds: removed.map((item) => item.id) };
+      }),
+  }),
+);
+
+/**
+ * The ids, once each, where the viewer may change every item.
+ *
+ * @throws HedgerowError NOT_FOUND where an item is unknown or not visible, READ_ONLY where it is a peer's,
+ * FORBIDDEN where it is somebody else's
+ */
+async function changeable(
+  ids: readonly string[],
+  field: (at: number) => string[],
+  context: GraphqlContext,
+): Promise<string[]> {
+  if (ids.length > IDS_MAX) {
+    throw new HedgerowError('INVALID', `At most ${IDS_MAX} items at once.`, { field: ['ids'] });
+  }
+  const items = await context.catalog.items(context.reader, ids);
+  for (const [at, id] of ids.entries()) {
+    const item = items.get(id);
+    if (item === undefined) {
+      throw new HedgerowError('NOT_FOUND', 'There is no such item.', { field: field(at) });
+    }
+    if (item.source !== LOCAL_SOURCE) {
+      throw new HedgerowError('READ_ONLY', undefined, { field: field(at) });
+    }
+    if (!mayChange(context, item)) throw new HedgerowError('FORBIDDEN', 'The item is somebody else’s.');
+  }
+  return [...new Set(ids)];
+}
+
+function checkedPatch(input: typeof UpdateMediaInput.$inferInput): LocalItemPatch {
+  const { title, description, tags, takenAt, creator, license, visibility } = input;
+  const patch: LocalItemPatch = {};
+  // A title and a visibility cannot be cleared: null leaves them as they are.
+  if (title != null) {
+    if (title.trim() === '') {
+      throw new HedgerowError('INVALID', 'A title is not empty.', { field: ['title'] });
+    }
+    patch.title = limited('title', title.trim());
+  }
+  if (description !== undefined) patch.description = limited('description', description);
+  if (creator !== undefined) patch.creator = limited('creator', creator);
+  if (license !== undefined) patch.license = limited('license', license);
+  if (takenAt !== undefined) patch.takenAt = takenAt;
+  if (visibility != null) patch.visibility = visibility;
+  if (tags !== undefined) patch.tags = checkedTags(tags ?? []);
+  return patch;
+}
+
+function checkedTags(tags: readonly string[]): string[] {
+  const trimmed = [...new Set(tags.map((tag) => limited('tag', tag.trim(), 'tags')))];
+  if (trimmed.length > TAGS_MAX || trimmed.includes('')) {
+    throw new HedgerowError('INVALID', `An item has at most ${TAGS_MAX} tags, and none is empty.`, {
+      field: ['tags'],
+    });
+  }
+  return trimmed;
+}
+
+function limited<T extends string | null>(name: keyof typeof LIMITS, text: T, field: string = name): T {
+  if (text !== null && Array.from(text).length > LIMITS[name]) {
+    throw new HedgerowError('INVALID', `A ${name} has at most ${LIMITS[name]} characters.`, {
+      field: [field],
+    });
+  }
+  return text;
+}

@@ -1,0 +1,352 @@
+/** Media: the interface, local and remote items, pages of them. */
+
+import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import type { CatalogQuery, PageArguments } from '../catalog/query.ts';
+import { LOCAL_STATE, peerHealth, type SourceState, sourceState } from '../catalog/sources.ts';
+import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import type { VariantName } from '../lib/media.ts';
+import { builder } from './builder.ts';
+import { type GraphqlContext, mayChange } from './context.ts';
+import {
+  AvailabilityEnum,
+  catalogFilter,
+  DEFAULT_ORDER,
+  MediaFilter,
+  MediaKindEnum,
+  MediaOrder,
+  MediaOrigin,
+  present,
+  StorageClassEnum,
+  VisibilityEnum,
+} from './media-types.ts';
+import { type Connection, catalogConnection, pageArguments, pageComplexity } from './pages.ts';
+import { Peer, PeerHealthEnum, peersShownTo } from './peer.ts';
+import { User } from './user.ts';
+
+export const Media = builder.interfaceRef<Item>('Media');
+
+builder.interfaceType(Media, {
+  description: 'An item of the one catalog, of this instance or of a peer.',
+  interfaces: [builder.nodeInterfaceRef()],
+  resolveType: (item) => mediaTypename(item),
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    kind: t.field({ type: MediaKindEnum, description: 'What the item is.', resolve: (item) => item.kind }),
+    title: t.exposeString('title', { description: 'What the item is called.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What its owner says of it.' }),
+    filename: t.exposeString('filename', { nullable: true, description: 'Name of the original file.' }),
+    mimeType: t.exposeString('mimeType', { nullable: true, description: 'Type of the original.' }),
+    byteSize: t.field({
+      type: 'BigInt',
+      nullable: true,
+      description: 'Bytes of the original.',
+      resolve: (item) => item.byteSize,
+    }),
+    digest: t.exposeString('digest', { nullable: true, description: 'sha-256:<hex> of the original.' }),
+    width: t.exposeInt('width', { nullable: true, description: 'Pixels, as shown upright.' }),
+    height: t.exposeInt('height', { nullable: true, description: 'Pixels, as shown upright.' }),
+    durationMs: t.exposeInt('durationMs', { nullable: true, description: 'Length of a video, in ms.' }),
+    pageCount: t.exposeInt('pageCount', { nullable: true, description: 'Pages of a document.' }),
+    thumbhash: t.exposeString('thumbhash', {
+      nullable: true,
+      description: 'ThumbHash in base64, to be shown until the thumbnail is there.',
+    }),
+    takenAt: t.field({
+      type: 'LocalDateTime',
+      nullable: true,
+      description: "When it was taken, by the camera's clock.",
+      resolve: (item) => item.takenAt,
+    }),
+    takenAtOffset: t.exposeInt('takenAtOffset', {
+      nullable: true,
+      description: 'Minutes east of UTC, where known.',
+    }),
+    addedAt: t.field({
+      type: 'DateTime',
+      description: 'When the item came here.',
+      resolve: (item) => item.addedAt,
+    }),
+    updatedAt: t.field({
+      type: 'DateTime',
+      description: 'When the item was last changed.',
+      resolve: (item) => item.updatedAt,
+    }),
+    tags: t.exposeStringList('tags', { description: 'In the order that their owner gave them.' }),
+    creator: t.exposeString('creator', { nullable: true, description: 'Who made it.' }),
+    license: t.exposeString('license', { nullable: true, description: 'What may be done with it.' }),
+    properties: t.field({
+      type: 'JSON',
+      description:
+        'What the file or the peer says beyond this: camera, lens, exposure, place where it may be shown, generation parameters.',
+      resolve: (item) => item.properties,
+    }),
+    peer: t.field({
+      type: Peer,
+      nullable: true,
+      description: 'Null for a local item.',
+      resolve: (item, _args, { load }) => (isLocal(item) ? null : load.peer.load(item.source)),
+    }),
+    availability: t.field({
+      type: AvailabilityEnum,
+      description: 'Where its bytes are.',
+      resolve: (item, _args, context) => availabilityOf(item, context),
+    }),
+    thumbnailUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'A small picture.',
+      resolve: (item, _args, context) => variantUrl(item, 'thumbnail', context),
+    }),
+    previewUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'A picture for a screen.',
+      resolve: (item, _args, context) => variantUrl(item, 'preview', context),
+    }),
+    playableUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'A rendition that browsers play, where the original is not one.',
+      resolve: (item, _args, context) => variantUrl(item, 'playable', context),
+    }),
+    originalUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'The file itself.',
+      resolve: (item, _args, context) => variantUrl(item, 'original', context),
+    }),
+    copies: t.field({
+      type: [Media],
+      description: 'Other visible items with the same bytes.',
+      complexity: { field: 5, multiplier: 3 },
+      resolve: (item, _args, { load }) => copiesOf(item, load),
+    }),
+    viewerCanUpdate: t.boolean({
+      description: 'Whether the viewer may change it.',
+      resolve: (item, _args, context) => mayChange(context, item),
+    }),
+    viewerCanDelete: t.boolean({
+      description: 'Whether the viewer may delete it.',
+      resolve: (item, _args, context) => mayChange(context, item),
+    }),
+  }),
+});
+
+export const LocalMedia = builder.objectRef<Item>('LocalMedia').implement({
+  description: 'An item of this instance.',
+  interfaces: [Media, builder.nodeInterfaceRef()],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    visibility: t.field({
+      type: VisibilityEnum,
+      description: 'Who may see it.',
+      resolve: (item) => item.visibility,
+    }),
+    owner: t.field({
+      type: User,
+      nullable: true,
+      description: 'Whose it is; null where nobody owns it, and for whom has not signed in.',
+      resolve: (item, _args, { viewer, load }) =>
+        item.ownerId === null || viewer === null ? null : load.user.load(item.ownerId),
+    }),
+    storage: t.field({
+      type: StorageClassEnum,
+      description: 'How the original is kept.',
+      resolve: (item) => item.storage ?? 'MANAGED',
+    }),
+  }),
+});
+
+export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
+  description: 'An item of a peer; read-only here.',
+  interfaces: [Media, builder.nodeInterfaceRef()],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    peer: t.field({
+      type: Peer,
+      description: 'Where it is from.',
+      resolve: (item, _args, { load }) => peerOf(item, load),
+    }),
+    remoteId: t.id({
+      description: "The item's id at its origin.",
+      resolve: (item) => item.remoteId ?? item.id,
+    }),
+    hidden: t.exposeBoolean('hidden', { description: 'Hidden here by an admin.' }),
+  }),
+});
+
+/** A page with the query that it answers, from which count and sources are read where they are asked for. */
+interface MediaPage extends Connection<Item> {
+  query: CatalogQuery;
+}
+
+interface Source extends SourceState {
+  peer: PeerRow | null;
+}
+
+const CatalogSource = builder.objectRef<Source>('CatalogSource').implement({
+  description: 'A catalog that an answer draws on, and how far it can be relied on.',
+  fields: (t) => ({
+    peer: t.field({
+      type: Peer,
+      nullable: true,
+      description: 'Null: this instance.',
+      resolve: (source) => source.peer,
+    }),
+    health: t.field({
+      type: PeerHealthEnum,
+      description: 'Whether it can be reached.',
+      resolve: (source) => source.health,
+    }),
+    lastSuccessAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a pull from it last succeeded; null for this instance.',
+      resolve: (source) => source.lastSuccessAt,
+    }),
+    completeness: t.exposeFloat('completeness', {
+      nullable: true,
+      description: "Share of the peer's own total that is here, 0 to 1.",
+    }),
+    inSync: t.exposeBoolean('inSync', {
+      nullable: true,
+      description: "True where the checksum of the peer's signed feed equals that of the copy.",
+    }),
+    stale: t.exposeBoolean('stale', { description: 'Whether what is here may be out of date.' }),
+    reason: t.exposeString('reason', { nullable: true, description: 'Why, in one sentence.' }),
+  }),
+});
+
+export const MediaConnection = builder.connectionObject(
+  {
+    type: Media,
+    name: 'MediaConnection',
+    description: 'A page of media.',
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'How many match, on all pages.',
+        complexity: 10,
+        resolve: (page, _args, { catalog, reader }) => catalog.count(reader, queryOf(page)),
+      }),
+      sources: t.field({
+        type: [CatalogSource],
+        description: 'Every catalog that the answer draws on, and how far it can be relied on.',
+        resolve: (page, _args, context) => sourcesOf(queryOf(page), context),
+      }),
+    }),
+  },
+  { name: 'MediaEdge', description: 'An item and its place on the page.' },
+);
+
+builder.queryField('media', (t) =>
+  t.field({
+    type: MediaConnection,
+    description: 'The one catalog. first/last: 1 to 500, default 50.',
+    authScopes: { read: true },
+    complexity: pageComplexity,
+    args: {
+      origin: t.arg({
+        type: MediaOrigin,
+        required: true,
+        defaultValue: 'ALL',
+        description: 'Which part of the catalog.',
+      }),
+      filter: t.arg({ type: MediaFilter, description: 'Narrows the catalog.' }),
+      orderBy: t.arg({ type: MediaOrder, description: 'Newest first where nothing is said.' }),
+      ...pageArguments,
+    },
+    resolve: (_root, { origin, filter, orderBy, ...page }, context) =>
+      readMedia(context, { origin, filter: catalogFilter(filter), order: orderBy ?? DEFAULT_ORDER }, page),
+  }),
+);
+
+// The other half of the type: here, because media knows peers and not the other way round.
+builder.objectField(Peer, 'media', (t) =>
+  t.field({
+    type: MediaConnection,
+    description: 'Its items, newest first. first/last: 1 to 500, default 50.',
+    complexity: pageComplexity,
+    args: pageArguments,
+    resolve: (peer, page, context) =>
+      readMedia(context, { origin: 'ALL', filter: { peerIds: [peer.id] }, order: DEFAULT_ORDER }, page),
+  }),
+);
+
+export function mediaTypename(item: Pick<Item, 'source'>): 'LocalMedia' | 'RemoteMedia' {
+  return isLocal(item) ? 'LocalMedia' : 'RemoteMedia';
+}
+
+function isLocal(item: Pick<Item, 'source'>): boolean {
+  return item.source === LOCAL_SOURCE;
+}
+
+async function readMedia(
+  { catalog, reader }: Pick<GraphqlContext, 'catalog' | 'reader'>,
+  query: CatalogQuery,
+  page: { [K in keyof PageArguments]: PageArguments[K] | null },
+): Promise<MediaPage> {
+  return { ...catalogConnection(await catalog.page(reader, query, present(page))), query };
+}
+
+/** The connection's type knows the shape that Relay asks for; every value of it comes from `readMedia`. */
+function queryOf(page: object): CatalogQuery {
+  return (page as MediaPage).query;
+}
+
+async function sourcesOf(
+  { origin, filter }: CatalogQuery,
+  { database, reader, now, pullInterval }: GraphqlContext,
+): Promise<Source[]> {
+  const sources: Source[] = [];
+  if (origin !== 'REMOTE' && filter.peerIds === undefined) sources.push({ ...LOCAL_STATE, peer: null });
+  // Only local items have a visibility that can be asked for.
+  if (origin === 'LOCAL' || filter.visibilities !== undefined) return sources;
+  const peers = await database.prisma.peer.findMany({
+    where: {
+      ...peersShownTo(reader),
+      status: { not: 'REVOKED' },
+      pulls: true,
+      hiddenSince: null,
+      ...(filter.peerIds !== undefined && { id: { in: [...filter.peerIds] } }),
+    },
+    orderBy: { key: 'asc' },
+  });
+  const at = now();
+  for (const peer of peers) {
+    sources.push({ ...sourceState(peer, { now: at, defaultInterval: pullInterval }), peer });
+  }
+  return sources;
+}
+
+/** Health in which a peer gives nothing that is not here already. */
+const GIVES_NOTHING = ['OFFLINE', 'AUTH_FAILED', 'INCOMPATIBLE'];
+
+async function availabilityOf(
+  item: Item,
+  { load }: Pick<GraphqlContext, 'load'>,
+): Promise<'LOCAL' | 'CACHED' | 'PARTIAL' | 'ON_DEMAND' | 'UNAVAILABLE'> {
+  if (isLocal(item)) return 'LOCAL';
+  // Asked for together, so that each is one statement for the page.
+  const [kept, peer] = await Promise.all([load.kept.load(item), load.peer.load(item.source)]);
+  if (kept !== null) return kept;
+  if (item.held || peer === null || GIVES_NOTHING.includes(peerHealth(peer))) return 'UNAVAILABLE';
+  return 'ON_DEMAND';
+}
+
+async function copiesOf(item: Item, load: GraphqlContext['load']): Promise<Item[]> {
+  if (item.digest === null) return [];
+  const same = await load.copies.load(item.digest);
+  return same.filter((other) => other.id !== item.id);
+}
+
+async function peerOf(item: Item, load: GraphqlContext['load']): Promise<PeerRow> {
+  const peer = await load.peer.load(item.source);
+  if (peer === null) throw new HedgerowError('NOT_FOUND', 'The peer of this item is gone.');
+  return peer;
+}
+
+function variantUrl(item: Item, name: VariantName, { publicPath }: { publicPath: string }): string | null {
+  const exists = item.variants.some((variant) => variant.name === name);
+  return exists ? `${publicPath}/media/${encodeURIComponent(item.id)}/${name}` : null;
+}

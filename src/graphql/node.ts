@@ -1,0 +1,71 @@
+/** Anything by its id: the prefix says what it is. */
+
+import { brandWithType } from '@pothos/core';
+import { HedgerowError } from '../lib/errors.ts';
+import { builder } from './builder.ts';
+import type { GraphqlContext } from './context.ts';
+import { mediaTypename } from './media.ts';
+import { peersShownTo } from './peer.ts';
+
+const NODES_MAX = 100;
+
+builder.queryField('node', (t) =>
+  t.field({
+    type: builder.nodeInterfaceRef(),
+    nullable: true,
+    description: 'Anything by its id; null where it is unknown or not visible.',
+    authScopes: { read: true },
+    args: { id: t.arg.id({ required: true, description: 'Opaque.' }) },
+    resolve: (_root, { id }, context) => readNode(id, context),
+  }),
+);
+
+builder.queryField('nodes', (t) =>
+  t.field({
+    type: [builder.nodeInterfaceRef()],
+    nullable: { list: false, items: true },
+    description: `Many at once, at most ${NODES_MAX}, in the order of the ids.`,
+    authScopes: { read: true },
+    complexity: ({ ids }) => ({ field: 1, multiplier: Math.min(NODES_MAX, ids.length) }),
+    args: { ids: t.arg.idList({ required: true, description: 'Opaque.' }) },
+    resolve: (_root, { ids }, context) => {
+      if (ids.length > NODES_MAX) {
+        throw new HedgerowError('INVALID', `At most ${NODES_MAX} ids at once.`, { field: ['ids'] });
+      }
+      return Promise.all(ids.map((id) => readNode(id, context)));
+    },
+  }),
+);
+
+async function readNode(id: string, context: GraphqlContext): Promise<object | null> {
+  const { load, may, viewer } = context;
+  const { prisma } = context.database;
+  switch (id.slice(0, id.indexOf('_'))) {
+    case 'media': {
+      const item = await load.media.load(id);
+      return item === null ? null : branded(item, mediaTypename(item));
+    }
+    case 'peer':
+      return branded(
+        await prisma.peer.findFirst({ where: { AND: [{ id }, peersShownTo(context.reader)] } }),
+        'Peer',
+      );
+    case 'pair':
+      return may.administer
+        ? branded(await prisma.invitation.findUnique({ where: { id } }), 'Invitation')
+        : null;
+    case 'pull':
+      return may.administer ? branded(await prisma.pull.findUnique({ where: { id } }), 'Pull') : null;
+    case 'user':
+      return may.administer || viewer?.user?.id === id ? branded(await load.user.load(id), 'User') : null;
+    default:
+      return null;
+  }
+}
+
+type NodeName = ReturnType<typeof mediaTypename> | 'Peer' | 'Invitation' | 'Pull' | 'User';
+
+function branded<T extends object>(value: T | null, typename: NodeName): T | null {
+  if (value !== null) brandWithType(value, typename as never);
+  return value;
+}

@@ -1,0 +1,25 @@
+/** The schema: every file of a noun adds its part to the builder. */
+
+import './scalars.ts';
+import './user-error.ts';
+import './user.ts';
+import './peer.ts';
+import './pull.ts';
+import './peer-operations.ts';
+import './media.ts';
+import './node.ts';
+import './instance.ts';
+import './invitation.ts';
+import './peer-mutations.ts';
+import './media-mutations.ts';
+import type { GraphQLSchema } from 'graphql';
+import { printSchema } from 'graphql';
+import { builder } from './builder.ts';
+
+/** In the order of definition, so that what belongs together stands together where it is printed. */
+export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false });
+
+/** What is committed as schema/schema.graphql. */
+export function printedSchema(): string {
+  return `${printSchema(schema)}\n`;
+}
