@@ -57,6 +57,8 @@ export interface CacheRecord {
   /** Key of the blob of a file of one segment; the blobs of a longer one are below it. */
   readonly key: string;
   readonly segments: SegmentMap;
+  /** Verified segments on their way into the store, where nobody else could find them yet. */
+  readonly arriving: Map<number, Buffer>;
   /** Bytes that are here. */
   bytes: number;
   usedAt: number;
@@ -511,6 +513,7 @@ export class CacheLedger {
       size,
       key: keyOf({ ...file, validator }),
       segments,
+      arriving: new Map(),
       bytes: bytesOf(size, segments),
       usedAt: row?.usedAt ?? this.#options.now(),
       users: 0,

@@ -117,8 +117,11 @@ export interface Delivery extends AsyncDisposable {
   /** False where nothing of the item is here to be pinned. */
   pin(itemKey: number, pinned: boolean): Promise<boolean>;
   usage(): Promise<CacheUsage>;
-  /** At start: removes what a crash left, and makes rows and blobs agree. */
-  sweep(): Promise<{ files: number; bytes: number; rows: number }>;
+  /**
+   * At start: removes what a crash left, and makes rows and blobs agree.
+   * @param olderThan ms; where several processes share the store, longer than a write of theirs takes
+   */
+  sweep(olderThan?: number): Promise<{ files: number; bytes: number; rows: number }>;
   /** Writes down what is known in memory only. */
   flush(): Promise<void>;
 }
@@ -328,8 +331,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     pin: (itemKey, pinned) => ledger.pin(itemKey, pinned),
     usage: () => ledger.usage(),
-    sweep: async () => {
-      const left = await store.sweep();
+    sweep: async (olderThan = 0) => {
+      const left = await store.sweep(olderThan);
       const swept = await ledger.sweep();
       return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
     },

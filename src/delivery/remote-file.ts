@@ -123,10 +123,8 @@ export class RemoteFile {
     cursor.run?.advance();
     for (;;) {
       if (!this.#cursors.has(cursor)) throw new Error('The reader has left.');
-      for (const run of this.runs) {
-        const bytes = run.memory.get(index);
-        if (bytes !== undefined) return bytes.subarray(from, to);
-      }
+      const near = this.#inMemory(index);
+      if (near !== undefined) return near.subarray(from, to);
       if (this.record.segments.has(index)) {
         const bytes = await this.#stored(index, from, to);
         if (bytes !== null) return bytes;
@@ -154,7 +152,13 @@ export class RemoteFile {
 
   /** Puts a verified segment into the store, if there is room and the store takes it. */
   store(index: number, bytes: Buffer, digest: string | null): Promise<void> {
-    const writing = this.#store(index, bytes, digest).catch(this.host.onStoreError);
+    const { arriving } = this.record;
+    arriving.set(index, bytes);
+    const writing = this.#store(index, bytes, digest)
+      .catch(this.host.onStoreError)
+      .finally(() => {
+        if (arriving.get(index) === bytes) arriving.delete(index);
+      });
     this.#writing.add(writing);
     this.host.ledger.track(writing);
     return writing.finally(() => this.#writing.delete(writing));
@@ -202,7 +206,7 @@ export class RemoteFile {
     let run = [...this.runs].find((each) => each.covers(index));
     if (run === undefined) {
       let last = index;
-      while (last < cursor.last && !this.#isElsewhere(last + 1)) last += 1;
+      while (last < cursor.last && !this.isElsewhere(last + 1)) last += 1;
       run = new FetchRun(this, index, last, index === 0 ? cursor.opened : null);
       if (index === 0) cursor.opened = null;
       this.runs.add(run);
@@ -214,10 +218,21 @@ export class RemoteFile {
     return run;
   }
 
-  #isElsewhere(index: number): boolean {
-    if (this.record.segments.has(index)) return true;
-    for (const run of this.runs) if (!run.ended && run.next === index) return true;
+  /** Whether a segment is here, or is what another run brings next. */
+  isElsewhere(index: number, except?: FetchRun): boolean {
+    if (this.record.segments.has(index) || this.record.arriving.has(index)) return true;
+    for (const run of this.runs) {
+      if (run !== except && !run.ended && run.next === index) return true;
+    }
     return false;
+  }
+
+  #inMemory(index: number): Buffer | undefined {
+    for (const run of this.runs) {
+      const bytes = run.memory.get(index);
+      if (bytes !== undefined) return bytes;
+    }
+    return this.record.arriving.get(index);
   }
 
   async #fetchList(): Promise<Buffer | null> {
@@ -370,8 +385,8 @@ export class FetchRun {
       while (this.next <= this.#last && !this.ended) {
         const index = this.next;
         await this.#turn(index);
-        // Another run has brought it meanwhile; its readers find it in the store.
-        if (this.ended || (this.delivered > 0 && file.record.segments.has(index))) return;
+        // Another run has brought it meanwhile, or is about to; this one's readers find it there.
+        if (this.ended || (this.delivered > 0 && file.isElsewhere(index, this))) return;
         const bytes = await answer.taker.take(segmentLength(file.spec.size, index));
         if (this.ended) return;
         if (bytes.length > 0) file.host.onFetched(bytes.length);
@@ -482,9 +497,13 @@ function verify(bytes: Buffer, list: Buffer | null, index: number): string | nul
   return sha256(bytes) === expected ? expected : 'wrong';
 }
 
-/** An upstream's own errors are ours already; whatever else breaks a body is a connection that ended. */
+/**
+ * An upstream's own errors are ours already, and a mistake in this program stays one; whatever else ends a body
+ * is a connection that broke off.
+ */
 export function translate(error: unknown): unknown {
-  if (error instanceof HedgerowError) return error;
+  if (error instanceof HedgerowError || error instanceof TypeError || error instanceof RangeError)
+    return error;
   return new HedgerowError('PEER_UNREACHABLE', 'The connection to the peer broke off.', {
     cause: error,
     retryAfter: RETRY_AFTER,

@@ -6,7 +6,7 @@ import { Pool } from 'undici';
 import type { Upstream } from '../../src/delivery/upstream.ts';
 import { HedgerowError } from '../../src/lib/errors.ts';
 import { SEGMENT_BYTES } from '../../src/lib/media.ts';
-import { createDigestHasher } from '../../src/storage/segment-digests.ts';
+import { createDigestHasher, type Digests } from '../../src/storage/segment-digests.ts';
 
 export interface BytePeer extends AsyncDisposable {
   readonly files: Map<string, Buffer>;
@@ -139,10 +139,17 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-export function digestsOf(content: Buffer) {
-  const hasher = createDigestHasher();
-  hasher.update(content);
-  return hasher.finish();
+const known = new WeakMap<Buffer, Digests>();
+
+export function digestsOf(content: Buffer): Digests {
+  let digests = known.get(content);
+  if (digests === undefined) {
+    const hasher = createDigestHasher();
+    hasher.update(content);
+    digests = hasher.finish();
+    known.set(content, digests);
+  }
+  return digests;
 }
 
 function upstreamOver(pool: Pool): Upstream {
