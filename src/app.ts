@@ -123,7 +123,14 @@ async function build(
     }),
   );
   const library = opened.use(
-    createLibrary({ database, catalog, store, dataDir: config.dataDir, storageDir: config.storageDir, now }),
+    createLibrary({
+      database,
+      catalog,
+      store,
+      ownFolders: [config.dataDir, config.storageDir],
+      now,
+      onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
+    }),
   );
   const serviceToken = `hedgerow_service_${randomBytes(32).toString('base64url')}`;
   const access = await createAccess({
@@ -212,11 +219,16 @@ async function drain(server: Server, close: () => Promise<void>): Promise<void> 
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN);
-  await close();
-  await closed;
-  clearTimeout(timer);
+  // A connection that is busy now is idle once its answer has ended, and would stay open for another request.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const late = setTimeout(() => server.closeAllConnections(), DRAIN);
+  try {
+    await close();
+    await closed;
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
+  }
 }
 
 async function makeDataFolder(dataDir: string): Promise<void> {

@@ -63,7 +63,8 @@ export async function federationRoutes(
         { ...incoming, body: incoming.body ?? Buffer.alloc(0) },
         progress,
       );
-      return await sendAnswer(reply, 201, JSON.stringify(answer), { signature: progress.signature ?? '' });
+      await sendAnswer(reply, 201, JSON.stringify(answer), { signature: progress.signature ?? '' });
+      return reply;
     } catch (error) {
       const refused = error instanceof HedgerowError ? error : unexpected(error);
       context.log.refused({ what: 'pairing', code: refused.code });
@@ -85,7 +86,7 @@ export async function federationRoutes(
   }
 
   const route = (
-    handle: (peer: ServedPeer, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+    handle: (peer: ServedPeer, request: FastifyRequest, reply: FastifyReply) => Promise<void>,
   ) => {
     return async (request: FastifyRequest, reply: FastifyReply) => {
       let peer: ServedPeer;
@@ -104,7 +105,8 @@ export async function federationRoutes(
       }
       try {
         served(peer.key, 0);
-        return await handle(peer, request, reply);
+        await handle(peer, request, reply);
+        return reply;
       } catch (error) {
         if (reply.sent) throw error;
         return sendProblem(reply, error instanceof HedgerowError ? error : unexpected(error), peer.binding);
@@ -196,14 +198,21 @@ export async function federationRoutes(
     return { bytes: body.length };
   }
 
-  function sendProblem(reply: FastifyReply, error: HedgerowError, binding: AnswerBinding | null): unknown {
+  async function sendProblem(
+    reply: FastifyReply,
+    error: HedgerowError,
+    binding: AnswerBinding | null,
+  ): Promise<FastifyReply> {
     const text = JSON.stringify(problemDocument(error));
     if (error.retryAfter !== undefined) reply.header('retry-after', Math.ceil(error.retryAfter));
     if (error.code === 'CREDENTIAL_REFUSED' || error.code === 'SIGNATURE_INVALID') {
       // RFC 9110, section 15.5.2: a 401 says which scheme would do.
       reply.header('www-authenticate', 'Bearer realm="federation"');
     }
-    if (binding !== null) return sendAnswer(reply, error.status, text, binding, 'application/problem+json');
+    if (binding !== null) {
+      await sendAnswer(reply, error.status, text, binding, 'application/problem+json');
+      return reply;
+    }
     return reply
       .code(error.status)
       .headers({ 'content-type': 'application/problem+json', 'cache-control': 'private, no-transform' })

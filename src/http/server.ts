@@ -1,7 +1,12 @@
 /** The edge: one Fastify with every route. Read `registerRoutes` as the table of contents. */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
@@ -51,7 +56,7 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
   const app = Fastify({
     serverFactory: (handler) => server.on('request', handler),
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
     bodyLimit: 64 * 1024,
     return503OnClosing: true,

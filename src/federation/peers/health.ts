@@ -1,4 +1,4 @@
-import type { Code } from '../../lib/errors.ts';
+import { type Code, type HedgerowError, isCode } from '../../lib/errors.ts';
 
 export type PeerHealth =
   | 'UNKNOWN'
@@ -29,6 +29,11 @@ export function healthAfter(code: Code): PeerHealth {
 /** Said by the peer itself, with its signature: what we have of it is hidden at once. */
 export function endsAccess(code: Code): boolean {
   return code === 'REVOKED' || code === 'GRANT_ENDED';
+}
+
+/** Seconds for which the peer itself asked to be left alone; what other errors suggest is for our own clients. */
+export function askedPause(error: HedgerowError): number | undefined {
+  return isCode(error, 'PEER_RATE_LIMITED', 'CURSOR_EXPIRED') ? error.retryAfter : undefined;
 }
 
 const FIRST_DELAY = 5_000;

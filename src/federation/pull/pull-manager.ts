@@ -5,7 +5,7 @@ import { HedgerowError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
-import { endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
+import { askedPause, endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
 import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
 import { fetchThumbnails } from './thumbnails.ts';
 
@@ -217,7 +217,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const now = context.now();
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself, but a new grant or pairing is noticed within a day.
-    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, known.retryAfter, random());
+    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, askedPause(known), random());
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {

@@ -8,7 +8,7 @@ import {
 } from '../../catalog/thumbnail-queue.ts';
 import type { Database } from '../../database/database.ts';
 import { HedgerowError, isCode } from '../../lib/errors.ts';
-import { retryDelay } from '../peers/health.ts';
+import { askedPause, retryDelay } from '../peers/health.ts';
 
 const AT_ONCE = 4;
 const BATCH = 64;
@@ -84,7 +84,7 @@ async function fetchOne(
         'CLOCK_SKEW',
       )
     ) {
-      return retryDelay(3, error.retryAfter, random());
+      return retryDelay(3, askedPause(error), random());
     }
     if (!(error instanceof HedgerowError)) throw error;
     const attempts = item.attempts + 1;
@@ -94,7 +94,7 @@ async function fetchOne(
         item.key,
         item.version,
         attempts,
-        now() + retryDelay(attempts, error.retryAfter, random()),
+        now() + retryDelay(attempts, askedPause(error), random()),
       ),
     );
     return null;

@@ -1,0 +1,154 @@
+/** A whole instance in this process: real folder, real database, real socket on 127.0.0.1. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { request } from 'undici';
+import { type RunningApp, startApp } from '../../src/app.ts';
+import { decideConfig } from '../../src/config/config.ts';
+import type { Settings } from '../../src/config/env.ts';
+
+export const SAMPLES = fileURLToPath(new URL('../../samples/', import.meta.url));
+
+const ADMIN_TOKEN = 'test-admin-token-of-thirty-two-characters';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+export interface Instance extends AsyncDisposable {
+  readonly app: RunningApp;
+  readonly url: string;
+  readonly folder: string;
+  /** As the admin, by token. @throws Error with the messages, where the answer has errors */
+  query<T = Record<string, never>>(document: string, variables?: Record<string, unknown>): Promise<T>;
+  /** The same without judging the answer. */
+  ask(
+    document: string,
+    variables?: Record<string, unknown>,
+  ): Promise<{ data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] }>;
+  get(path: string, headers?: Record<string, string>, method?: 'GET' | 'HEAD'): Promise<Answer>;
+  /** Ends the server; its folder and its port stay. */
+  stop(): Promise<void>;
+  /** Begins again on the same folder and port. */
+  start(): Promise<void>;
+}
+
+export async function startInstance(name: string, settings: Settings = {}): Promise<Instance> {
+  const folder = await mkdtemp(join(tmpdir(), 'hedgerow-instance-'));
+  let port = '0';
+  let running: RunningApp | null = null;
+
+  const start = async (): Promise<void> => {
+    const { config, secrets } = decideConfig({
+      HEDGEROW_NAME: name,
+      HEDGEROW_DATA_DIR: join(folder, 'data'),
+      HEDGEROW_PORT: port,
+      HEDGEROW_ADMIN_TOKEN: ADMIN_TOKEN,
+      HEDGEROW_LOG_LEVEL: 'silent',
+      ...settings,
+    });
+    running = await startApp({ config, secrets, log: pino({ level: process.env.TEST_LOG ?? 'silent' }) });
+    port = new URL(running.url).port;
+  };
+  const stop = async (): Promise<void> => {
+    await running?.[Symbol.asyncDispose]();
+    running = null;
+  };
+  const app = (): RunningApp => {
+    if (running === null) throw new Error(`${name} is not running`);
+    return running;
+  };
+  const ask: Instance['ask'] = async (document, variables = {}) => {
+    const answer = await request(`${app().url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${ADMIN_TOKEN}` },
+      body: JSON.stringify({ query: document, variables }),
+    });
+    return (await answer.body.json()) as Awaited<ReturnType<Instance['ask']>>;
+  };
+
+  await start();
+  return {
+    get app() {
+      return app();
+    },
+    get url() {
+      return app().url;
+    },
+    folder,
+    ask,
+    query: async <T>(document: string, variables: Record<string, unknown> = {}) => {
+      const { data, errors } = await ask(document, variables);
+      if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('; '));
+      return data as T;
+    },
+    get: async (path, headers = {}, method = 'GET') => {
+      const answer = await request(new URL(path, app().url), {
+        method,
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers },
+      });
+      return {
+        status: answer.statusCode,
+        headers: answer.headers,
+        body: Buffer.from(await answer.body.arrayBuffer()),
+      };
+    },
+    stop,
+    start,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until a condition holds, by asking again; the deadline is far beyond what it should take. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | null | undefined | false>,
+): Promise<T> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const found = await ask();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** B redeems an invitation of A; answers B's id of A. */
+export async function pair(inviting: Instance, redeeming: Instance, name?: string): Promise<string> {
+  const { createInvitation } = await inviting.query<{ createInvitation: { code: string } }>(
+    'mutation { createInvitation(input: {}) { code userErrors { code message } } }',
+  );
+  const { pairWithPeer } = await redeeming.query<{
+    pairWithPeer: { peer: { id: string } | null; userErrors: { code: string; message: string }[] };
+  }>(
+    'mutation ($input: PairWithPeerInput!) { pairWithPeer(input: $input) { peer { id } userErrors { code message } } }',
+    { input: { invitation: createInvitation.code, ...(name !== undefined && { name }) } },
+  );
+  if (pairWithPeer.peer === null) throw new Error(JSON.stringify(pairWithPeer.userErrors));
+  return pairWithPeer.peer.id;
+}
+
+/** Waits until no pull of the peer is queued or running, and the peer has the health that is asked for. */
+export function settled(instance: Instance, peerId: string, health = 'ONLINE'): Promise<unknown> {
+  return eventually(`${health} of ${peerId}`, async () => {
+    const { node } = await instance.query<{
+      node: { health: string; operations: { pulls: { nodes: { state: string }[] } } };
+    }>(
+      'query ($id: ID!) { node(id: $id) { ... on Peer { health operations { pulls(first: 5) { nodes { state } } } } } }',
+      {
+        id: peerId,
+      },
+    );
+    return (
+      node.health === health &&
+      node.operations.pulls.nodes.every(({ state }) => /SUCCEEDED|FAILED/.test(state))
+    );
+  });
+}
