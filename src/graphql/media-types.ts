@@ -63,7 +63,7 @@ export const MediaOrderField = builder.enumType('MediaOrderField', {
   description: 'What media is sorted by.',
   values: {
     TAKEN_AT: { description: "The camera's date; the date of adding where there is none." },
-    ADDED_AT: { description: 'When the item came here.' },
+    ADDED_AT: { description: 'When the item was added where it is from.' },
     UPDATED_AT: { description: 'When the item was last changed.' },
     TITLE: { description: 'The title, without regard to case and accents.' },
     BYTE_SIZE: { description: 'Bytes of the original.' },
@@ -103,7 +103,7 @@ export const MediaFilter = builder.inputType('MediaFilter', {
     tags: t.field({ type: TagFilter, description: 'By tags.' }),
     query: t.string({ description: 'Words, prefixes with *, "quoted phrases", -exclusions.' }),
     takenAt: t.field({ type: LocalDateTimeRange, description: "By the camera's clock." }),
-    addedAt: t.field({ type: DateTimeRange, description: 'By when the item came here.' }),
+    addedAt: t.field({ type: DateTimeRange, description: 'By when the item was added where it is from.' }),
     visibilities: t.field({ type: [VisibilityEnum], description: 'Only local items of these visibilities.' }),
   }),
 });

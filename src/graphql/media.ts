@@ -64,7 +64,7 @@ builder.interfaceType(Media, {
     }),
     addedAt: t.field({
       type: 'DateTime',
-      description: 'When the item came here.',
+      description: 'When it was added where it is from.',
       resolve: (item) => item.addedAt,
     }),
     updatedAt: t.field({
@@ -266,6 +266,7 @@ builder.objectField(Peer, 'media', (t) =>
   t.field({
     type: MediaConnection,
     description: 'Its items, newest first. first/last: 1 to 500, default 50.',
+    authScopes: { read: true },
     complexity: pageComplexity,
     args: pageArguments,
     resolve: (peer, page, context) =>

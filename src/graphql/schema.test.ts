@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { isEnumType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { printedSchema, schema } from './schema.ts';
@@ -28,5 +31,11 @@ describe('the schema', () => {
       }
     }
     expect(silent).toEqual([]);
+  });
+
+  it("has given types to the terminal's operations, as they are committed", async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const command = ['node_modules/.bin/graphql-codegen', '--check', '--silent'];
+    await expect(promisify(execFile)(process.execPath, command, { cwd: root })).resolves.toBeDefined();
   });
 });

@@ -44,7 +44,8 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       if (onHtml !== undefined && wantsPage(request)) return onHtml(request, reply);
       const context = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
       const response = await yoga.fetch(
-        new URL(request.url, 'http://127.0.0.1').href,
+        // Always this path, wherever the route is mounted: it is the one that Yoga knows.
+        `http://127.0.0.1${PATH}${searchOf(request.url)}`,
         {
           method: request.method,
           headers: headersOf(request),
@@ -77,6 +78,11 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
 function wantsPage(request: FastifyRequest): boolean {
   const { accept = '' } = request.headers;
   return request.method === 'GET' && /\btext\/html\b/.test(accept);
+}
+
+function searchOf(url: string): string {
+  const at = url.indexOf('?');
+  return at === -1 ? '' : url.slice(at);
 }
 
 /** Without those that concern one connection, which the Fetch API does not take. */
