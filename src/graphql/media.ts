@@ -323,11 +323,16 @@ async function sourcesOf(
 /** Health in which a peer gives nothing that is not here already. */
 const GIVES_NOTHING = ['OFFLINE', 'AUTH_FAILED', 'INCOMPATIBLE'];
 
-async function availabilityOf(
+type Availability = 'LOCAL' | 'CACHED' | 'PARTIAL' | 'ON_DEMAND' | 'UNAVAILABLE';
+
+function availabilityOf(
   item: Item,
   { load }: Pick<GraphqlContext, 'load'>,
-): Promise<'LOCAL' | 'CACHED' | 'PARTIAL' | 'ON_DEMAND' | 'UNAVAILABLE'> {
-  if (isLocal(item)) return 'LOCAL';
+): Availability | Promise<Availability> {
+  return isLocal(item) ? 'LOCAL' : remoteAvailability(item, load);
+}
+
+async function remoteAvailability(item: Item, load: GraphqlContext['load']): Promise<Availability> {
   // Asked for together, so that each is one statement for the page.
   const [kept, peer] = await Promise.all([load.kept.load(item), load.peer.load(item.source)]);
   if (kept !== null) return kept;
