@@ -1,0 +1,98 @@
+/** `hedgerow peers`: who is paired, how they are, and what an admin does with them. */
+
+import type { Command } from 'commander';
+import { HedgerowError } from '../../lib/errors.ts';
+import type { Backend } from '../backend.ts';
+import type { CommandContext } from '../context.ts';
+import { PEERS, type PeerRow, REVOKE_PEER, UPDATE_PEER } from '../documents.ts';
+import { assertDone, present } from '../failure.ts';
+import { ago, printable, table } from '../terminal.ts';
+
+export function addPeers(program: Command, { terminal, open }: CommandContext): void {
+  const peers = program.command('peers').description('list the paired servers, or change one');
+  peers
+    .command('list', { isDefault: true })
+    .description('list them (the default)')
+    .option('--all', 'revoked ones too', false)
+    .option('--json', 'print them as JSON', false)
+    .action(async ({ all, json }: { all: boolean; json: boolean }) => {
+      await using backend = await open();
+      const rows = await listPeers(backend, all);
+      if (json) terminal.out(JSON.stringify(rows));
+      else if (rows.length === 0)
+        terminal.err('There is no peer yet; `hedgerow invite` or `hedgerow pair` makes one.');
+      else terminal.out(peerTable(rows));
+      for (const { name, operations } of json ? [] : rows) {
+        const error = operations?.pull?.error;
+        if (error) terminal.err(`${printable(name)}: ${printable(error.message)}`);
+      }
+    });
+  for (const [verb, paused, description] of [
+    ['pause', true, 'stop pulling from a peer; what is here stays'],
+    ['resume', false, 'pull from a peer again'],
+  ] as const) {
+    peers
+      .command(verb)
+      .description(description)
+      .argument('<peer>', 'id or name')
+      .action(async (wanted: string) => {
+        await using backend = await open();
+        const { id } = await findPeer(backend, wanted);
+        const { updatePeer } = await backend.graphql(UPDATE_PEER, { input: { id, paused } });
+        assertDone(updatePeer.userErrors);
+        const { name, status } = present(updatePeer.peer);
+        terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
+      });
+  }
+  peers
+    .command('revoke')
+    .description('end a pairing: its items leave this catalog, and it gets nothing any more')
+    .argument('<peer>', 'id or name')
+    .option('--keep-cached', 'leave its bytes on the disk, for pairing again', false)
+    .action(async (wanted: string, { keepCached }: { keepCached: boolean }) => {
+      await using backend = await open();
+      const { id } = await findPeer(backend, wanted);
+      const { revokePeer } = await backend.graphql(REVOKE_PEER, { input: { id, keepCached } });
+      assertDone(revokePeer.userErrors);
+      const { name, status } = present(revokePeer.peer);
+      terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
+    });
+}
+
+async function listPeers(backend: Backend, all = false): Promise<PeerRow[]> {
+  const status = all ? ['ACTIVE', 'PAUSED', 'REVOKED'] : ['ACTIVE', 'PAUSED'];
+  return (await backend.graphql(PEERS, { status })).peers.nodes;
+}
+
+/** @throws HedgerowError NOT_FOUND, or CONFLICT where several have the name */
+export async function findPeer(backend: Backend, wanted: string): Promise<PeerRow> {
+  const rows = await listPeers(backend);
+  const byId = rows.find(({ id }) => id === wanted);
+  const byName = rows.filter(({ name }) => name.toLowerCase() === wanted.toLowerCase());
+  const found = byId ?? byName[0];
+  if (found === undefined) throw new HedgerowError('NOT_FOUND', `There is no peer ${wanted}.`);
+  if (byId === undefined && byName.length > 1) {
+    throw new HedgerowError('CONFLICT', `${byName.length} peers are called ${wanted}; name one by its id.`);
+  }
+  return found;
+}
+
+function peerTable(rows: readonly PeerRow[]): string {
+  return table(
+    ['NAME', 'STATUS', 'HEALTH', 'ITEMS', 'THERE', 'PULLED', 'OUR ITEMS', 'ID'],
+    rows.map(({ name, status, health, mediaCount, lastSuccessAt, operations, id }) => {
+      const pull = operations?.pull ?? null;
+      const there = pull?.completeness == null ? null : `${Math.floor(pull.completeness * 100)} %`;
+      return [
+        name,
+        status.toLowerCase(),
+        pull === null ? 'serves only' : health.toLowerCase(),
+        mediaCount,
+        there,
+        pull === null ? null : ago(lastSuccessAt),
+        operations?.serve?.mediaCount ?? null,
+        id,
+      ];
+    }),
+  );
+}
