@@ -1,11 +1,16 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  resolve: {
+    // By its condition "development" Vite finds another copy of graphql than the packages that use it.
+    alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }],
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Two cores are the smallest machine the suite must pass on.
+    // Two cores are the smallest machine that the suite must pass on.
     maxWorkers: 2,
     globalSetup: ['test/support/postgres-setup.ts'],
   },

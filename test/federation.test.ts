@@ -181,7 +181,7 @@ describe('two instances', () => {
       await a.start();
     }
     // It clears by itself: nobody refreshes.
-    await settled(b, peerId, 'ONLINE');
+    await settled(b, peerId, 'ONLINE', 60_000);
     expect((await media(b)).sources[1]).toMatchObject({ health: 'ONLINE', stale: false });
   });
 

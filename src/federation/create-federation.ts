@@ -67,7 +67,9 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: Promise<T>): Promise<T> {
     try {
-      return await work;
+      const result = await work;
+      pulls.reached(peerKey);
+      return result;
     } catch (error) {
       if (
         isCode(

@@ -90,8 +90,8 @@ export function readerOf(viewer: Viewer | null): Reader {
 export function abilitiesOf(viewer: Viewer | null, anonymous: boolean): Abilities {
   return {
     read: viewer === null ? anonymous : hasScope(viewer, 'CATALOG_READ'),
-    write: hasScope(viewer, 'LIBRARY_WRITE') && viewer?.role !== 'VIEWER',
-    administer: hasScope(viewer, 'FEDERATION_ADMIN') && viewer?.role === 'ADMIN',
+    write: hasScope(viewer, 'LIBRARY_WRITE'),
+    administer: hasScope(viewer, 'FEDERATION_ADMIN'),
   };
 }
 

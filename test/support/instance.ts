@@ -110,8 +110,9 @@ export async function startInstance(name: string, settings: Settings = {}): Prom
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
+  within = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + within;
   for (;;) {
     const found = await ask();
     if (found !== null && found !== undefined && found !== false) return found;
@@ -136,19 +137,21 @@ export async function pair(inviting: Instance, redeeming: Instance, name?: strin
 }
 
 /** Waits until no pull of the peer is queued or running, and the peer has the health that is asked for. */
-export function settled(instance: Instance, peerId: string, health = 'ONLINE'): Promise<unknown> {
-  return eventually(`${health} of ${peerId}`, async () => {
+export function settled(
+  instance: Instance,
+  peerId: string,
+  health = 'ONLINE',
+  within?: number,
+): Promise<unknown> {
+  const ask = async () => {
     const { node } = await instance.query<{
       node: { health: string; operations: { pulls: { nodes: { state: string }[] } } };
     }>(
       'query ($id: ID!) { node(id: $id) { ... on Peer { health operations { pulls(first: 5) { nodes { state } } } } } }',
-      {
-        id: peerId,
-      },
+      { id: peerId },
     );
-    return (
-      node.health === health &&
-      node.operations.pulls.nodes.every(({ state }) => /SUCCEEDED|FAILED/.test(state))
-    );
-  });
+    const ended = node.operations.pulls.nodes.every(({ state }) => /SUCCEEDED|FAILED/.test(state));
+    return node.health === health && ended;
+  };
+  return eventually(`${health} of ${peerId}`, ask, within);
 }

@@ -17,6 +17,8 @@ const HISTORY = 100;
 const PROGRESS_EVERY = 1_000;
 /** How long what a peer took back stays here, hidden, ms. */
 const HIDDEN_KEPT = 24 * 3600 * 1000;
+/** ms between two looks after a peer. */
+const LOOK_EVERY = 5_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface PullManagerOptions {
@@ -38,6 +40,8 @@ export interface PullManager extends AsyncDisposable {
   request(peerKey: number): Promise<string>;
   /** Something of the peer could not be reached: finds out soon whether the peer is there. */
   suspect(peerKey: number): void;
+  /** Something of the peer was reached: one that is held to be away is looked after at once. */
+  reached(peerKey: number): void;
   /** Ends what runs for the peer and plans nothing more. */
   forget(peerKey: number): Promise<void>;
   /** Plans anew after the peer's row changed. */
@@ -54,6 +58,8 @@ interface Scheduled {
   thumbnails: Promise<void> | null;
   abort: AbortController;
   suspectedAt: number;
+  /** Since the last pull failed. */
+  away: boolean;
 }
 
 export function createPullManager(options: PullManagerOptions): PullManager {
@@ -77,6 +83,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         thumbnails: null,
         abort: new AbortController(),
         suspectedAt: 0,
+        away: false,
       };
       peers.set(peerKey, scheduled);
     }
@@ -169,6 +176,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     peer: { id: string; interval: number | null; divergedInARow: number },
     outcome: PullOutcome,
   ): Promise<void> {
+    entry(peerKey).away = false;
     const now = context.now();
     const { inSync, total, roundTripMs, ...counts } = outcome;
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
@@ -214,6 +222,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if (signal.aborted || code === 'CONFLICT') return;
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
     if (peer === null || peer.status !== 'ACTIVE') return;
+    entry(peerKey).away = true;
     const now = context.now();
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself, but a new grant or pairing is noticed within a day.
@@ -292,6 +301,17 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     await Promise.all([scheduled.running, scheduled.thumbnails]);
   }
 
+  /** Many readers may notice at once; one look in a while is enough. */
+  function look(peerKey: number): void {
+    const scheduled = entry(peerKey);
+    if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < LOOK_EVERY) return;
+    scheduled.suspectedAt = context.now();
+    void background(
+      request(peerKey).then(() => undefined),
+      'looking after a peer',
+    );
+  }
+
   async function clear(peerKey: number, { keepCached }: { keepCached: boolean }): Promise<void> {
     // Kept bytes hang on the items' rows, so both stay, shown to nobody.
     if (keepCached) return;
@@ -355,15 +375,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       void background(purgeHidden(), 'purging hidden items');
     },
     request,
-    suspect: (peerKey) => {
-      const scheduled = entry(peerKey);
-      // Many readers may fail at once; one look is enough.
-      if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < 5_000) return;
-      scheduled.suspectedAt = context.now();
-      void background(
-        request(peerKey).then(() => undefined),
-        'looking after a peer',
-      );
+    suspect: look,
+    reached: (peerKey) => {
+      if (peers.get(peerKey)?.away) look(peerKey);
     },
     forget,
     reschedule: async (peerKey) => {
