@@ -49,7 +49,11 @@ export async function internalRoutes(app: FastifyInstance, options: InternalRout
     const { raw } = reply;
     raw.on('close', () => stop.abort());
     raw.on('error', () => stop.abort());
-    raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    raw.writeHead(200, {
+      'content-type': 'application/x-ndjson',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     const write = (line: ImportLine): boolean => raw.destroyed || raw.write(`${JSON.stringify(line)}\n`);
     write({ type: 'started', id });
     try {

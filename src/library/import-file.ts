@@ -17,7 +17,7 @@ import { originalKey, renditionKey, segmentListKey } from '../storage/paths.ts';
 import { createDigestHasher, type Digests } from '../storage/segment-digests.ts';
 import type { ImportLedger, KnownItem, SeenFile } from './import-ledger.ts';
 import type { Outcome } from './import-progress.ts';
-import { originals } from './keyed-lock.ts';
+import { originals, renditions } from './keyed-lock.ts';
 import type { MediaPool } from './media-worker.ts';
 import type { ProcessedMedia } from './process-media.ts';
 import type { Rendition } from './renditions.ts';
@@ -215,15 +215,16 @@ async function takeIn(
     await discard();
     throw error;
   }
-  const variants = await storeRenditions(store, processed);
   // Another file with the same bytes may have been found broken meanwhile (its reader was killed, say), and taken the
   // blob with it.
   if (!kind.inPlace && (!stored || (await storing(() => store.stat(key))) === null)) {
     await copyFile(store, file, { digest: digests.digest });
   }
   await storeSegmentList(store, digests);
-  const item = newItem(file, kind, digests, processed, variants);
-  const { id } = await ledger.add(item, file);
+  const { id } = await renditions.run(processed.renditions.thumbhash, async () => {
+    const variants = await storeRenditions(store, processed);
+    return ledger.add(newItem(file, kind, digests, processed, variants), file);
+  });
   return { outcome: 'added', bytes: file.size, itemId: id, code: null, reason: null };
 }
 
@@ -265,10 +266,10 @@ async function unchangedOrThrow(file: SourceFile, digests: Digests): Promise<voi
   }
 }
 
-async function storeRenditions(store: BlobStore, { renditions }: ProcessedMedia): Promise<Variant[]> {
+async function storeRenditions(store: BlobStore, { renditions: small }: ProcessedMedia): Promise<Variant[]> {
   return Promise.all([
-    storeRendition(store, 'thumbnail', renditions.thumbnail),
-    storeRendition(store, 'preview', renditions.preview),
+    storeRendition(store, 'thumbnail', small.thumbnail),
+    storeRendition(store, 'preview', small.preview),
   ]);
 }
 
@@ -297,7 +298,7 @@ function newItem(
   file: SourceFile,
   kind: ImportKind,
   digests: Digests,
-  { sniffed, probe, renditions }: ProcessedMedia,
+  { sniffed, probe, renditions: drawn }: ProcessedMedia,
   small: readonly Variant[],
 ): NewLocalItem {
   const { mimeType } = sniffed;
@@ -325,7 +326,7 @@ function newItem(
     height,
     durationMs: probe.durationMs,
     pageCount: probe.pageCount,
-    thumbhash: renditions.thumbhash,
+    thumbhash: drawn.thumbhash,
     takenAt: probe.takenAt === null ? null : parseLocalDateTime(probe.takenAt),
     takenAtOffset: probe.takenAtOffset,
     tags: cleanTags([...kind.tags, ...(probe.tags ?? [])]),

@@ -28,3 +28,9 @@ export function createKeyedLock(): KeyedLock {
  * bytes become one item. Whoever adds local items holds it.
  */
 export const originals: KeyedLock = createKeyedLock();
+
+/**
+ * By the thumbhash of small pictures: from the moment that they are stored until the item that needs them is there.
+ * Different originals can have the same ones, so whoever deletes those of one item could take another's.
+ */
+export const renditions: KeyedLock = createKeyedLock();
