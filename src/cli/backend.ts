@@ -84,7 +84,7 @@ export interface ServerFile {
 }
 
 /** What the server left in its data folder; null where there is none. */
-export async function findServer(dataDir: string): Promise<ServerFile | null> {
+async function findServer(dataDir: string): Promise<ServerFile | null> {
   let text: string;
   try {
     text = await readFile(join(dataDir, 'server.json'), 'utf8');

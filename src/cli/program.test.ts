@@ -221,6 +221,11 @@ describe('through running servers', () => {
       'The garden: active\n',
     );
     expect((await run(['doctor'], { data: 'coast' })).out).toContain(coast.url);
+    await run(['user', 'add', 'Ada', '--role', 'editor'], { data: 'coast' });
+    expect((await run(['user', 'list'], { data: 'coast' })).out).toMatch(/\nAda +editor +active /);
+    expect((await run(['user', 'disable', 'Bob'], { data: 'coast' })).err).toBe(
+      'hedgerow: There is no account Bob.\n',
+    );
     expect((await run(['peers', 'revoke', 'The garden'], { data: 'coast' })).out).toBe(
       'The garden: revoked\n',
     );

@@ -17,7 +17,7 @@ import type { CommandContext } from './context.ts';
 import { Failed, UsageError } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 export interface CommandLine {
   host: Host;
@@ -49,7 +49,7 @@ export async function runCommandLine(words: readonly string[], line: CommandLine
   }
 }
 
-export function buildProgram(context: CommandContext): Command {
+function buildProgram(context: CommandContext): Command {
   const { terminal } = context;
   const program = new Command('hedgerow')
     .description('Shares media between servers that stay separate.')

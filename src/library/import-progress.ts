@@ -1,12 +1,11 @@
 /** How far an import is, how fast, and how long it will take. */
 
-export const OUTCOMES = ['added', 'duplicate', 'unchanged', 'unsupported', 'broken', 'unreadable'] as const;
 /**
  * `unchanged`: an earlier import has dealt with the file, and its size and time are what they were.
  * `unsupported`: not a kind of file that is kept here. `broken`: of such a kind, but damaged.
  * `unreadable`: gone, or the system does not give it; the next import tries it again.
  */
-export type Outcome = (typeof OUTCOMES)[number];
+export type Outcome = 'added' | 'duplicate' | 'unchanged' | 'unsupported' | 'broken' | 'unreadable';
 export type OutcomeCounts = Record<Outcome, number>;
 
 export interface ImportProgress {
@@ -80,6 +79,6 @@ export function createProgressMeter(now: () => number = () => performance.now())
   return meter;
 }
 
-export function noOutcomes(): OutcomeCounts {
+function noOutcomes(): OutcomeCounts {
   return { added: 0, duplicate: 0, unchanged: 0, unsupported: 0, broken: 0, unreadable: 0 };
 }

@@ -22,8 +22,7 @@ import { countFiles, type FoundFile, importRoots, type UnreadablePath, walkFiles
 import type { MediaPool } from './media-worker.ts';
 import { cleanTags } from './text.ts';
 
-export type { FileResult } from './import-file.ts';
-export type { ImportProgress, Outcome, OutcomeCounts } from './import-progress.ts';
+export type { ImportProgress } from './import-progress.ts';
 
 export interface ImportContext {
   database: Pick<Database, 'read' | 'write'>;

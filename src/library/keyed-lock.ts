@@ -1,10 +1,10 @@
 /** One at a time for each key; other keys do not wait. */
 
-export interface KeyedLock {
+interface KeyedLock {
   run<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
-export function createKeyedLock(): KeyedLock {
+function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>();
   return {
     run: async (key, work) => {

@@ -86,7 +86,7 @@ function progressLines(terminal: Terminal): (progress: ImportProgress) => void {
   };
 }
 
-export function progressLine(progress: ImportProgress): string {
+function progressLine(progress: ImportProgress): string {
   const { done, total, filesPerSecond, bytesPerSecond, secondsLeft, outcomes } = progress;
   const parts = [total === null ? plural(done, 'file') : `${count(done)} of ${plural(total, 'file')}`];
   if (filesPerSecond > 0) parts.push(`${filesPerSecond.toFixed(filesPerSecond < 10 ? 1 : 0)}/s`);

@@ -40,7 +40,7 @@ export function addInvite(program: Command, { terminal, open }: CommandContext):
 }
 
 /** Whole minutes of `45m`, `1h`, `90s` or a bare number of minutes. */
-export function minutes(text: string): number {
+function minutes(text: string): number {
   const [, number = '', unit = 'm'] = /^(\d{1,5})(s|m|min|h)?$/.exec(text) ?? [];
   const value = number === '' ? Number.NaN : Number(number) * (unit === 'h' ? 60 : unit === 's' ? 1 / 60 : 1);
   if (!(value >= 1 && value <= 60)) throw new InvalidArgumentError('It takes 1m to 60m, or 1h.');
