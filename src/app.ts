@@ -122,6 +122,7 @@ async function build(
       onStoreError: (error) => log.error({ err: error }, 'the cache could not keep bytes'),
     }),
   );
+  parts.deliverThrough(delivery);
   const library = opened.use(
     createLibrary({
       database,
@@ -189,7 +190,7 @@ async function build(
       log,
     });
     opened.defer(() => drain(server, () => edge.close()));
-    await parts.start(delivery);
+    await parts.start();
     const found = join(config.dataDir, 'server.json');
     await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), { mode: 0o600 });
     opened.defer(() => rm(found, { force: true }));

@@ -25,8 +25,10 @@ export interface FederationParts extends AsyncDisposable {
   readonly fetched: (peerKey: number, bytes: number) => void;
   /** Counts bytes that a peer was served, and that it was here. */
   readonly served: (peerKey: number, bytes: number) => void;
-  /** Begins to pull. Delivery is given here because it asks its bytes through this room. */
-  start(delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'>): Promise<void>;
+  /** Must be told before anything is pulled; given late because delivery asks its bytes through this room. */
+  deliverThrough(delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'>): void;
+  /** Begins to pull by itself. */
+  start(): Promise<void>;
 }
 
 export interface FederationOptions {
@@ -144,8 +146,10 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     upstreamFor,
     fetched: counted.fetched,
     served: counted.served,
-    start: async (given) => {
+    deliverThrough: (given) => {
       delivery = given;
+    },
+    start: async () => {
       const forget = () =>
         context.database
           .write((tx) => forgetOldRemovals(tx, context.now()))

@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
+import { createAccounts } from '../access/accounts.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reader } from '../catalog/visibility.ts';
@@ -135,7 +136,11 @@ async function registerRoutes(
     readerOf: async (request) => mediaReader(await viewerOf(request), config.anonymous),
     onError,
   });
-  await app.register(internalRoutes, { viewerOf, library: parts.library });
+  await app.register(internalRoutes, {
+    viewerOf,
+    library: parts.library,
+    accounts: createAccounts(access, parts.publicUrl),
+  });
   if (config.federation) {
     await app.register(federationRoutes, {
       context: parts.federation,

@@ -6,7 +6,7 @@ import { texts } from '../database/lists.ts';
 import { sql } from '../database/sql.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { originalKey, renditionKey, segmentListKey } from '../storage/paths.ts';
-import { originals } from './keyed-lock.ts';
+import { originals, renditions } from './keyed-lock.ts';
 
 export interface RemoveOptions {
   database: Pick<Database, 'read'>;
@@ -23,8 +23,10 @@ export interface RemoveOptions {
 export async function removeItems(options: RemoveOptions, ids: readonly string[]): Promise<Item[]> {
   const removed = await options.catalog.local.remove(ids);
   for (const item of removed) {
-    // Held against an import that finds the same bytes at this moment.
-    await originals.run(item.digest ?? item.id, () => removeBytes(options, item));
+    // Held against an import that finds the same bytes, or draws the same poster, at this moment.
+    await originals.run(item.digest ?? item.id, () =>
+      renditions.run(item.thumbhash ?? item.id, () => removeBytes(options, item)),
+    );
   }
   return removed;
 }
