@@ -27,8 +27,8 @@ import {
 /** ms for a whole JSON answer. A page of 16 MiB takes this long at 2 Mbit/s. */
 const JSON_DEADLINE = 60_000;
 const PROBLEM_BYTES = 64 * 1024;
-/** An unsigned `Retry-After` counts for at most this, seconds. */
-const RETRY_AFTER_MAX = 3600;
+/** How long a peer may ask to be left alone, seconds: less where nobody has signed it. */
+const RETRY_AFTER_MAX = { signed: 24 * 3600, unsigned: 3600 };
 
 export interface HedgerowConnection {
   /** Base URL, without a trailing slash. */
@@ -173,8 +173,10 @@ async function refusal(answer: Answer, verdict: AnswerVerdict): Promise<Error> {
       case 'GRANT_ENDED':
       case 'CREDENTIAL_REFUSED':
         return new HedgerowError(problem.code);
+      case 'CLOCK_SKEW':
+        return clockSkew(problem.serverTime);
       case 'RATE_LIMITED':
-        return rateLimited(problem.retryAfter);
+        return rateLimited(problem.retryAfter, RETRY_AFTER_MAX.signed);
       case 'NOT_FOUND':
       case 'MEDIA_GONE':
         return new HedgerowError('NOT_FOUND', 'The peer has nothing under that name.');
@@ -188,22 +190,23 @@ async function refusal(answer: Answer, verdict: AnswerVerdict): Promise<Error> {
   if (verdict.kind === 'signed-for-token' && problem.code === 'CREDENTIAL_REFUSED') {
     return new HedgerowError('CREDENTIAL_REFUSED');
   }
-  if (verdict.kind === 'skewed' && problem.code === 'CLOCK_SKEW') {
-    const theirs = problem.serverTime === undefined ? '' : ` The peer's clock says ${problem.serverTime}.`;
-    return new HedgerowError(
-      'CLOCK_SKEW',
-      `The clocks of the two servers are more than five minutes apart.${theirs}`,
-    );
-  }
+  if (verdict.kind === 'skewed' && problem.code === 'CLOCK_SKEW') return clockSkew(problem.serverTime);
   if (answer.status === 429) {
-    const seconds = problem.retryAfter ?? retryAfterField(answer);
-    return rateLimited(seconds === undefined ? undefined : Math.min(seconds, RETRY_AFTER_MAX));
+    return rateLimited(problem.retryAfter ?? retryAfterField(answer), RETRY_AFTER_MAX.unsigned);
   }
   return unproven(answer.status, verdict);
 }
 
-function rateLimited(seconds: number | undefined): HedgerowError {
-  return new HedgerowError('PEER_RATE_LIMITED', undefined, { retryAfter: seconds ?? 60 });
+function clockSkew(serverTime: string | undefined): HedgerowError {
+  const theirs = serverTime === undefined ? '' : ` The peer's clock says ${serverTime}.`;
+  return new HedgerowError(
+    'CLOCK_SKEW',
+    `The clocks of the two servers are more than five minutes apart.${theirs}`,
+  );
+}
+
+function rateLimited(seconds: number | undefined, most: number): HedgerowError {
+  return new HedgerowError('PEER_RATE_LIMITED', undefined, { retryAfter: Math.min(seconds ?? 60, most) });
 }
 
 function retryAfterField(answer: Answer): number | undefined {
@@ -222,7 +225,7 @@ function unproven(status: number, verdict: AnswerVerdict): HedgerowError {
     return new HedgerowError(
       'PEER_UNREACHABLE',
       `Something in front of the peer, or another server at its address, answered ${status}.`,
-      { retryAfter: 30 },
+      { retryAfter: 30, extra: { answered: status } },
     );
   }
   return new HedgerowError(

@@ -95,7 +95,12 @@ export function networkError(error: unknown, timedOut = false): HedgerowError {
       cause: error,
     });
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RESPONSE') {
+  if (
+    inner instanceof errors.HTTPParserError ||
+    code.startsWith('HPE_') ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code === 'UND_ERR_RESPONSE'
+  ) {
     return new HedgerowError('PEER_INVALID_ANSWER', 'The peer does not answer in valid HTTP.', {
       cause: error,
     });

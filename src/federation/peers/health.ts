@@ -10,9 +10,11 @@ export type PeerHealth =
   | 'DIVERGED';
 
 /** What a failed attempt says about a peer. */
-export function healthAfter(code: Code): PeerHealth {
+export function healthAfter({ code, extra }: HedgerowError): PeerHealth {
   switch (code) {
     case 'PEER_UNREACHABLE':
+      // Something answered, signed by nobody: that is no word of the peer, nor of its being away.
+      return extra['answered'] === undefined ? 'OFFLINE' : 'DEGRADED';
     case 'PEER_TIMEOUT':
       return 'OFFLINE';
     case 'CREDENTIAL_REFUSED':

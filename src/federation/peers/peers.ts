@@ -41,14 +41,17 @@ export async function updatePeer(
   await pulls.reschedule(peer.key);
 }
 
-/** Queues pulls; of one peer, or of every active one. */
+/** Queues pulls; of one peer, or of every active one. A copy that disagrees is listed anew, for somebody asks. */
 export async function refreshPeers(
   context: FederationContext,
   pulls: PullManager,
   peerId: string | null,
 ): Promise<{ pullIds: string[] }> {
   const { prisma } = context.database;
+  const listAnew = (where: { key?: number }) =>
+    prisma.peer.updateMany({ where: { ...where, status: 'ACTIVE', inSync: false }, data: { cursor: null } });
   if (peerId === null) {
+    await listAnew({});
     const peers = await prisma.peer.findMany({
       where: { status: 'ACTIVE', pulls: true },
       select: { key: true },
@@ -62,6 +65,7 @@ export async function refreshPeers(
   if (peer.status === 'PAUSED') throw new HedgerowError('CONFLICT', 'The peer is paused; resume it first.');
   if (!peer.pulls)
     throw new HedgerowError('CONFLICT', 'Nothing is pulled from this peer: it only pulls from us.');
+  await listAnew({ key: peer.key });
   return { pullIds: [await pulls.request(peer.key)] };
 }
 

@@ -17,6 +17,8 @@ const HISTORY = 100;
 const PROGRESS_EVERY = 1_000;
 /** How long what a peer took back stays here, hidden, ms. */
 const HIDDEN_KEPT = 24 * 3600 * 1000;
+/** ms until the next pull after one that a fault of our own ended, such as a full disk. */
+const AFTER_FAULT = 60_000;
 /** ms between two looks after a peer. */
 const LOOK_EVERY = 5_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -99,8 +101,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     clearTimeout(scheduled.timer);
     const delay = Math.min(Math.max(0, at - context.now()), LONGEST_TIMER);
     scheduled.timer = setTimeout(() => {
+      const queued = request(peerKey).catch((error: unknown) => {
+        plan(peerKey, context.now() + AFTER_FAULT);
+        throw error;
+      });
       void background(
-        request(peerKey).then(() => undefined),
+        queued.then(() => undefined),
         'scheduling a pull',
       );
     }, delay);
@@ -112,9 +118,20 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if (scheduled.queued !== null) return scheduled.queued;
     const id = newId('pull', context.now());
     scheduled.queued = id;
-    await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+    try {
+      await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+    } catch (error) {
+      scheduled.queued = null;
+      throw error;
+    }
     const after = scheduled.running ?? Promise.resolve();
-    const run = after.then(() => turn(peerKey, id));
+    // Where not even the failure can be written down, the schedule must not end with it.
+    const run = after
+      .then(() => turn(peerKey, id))
+      .catch((error: unknown) => {
+        plan(peerKey, context.now() + AFTER_FAULT);
+        throw error;
+      });
     scheduled.running = background(run, 'a pull').finally(() => {
       if (scheduled.queued === null) scheduled.running = null;
     });
@@ -230,7 +247,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
-        health: healthAfter(code),
+        health: healthAfter(known),
         failures,
         errorCode: code,
         errorMessage: message,

@@ -1,7 +1,13 @@
 /** One pull: asks a peer for what changed, page by page, and puts each page into the catalog with its cursor. */
 import { applyRemotePage, type RemoteResult, removeUnseen } from '../../catalog/remote-changes.ts';
-import { type Sql, sql } from '../../database/sql.ts';
-import { type Checksum, formatChecksum } from '../../lib/checksum.ts';
+import { type Sql, type Statement, sql } from '../../database/sql.ts';
+import {
+  addChecksum,
+  type Checksum,
+  checksumTerm,
+  EMPTY_CHECKSUM,
+  formatChecksum,
+} from '../../lib/checksum.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/dialect.ts';
 
@@ -14,10 +20,14 @@ const PAGE_ITEMS = 500;
 const REMOVE_AT_ONCE = 500;
 /** A peer that never comes to an end would keep us for ever. */
 const PAGES_MAX = 200_000;
-/** Items that one peer may have here. */
+/** Items that one peer may have here, those that are skipped included. */
 const ITEMS_MAX = 5_000_000;
 /** ms between two listings from the start; more often than that a peer may not make us work. */
 const RELISTING_PAUSE = 15 * 60_000;
+/** ms between two listings of a peer whose copy disagrees although it was listed anew. */
+const DIVERGED_PAUSE = 24 * 3600_000;
+/** Rows that are read at once where a copy is counted. */
+const COUNT_AT_ONCE = 5_000;
 
 export interface PullCounts {
   added: number;
@@ -98,9 +108,12 @@ export async function pullPeer(
     await options.onPage(counts, page.complete?.total ?? null);
     if (page.complete === null) continue;
 
-    if (state.listing) await endListing(database, source, counts, options);
+    if (state.listing) {
+      await endListing(database, source, counts, options);
+      if (state.divergedInARow > 0) await recount(database, source);
+    }
     state = await readPeerState(database.read, source);
-    const inSync = await compare(database, source, state, page.complete);
+    const inSync = await compare(database, source, state, page.complete, options.now());
     return { ...counts, inSync, total: page.complete.total, roundTripMs };
   }
   throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's listing does not come to an end.");
@@ -140,7 +153,8 @@ function checkPage(page: ListingPage, state: PeerState): void {
   if (state.epoch !== null && state.cursor !== '' && page.epoch !== state.epoch) {
     throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's epoch changed in the middle of a listing.");
   }
-  if (state.itemCount + page.items.length > ITEMS_MAX) {
+  const entries = state.itemCount + state.skippedCount + page.items.length + page.skipped.length;
+  if (entries > ITEMS_MAX) {
     throw new HedgerowError('PEER_INVALID_ANSWER', `The peer shares more than ${ITEMS_MAX} items.`);
   }
 }
@@ -192,21 +206,61 @@ async function endListing(
   }
 }
 
+/**
+ * A copy that disagrees although it was listed anew: the sums themselves may be wrong, so they are made from the rows.
+ * Nobody else changes those meanwhile, and whoever begins anew changes the cursor.
+ */
+async function recount(
+  database: { read: Sql; write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  source: number,
+): Promise<void> {
+  const { cursor } = await readPeerState(database.read, source);
+  const items = await countRows(database.read, source, sql`items WHERE held = ${false} AND`);
+  const skipped = await countRows(database.read, source, sql`skipped_items WHERE`);
+  const { first, second } = addChecksum(items.checksum, skipped.checksum);
+  await database.write(async (tx) => {
+    await lockPeerState(tx, source, cursor);
+    await tx.run(
+      sql`UPDATE federation_peers SET item_count = ${items.count}, skipped_count = ${skipped.count}, checksum_first = ${first}, checksum_second = ${second} WHERE key = ${source}`,
+    );
+  });
+}
+
+async function countRows(
+  database: Sql,
+  source: number,
+  from: Statement,
+): Promise<{ count: number; checksum: Checksum }> {
+  let count = 0;
+  let checksum = EMPTY_CHECKSUM;
+  for (let after = ''; ; ) {
+    const rows = await database.all<{ id: string; version: string }>(
+      sql`SELECT remote_id AS id, version FROM ${from} source = ${source} AND remote_id > ${after} ORDER BY remote_id LIMIT ${COUNT_AT_ONCE}`,
+    );
+    for (const { id, version } of rows) checksum = addChecksum(checksum, checksumTerm(id, version));
+    count += rows.length;
+    after = rows.at(-1)?.id ?? after;
+    if (rows.length < COUNT_AT_ONCE) return { count, checksum };
+  }
+}
+
 /** Equal sums: the copy is the original, by ids and versions. Unequal on a complete page: shown, and listed anew. */
 async function compare(
   database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
   source: number,
   state: PeerState,
   told: { total: number; checksum: string },
+  now: number,
 ): Promise<boolean> {
   const inSync =
     told.checksum === formatChecksum(state.checksum) && told.total === state.itemCount + state.skippedCount;
   const divergedInARow = inSync ? 0 : state.divergedInARow + 1;
+  const listAnew = !inSync && (divergedInARow < 2 || now - (state.listedAt ?? 0) >= DIVERGED_PAUSE);
   await database.write(async (tx) => {
     await tx.run(
       sql`UPDATE federation_peers SET in_sync = ${inSync}, remote_total = ${told.total}, diverged_in_a_row = ${divergedInARow} WHERE key = ${source}`,
     );
-    if (!inSync) await tx.run(sql`UPDATE federation_peers SET cursor = NULL WHERE key = ${source}`);
+    if (listAnew) await tx.run(sql`UPDATE federation_peers SET cursor = NULL WHERE key = ${source}`);
   });
   return inSync;
 }
