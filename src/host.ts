@@ -33,8 +33,8 @@ async function openFolder(config: Config, secrets: Secrets): Promise<Backend> {
     graphql: async (document, variables) => {
       const { data, errors } = await graphql({
         schema,
-        source: document.text,
-        variableValues: variables,
+        source: document.toString(),
+        variableValues: variables as Record<string, unknown>,
         contextValue: createContext(app.graphql, COMMAND_VIEWER),
       });
       const [error] = errors ?? [];

@@ -15,100 +15,88 @@ import * as types from './graphql.ts';
  * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
  */
 type Documents = {
-    "mutation CancelInvitation($id: ID!) {\n  cancelInvitation(input: {id: $id}) {\n    invitation {\n      id\n      cancelledAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.CancelInvitationDocument,
-    "mutation DeleteMedia($ids: [ID!]!) {\n  deleteMedia(input: {ids: $ids}) {\n    deletedMediaIds\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.DeleteMediaDocument,
-    "query ExplainMedia($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Media {\n      id\n      title\n      kind\n      mimeType\n      byteSize\n      digest\n      availability\n      thumbnailUrl\n      previewUrl\n      playableUrl\n      originalUrl\n      copies {\n        id\n        title\n        peer {\n          name\n        }\n      }\n    }\n    ... on LocalMedia {\n      visibility\n      storage\n    }\n    ... on RemoteMedia {\n      remoteId\n      hidden\n      peer {\n        id\n        name\n        health\n        lastSuccessAt\n      }\n    }\n  }\n}": typeof types.ExplainMediaDocument,
-    "mutation Invite($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      note\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.InviteDocument,
-    "query ListInvitations($after: String) {\n  invitations(first: 100, after: $after) {\n    nodes {\n      id\n      note\n      createdAt\n      expiresAt\n      usedAt\n      cancelledAt\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": typeof types.ListInvitationsDocument,
-    "query ListPeers($status: [PeerStatus!]! = [ACTIVE, PAUSED], $after: String) {\n  peers(status: $status, first: 100, after: $after) {\n    totalCount\n    nodes {\n      ...PeerLine\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": typeof types.ListPeersDocument,
-    "mutation Pair($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.PairDocument,
-    "fragment PeerLine on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    revokedAt\n    pull {\n      lastAttemptAt\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      heldRemovals\n      skippedItems\n      interval\n      cacheMode\n      audience\n      bytesCached\n      bytesFetched\n      error {\n        code\n        message\n        at\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": typeof types.PeerLineFragmentDoc,
-    "fragment PullLine on Pull {\n  id\n  state\n  startedAt\n  finishedAt\n  added\n  changed\n  removed\n  skipped\n  total\n  error {\n    code\n    message\n    at\n  }\n  peer {\n    id\n    name\n  }\n}": typeof types.PullLineFragmentDoc,
-    "mutation Revoke($id: ID!, $keepCached: Boolean! = false) {\n  revokePeer(input: {id: $id, keepCached: $keepCached}) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.RevokeDocument,
-    "mutation SetVisibility($ids: [ID!]!, $visibility: Visibility!) {\n  setVisibility(input: {ids: $ids, visibility: $visibility}) {\n    media {\n      id\n      title\n      visibility\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.SetVisibilityDocument,
-    "mutation Sync($id: ID) {\n  refreshPeer(input: {id: $id}) {\n    pulls {\n      ...PullLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.SyncDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": typeof types.UpdatePeerDocument,
-    "fragment UserErrorLine on UserError {\n  field\n  code\n  message\n}": typeof types.UserErrorLineFragmentDoc,
-    "query WatchPulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullLine\n    }\n  }\n}": typeof types.WatchPullsDocument,
+    "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.CreateInvitationDocument,
+    "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": typeof types.InstanceDocument,
+    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.PairWithPeerDocument,
+    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": typeof types.PeerFieldsFragmentDoc,
+    "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": typeof types.PeerPullsDocument,
+    "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": typeof types.PeersDocument,
+    "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": typeof types.PullFieldsFragmentDoc,
+    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": typeof types.PullsDocument,
+    "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RefreshPeerDocument,
+    "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RevokePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
+    "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": typeof types.UserErrorFieldsFragmentDoc,
+    "query Who {\n  viewer {\n    role\n  }\n}": typeof types.WhoDocument,
 };
 const documents: Documents = {
-    "mutation CancelInvitation($id: ID!) {\n  cancelInvitation(input: {id: $id}) {\n    invitation {\n      id\n      cancelledAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.CancelInvitationDocument,
-    "mutation DeleteMedia($ids: [ID!]!) {\n  deleteMedia(input: {ids: $ids}) {\n    deletedMediaIds\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.DeleteMediaDocument,
-    "query ExplainMedia($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Media {\n      id\n      title\n      kind\n      mimeType\n      byteSize\n      digest\n      availability\n      thumbnailUrl\n      previewUrl\n      playableUrl\n      originalUrl\n      copies {\n        id\n        title\n        peer {\n          name\n        }\n      }\n    }\n    ... on LocalMedia {\n      visibility\n      storage\n    }\n    ... on RemoteMedia {\n      remoteId\n      hidden\n      peer {\n        id\n        name\n        health\n        lastSuccessAt\n      }\n    }\n  }\n}": types.ExplainMediaDocument,
-    "mutation Invite($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      note\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.InviteDocument,
-    "query ListInvitations($after: String) {\n  invitations(first: 100, after: $after) {\n    nodes {\n      id\n      note\n      createdAt\n      expiresAt\n      usedAt\n      cancelledAt\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": types.ListInvitationsDocument,
-    "query ListPeers($status: [PeerStatus!]! = [ACTIVE, PAUSED], $after: String) {\n  peers(status: $status, first: 100, after: $after) {\n    totalCount\n    nodes {\n      ...PeerLine\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": types.ListPeersDocument,
-    "mutation Pair($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.PairDocument,
-    "fragment PeerLine on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    revokedAt\n    pull {\n      lastAttemptAt\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      heldRemovals\n      skippedItems\n      interval\n      cacheMode\n      audience\n      bytesCached\n      bytesFetched\n      error {\n        code\n        message\n        at\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": types.PeerLineFragmentDoc,
-    "fragment PullLine on Pull {\n  id\n  state\n  startedAt\n  finishedAt\n  added\n  changed\n  removed\n  skipped\n  total\n  error {\n    code\n    message\n    at\n  }\n  peer {\n    id\n    name\n  }\n}": types.PullLineFragmentDoc,
-    "mutation Revoke($id: ID!, $keepCached: Boolean! = false) {\n  revokePeer(input: {id: $id, keepCached: $keepCached}) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.RevokeDocument,
-    "mutation SetVisibility($ids: [ID!]!, $visibility: Visibility!) {\n  setVisibility(input: {ids: $ids, visibility: $visibility}) {\n    media {\n      id\n      title\n      visibility\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.SetVisibilityDocument,
-    "mutation Sync($id: ID) {\n  refreshPeer(input: {id: $id}) {\n    pulls {\n      ...PullLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.SyncDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}": types.UpdatePeerDocument,
-    "fragment UserErrorLine on UserError {\n  field\n  code\n  message\n}": types.UserErrorLineFragmentDoc,
-    "query WatchPulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullLine\n    }\n  }\n}": types.WatchPullsDocument,
+    "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.CreateInvitationDocument,
+    "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": types.InstanceDocument,
+    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.PairWithPeerDocument,
+    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": types.PeerFieldsFragmentDoc,
+    "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": types.PeerPullsDocument,
+    "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": types.PeersDocument,
+    "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": types.PullFieldsFragmentDoc,
+    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": types.PullsDocument,
+    "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RefreshPeerDocument,
+    "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RevokePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
+    "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": types.UserErrorFieldsFragmentDoc,
+    "query Who {\n  viewer {\n    role\n  }\n}": types.WhoDocument,
 };
 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation CancelInvitation($id: ID!) {\n  cancelInvitation(input: {id: $id}) {\n    invitation {\n      id\n      cancelledAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').CancelInvitationDocument;
+export function graphql(source: "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').CreateInvitationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation DeleteMedia($ids: [ID!]!) {\n  deleteMedia(input: {ids: $ids}) {\n    deletedMediaIds\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').DeleteMediaDocument;
+export function graphql(source: "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}"): typeof import('./graphql.ts').InstanceDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query ExplainMedia($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Media {\n      id\n      title\n      kind\n      mimeType\n      byteSize\n      digest\n      availability\n      thumbnailUrl\n      previewUrl\n      playableUrl\n      originalUrl\n      copies {\n        id\n        title\n        peer {\n          name\n        }\n      }\n    }\n    ... on LocalMedia {\n      visibility\n      storage\n    }\n    ... on RemoteMedia {\n      remoteId\n      hidden\n      peer {\n        id\n        name\n        health\n        lastSuccessAt\n      }\n    }\n  }\n}"): typeof import('./graphql.ts').ExplainMediaDocument;
+export function graphql(source: "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').PairWithPeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation Invite($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      note\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').InviteDocument;
+export function graphql(source: "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}"): typeof import('./graphql.ts').PeerFieldsFragmentDoc;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query ListInvitations($after: String) {\n  invitations(first: 100, after: $after) {\n    nodes {\n      id\n      note\n      createdAt\n      expiresAt\n      usedAt\n      cancelledAt\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}"): typeof import('./graphql.ts').ListInvitationsDocument;
+export function graphql(source: "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}"): typeof import('./graphql.ts').PeerPullsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query ListPeers($status: [PeerStatus!]! = [ACTIVE, PAUSED], $after: String) {\n  peers(status: $status, first: 100, after: $after) {\n    totalCount\n    nodes {\n      ...PeerLine\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}"): typeof import('./graphql.ts').ListPeersDocument;
+export function graphql(source: "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}"): typeof import('./graphql.ts').PeersDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation Pair($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').PairDocument;
+export function graphql(source: "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}"): typeof import('./graphql.ts').PullFieldsFragmentDoc;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "fragment PeerLine on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    revokedAt\n    pull {\n      lastAttemptAt\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      heldRemovals\n      skippedItems\n      interval\n      cacheMode\n      audience\n      bytesCached\n      bytesFetched\n      error {\n        code\n        message\n        at\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}"): typeof import('./graphql.ts').PeerLineFragmentDoc;
+export function graphql(source: "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}"): typeof import('./graphql.ts').PullsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "fragment PullLine on Pull {\n  id\n  state\n  startedAt\n  finishedAt\n  added\n  changed\n  removed\n  skipped\n  total\n  error {\n    code\n    message\n    at\n  }\n  peer {\n    id\n    name\n  }\n}"): typeof import('./graphql.ts').PullLineFragmentDoc;
+export function graphql(source: "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').RefreshPeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation Revoke($id: ID!, $keepCached: Boolean! = false) {\n  revokePeer(input: {id: $id, keepCached: $keepCached}) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').RevokeDocument;
+export function graphql(source: "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').RevokePeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation SetVisibility($ids: [ID!]!, $visibility: Visibility!) {\n  setVisibility(input: {ids: $ids, visibility: $visibility}) {\n    media {\n      id\n      title\n      visibility\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').SetVisibilityDocument;
+export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation Sync($id: ID) {\n  refreshPeer(input: {id: $id}) {\n    pulls {\n      ...PullLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').SyncDocument;
+export function graphql(source: "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}"): typeof import('./graphql.ts').UserErrorFieldsFragmentDoc;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      ...PeerLine\n    }\n    userErrors {\n      ...UserErrorLine\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "fragment UserErrorLine on UserError {\n  field\n  code\n  message\n}"): typeof import('./graphql.ts').UserErrorLineFragmentDoc;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "query WatchPulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullLine\n    }\n  }\n}"): typeof import('./graphql.ts').WatchPullsDocument;
+export function graphql(source: "query Who {\n  viewer {\n    role\n  }\n}"): typeof import('./graphql.ts').WhoDocument;
 
 
 export function graphql(source: string) {

@@ -13,19 +13,6 @@ export type Audience =
   /** Everybody who signs in. */
   | 'USERS';
 
-/** Where the bytes of an item are. */
-export type Availability =
-  /** A peer's item whose bytes are kept here. */
-  | 'CACHED'
-  /** An item of this instance. */
-  | 'LOCAL'
-  /** Fetched from the peer when asked for. */
-  | 'ON_DEMAND'
-  /** A peer's item of whose bytes some are kept here. */
-  | 'PARTIAL'
-  /** Not here, and the peer cannot give it now. */
-  | 'UNAVAILABLE';
-
 /** Which of a peer's bytes are kept here. */
 export type CacheMode =
   /** Everything, ahead of time. */
@@ -129,15 +116,6 @@ export type ErrorCode =
   /** This kind of file is not supported. */
   | 'UNSUPPORTED_MEDIA';
 
-/** What an item is. */
-export type MediaKind =
-  /** Something with pages. */
-  | 'DOCUMENT'
-  /** A still or animated picture. */
-  | 'IMAGE'
-  /** A moving picture. */
-  | 'VIDEO';
-
 /** Takes up an invitation of another server. */
 export type PairWithPeerInput = {
   /** Dial this instead of the invitation's URL; the identity stays the invitation's. */
@@ -185,12 +163,28 @@ export type PullState =
   /** Finished. */
   | 'SUCCEEDED';
 
-/** How this instance keeps an original. */
-export type StorageClass =
-  /** Left in its own folder, read only. */
-  | 'EXTERNAL'
-  /** Copied into the store. */
-  | 'MANAGED';
+/** Asks for a pull. */
+export type RefreshPeerInput = {
+  /** Of the peer; without one, every active peer. */
+  id?: string | number | null | undefined;
+};
+
+/** Ends a pairing. */
+export type RevokePeerInput = {
+  /** Of the peer. */
+  id: string | number;
+  /** Bytes stay on disk, unserved, for pairing again. */
+  keepCached?: boolean;
+};
+
+/** What a person may do. */
+export type Role =
+  /** Everything, federation included. */
+  | 'ADMIN'
+  /** Sees the catalog; adds media, and changes what is his or her own. */
+  | 'EDITOR'
+  /** Sees the catalog. */
+  | 'VIEWER';
 
 /** Changes of a peer; what is left out stays. */
 export type UpdatePeerInput = {
@@ -210,125 +204,83 @@ export type UpdatePeerInput = {
   paused?: boolean | null | undefined;
 };
 
-/** Who may see a local item: its owner; this instance's people; paired peers too; anyone. */
-export type Visibility =
-  /** This instance's people. */
-  | 'INSTANCE'
-  /** Paired peers too. */
-  | 'PEERS'
-  /** Its owner alone. */
-  | 'PRIVATE'
-  /** Anyone. */
-  | 'PUBLIC';
-
-export type CancelInvitationMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type CancelInvitationMutation = { cancelInvitation: { invitation: { id: string, cancelledAt: string | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
-
-export type DeleteMediaMutationVariables = Exact<{
-  ids: Array<string | number> | string | number;
-}>;
-
-
-export type DeleteMediaMutation = { deleteMedia: { deletedMediaIds: Array<string>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
-
-export type ExplainMediaQueryVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type ExplainMediaQuery = { node:
-    | { __typename: 'Invitation' }
-    | { __typename: 'LocalMedia', id: string, title: string, kind: MediaKind, mimeType: string | null, byteSize: string | null, digest: string | null, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, playableUrl: string | null, originalUrl: string | null, visibility: Visibility, storage: StorageClass, copies: Array<
-        | { id: string, title: string, peer: { name: string } | null }
-        | { id: string, title: string, peer: { name: string } }
-      > }
-    | { __typename: 'Peer' }
-    | { __typename: 'Pull' }
-    | { __typename: 'RemoteMedia', id: string, title: string, kind: MediaKind, mimeType: string | null, byteSize: string | null, digest: string | null, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, playableUrl: string | null, originalUrl: string | null, remoteId: string, hidden: boolean, copies: Array<
-        | { id: string, title: string, peer: { name: string } | null }
-        | { id: string, title: string, peer: { name: string } }
-      >, peer: { id: string, name: string, health: PeerHealth, lastSuccessAt: string | null } }
-    | { __typename: 'User' }
-   | null };
-
-export type InviteMutationVariables = Exact<{
+export type CreateInvitationMutationVariables = Exact<{
   input: CreateInvitationInput;
 }>;
 
 
-export type InviteMutation = { createInvitation: { code: string | null, invitation: { id: string, note: string | null, mediaCount: number, placedCount: number, expiresAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type CreateInvitationMutation = { createInvitation: { code: string | null, invitation: { id: string, mediaCount: number, placedCount: number, expiresAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type ListInvitationsQueryVariables = Exact<{
-  after?: string | null | undefined;
-}>;
+export type InstanceQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ListInvitationsQuery = { invitations: { nodes: Array<{ id: string, note: string | null, createdAt: string, expiresAt: string, usedAt: string | null, cancelledAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type InstanceQuery = { instance: { id: string, name: string, version: string, thumbprint: string, federation: boolean, mediaCount: number } };
 
-export type ListPeersQueryVariables = Exact<{
-  status?: Array<PeerStatus> | PeerStatus;
-  after?: string | null | undefined;
-}>;
-
-
-export type ListPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
-
-export type PairMutationVariables = Exact<{
+export type PairWithPeerMutationVariables = Exact<{
   input: PairWithPeerInput;
 }>;
 
 
-export type PairMutation = { pairWithPeer: { peer: { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type PairWithPeerMutation = { pairWithPeer: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type PeerLineFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null };
+export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null };
 
-export type PullLineFragment = { id: string, state: PullState, startedAt: string | null, finishedAt: string | null, added: number, changed: number, removed: number, skipped: number, total: number | null, error: { code: ErrorCode, message: string, at: string } | null, peer: { id: string, name: string } };
-
-export type RevokeMutationVariables = Exact<{
+export type PeerPullsQueryVariables = Exact<{
   id: string | number;
-  keepCached?: boolean;
 }>;
 
 
-export type RevokeMutation = { revokePeer: { peer: { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type PeerPullsQuery = { node:
+    | { mediaCount: number, operations: { pulls: { nodes: Array<{ id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null }> } } | null }
+    | Record<PropertyKey, never>
+   | null };
 
-export type SetVisibilityMutationVariables = Exact<{
+export type PeersQueryVariables = Exact<{
+  status: Array<PeerStatus> | PeerStatus;
+}>;
+
+
+export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null }> } };
+
+export type PullFieldsFragment = { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null };
+
+export type PullsQueryVariables = Exact<{
   ids: Array<string | number> | string | number;
-  visibility: Visibility;
 }>;
 
 
-export type SetVisibilityMutation = { setVisibility: { media: Array<{ id: string, title: string, visibility: Visibility }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type PullsQuery = { nodes: Array<
+    | { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null }
+    | Record<PropertyKey, never>
+   | null> };
 
-export type SyncMutationVariables = Exact<{
-  id?: string | number | null | undefined;
+export type RefreshPeerMutationVariables = Exact<{
+  input: RefreshPeerInput;
 }>;
 
 
-export type SyncMutation = { refreshPeer: { pulls: Array<{ id: string, state: PullState, startedAt: string | null, finishedAt: string | null, added: number, changed: number, removed: number, skipped: number, total: number | null, error: { code: ErrorCode, message: string, at: string } | null, peer: { id: string, name: string } }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type RefreshPeerMutation = { refreshPeer: { pulls: Array<{ id: string, peer: { name: string } }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type RevokePeerMutationVariables = Exact<{
+  input: RevokePeerInput;
+}>;
+
+
+export type RevokePeerMutation = { revokePeer: { peer: { id: string, name: string, status: PeerStatus } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type UpdatePeerMutationVariables = Exact<{
   input: UpdatePeerInput;
 }>;
 
 
-export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type UserErrorLineFragment = { field: Array<string> | null, code: ErrorCode, message: string };
+export type UserErrorFieldsFragment = { field: Array<string> | null, code: ErrorCode, message: string };
 
-export type WatchPullsQueryVariables = Exact<{
-  ids: Array<string | number> | string | number;
-}>;
+export type WhoQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type WatchPullsQuery = { nodes: Array<
-    | { id: string, state: PullState, startedAt: string | null, finishedAt: string | null, added: number, changed: number, removed: number, skipped: number, total: number | null, error: { code: ErrorCode, message: string, at: string } | null, peer: { id: string, name: string } }
-    | Record<PropertyKey, never>
-   | null> };
+export type WhoQuery = { viewer: { role: Role } | null };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -348,8 +300,8 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-export const PeerLineFragmentDoc = new TypedDocumentString(`
-    fragment PeerLine on Peer {
+export const PeerFieldsFragmentDoc = new TypedDocumentString(`
+    fragment PeerFields on Peer {
   id
   name
   status
@@ -362,24 +314,15 @@ export const PeerLineFragmentDoc = new TypedDocumentString(`
     endpoint
     thumbprint
     pairedAt
-    revokedAt
     pull {
-      lastAttemptAt
       nextAttemptAt
       lag
       completeness
       inSync
-      heldRemovals
-      skippedItems
-      interval
-      cacheMode
-      audience
       bytesCached
-      bytesFetched
       error {
         code
         message
-        at
       }
     }
     serve {
@@ -389,447 +332,234 @@ export const PeerLineFragmentDoc = new TypedDocumentString(`
     }
   }
 }
-    `, {"fragmentName":"PeerLine"}) as unknown as TypedDocumentString<PeerLineFragment, unknown>;
-export const PullLineFragmentDoc = new TypedDocumentString(`
-    fragment PullLine on Pull {
+    `, {"fragmentName":"PeerFields"}) as unknown as TypedDocumentString<PeerFieldsFragment, unknown>;
+export const PullFieldsFragmentDoc = new TypedDocumentString(`
+    fragment PullFields on Pull {
   id
   state
-  startedAt
-  finishedAt
   added
   changed
   removed
   skipped
   total
+  peer {
+    name
+  }
   error {
     code
     message
-    at
-  }
-  peer {
-    id
-    name
   }
 }
-    `, {"fragmentName":"PullLine"}) as unknown as TypedDocumentString<PullLineFragment, unknown>;
-export const UserErrorLineFragmentDoc = new TypedDocumentString(`
-    fragment UserErrorLine on UserError {
+    `, {"fragmentName":"PullFields"}) as unknown as TypedDocumentString<PullFieldsFragment, unknown>;
+export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
+    fragment UserErrorFields on UserError {
   field
   code
   message
 }
-    `, {"fragmentName":"UserErrorLine"}) as unknown as TypedDocumentString<UserErrorLineFragment, unknown>;
-export const CancelInvitationDocument = new TypedDocumentString(`
-    mutation CancelInvitation($id: ID!) {
-  cancelInvitation(input: { id: $id }) {
-    invitation {
-      id
-      cancelledAt
-    }
-    userErrors {
-      ...UserErrorLine
-    }
-  }
-}
-    fragment UserErrorLine on UserError {
-  field
-  code
-  message
-}`) as unknown as TypedDocumentString<CancelInvitationMutation, CancelInvitationMutationVariables>;
-export const DeleteMediaDocument = new TypedDocumentString(`
-    mutation DeleteMedia($ids: [ID!]!) {
-  deleteMedia(input: { ids: $ids }) {
-    deletedMediaIds
-    userErrors {
-      ...UserErrorLine
-    }
-  }
-}
-    fragment UserErrorLine on UserError {
-  field
-  code
-  message
-}`) as unknown as TypedDocumentString<DeleteMediaMutation, DeleteMediaMutationVariables>;
-export const ExplainMediaDocument = new TypedDocumentString(`
-    query ExplainMedia($id: ID!) {
-  node(id: $id) {
-    __typename
-    ... on Media {
-      id
-      title
-      kind
-      mimeType
-      byteSize
-      digest
-      availability
-      thumbnailUrl
-      previewUrl
-      playableUrl
-      originalUrl
-      copies {
-        id
-        title
-        peer {
-          name
-        }
-      }
-    }
-    ... on LocalMedia {
-      visibility
-      storage
-    }
-    ... on RemoteMedia {
-      remoteId
-      hidden
-      peer {
-        id
-        name
-        health
-        lastSuccessAt
-      }
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ExplainMediaQuery, ExplainMediaQueryVariables>;
-export const InviteDocument = new TypedDocumentString(`
-    mutation Invite($input: CreateInvitationInput!) {
+    `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const CreateInvitationDocument = new TypedDocumentString(`
+    mutation CreateInvitation($input: CreateInvitationInput!) {
   createInvitation(input: $input) {
     code
     invitation {
       id
-      note
       mediaCount
       placedCount
       expiresAt
     }
     userErrors {
-      ...UserErrorLine
+      ...UserErrorFields
     }
   }
 }
-    fragment UserErrorLine on UserError {
+    fragment UserErrorFields on UserError {
   field
   code
   message
-}`) as unknown as TypedDocumentString<InviteMutation, InviteMutationVariables>;
-export const ListInvitationsDocument = new TypedDocumentString(`
-    query ListInvitations($after: String) {
-  invitations(first: 100, after: $after) {
-    nodes {
-      id
-      note
-      createdAt
-      expiresAt
-      usedAt
-      cancelledAt
-    }
-    pageInfo {
-      hasNextPage
-      endCursor
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ListInvitationsQuery, ListInvitationsQueryVariables>;
-export const ListPeersDocument = new TypedDocumentString(`
-    query ListPeers($status: [PeerStatus!]! = [ACTIVE, PAUSED], $after: String) {
-  peers(status: $status, first: 100, after: $after) {
-    totalCount
-    nodes {
-      ...PeerLine
-    }
-    pageInfo {
-      hasNextPage
-      endCursor
-    }
-  }
-}
-    fragment PeerLine on Peer {
-  id
-  name
-  status
-  health
-  dialect
-  verified
-  mediaCount
-  lastSuccessAt
-  operations {
-    endpoint
+}`) as unknown as TypedDocumentString<CreateInvitationMutation, CreateInvitationMutationVariables>;
+export const InstanceDocument = new TypedDocumentString(`
+    query Instance {
+  instance {
+    id
+    name
+    version
     thumbprint
-    pairedAt
-    revokedAt
-    pull {
-      lastAttemptAt
-      nextAttemptAt
-      lag
-      completeness
-      inSync
-      heldRemovals
-      skippedItems
-      interval
-      cacheMode
-      audience
-      bytesCached
-      bytesFetched
-      error {
-        code
-        message
-        at
-      }
-    }
-    serve {
-      mediaCount
-      bytesServed
-      lastSeenAt
-    }
+    federation
+    mediaCount
   }
-}`) as unknown as TypedDocumentString<ListPeersQuery, ListPeersQueryVariables>;
-export const PairDocument = new TypedDocumentString(`
-    mutation Pair($input: PairWithPeerInput!) {
+}
+    `) as unknown as TypedDocumentString<InstanceQuery, InstanceQueryVariables>;
+export const PairWithPeerDocument = new TypedDocumentString(`
+    mutation PairWithPeer($input: PairWithPeerInput!) {
   pairWithPeer(input: $input) {
     peer {
-      ...PeerLine
-    }
-    userErrors {
-      ...UserErrorLine
-    }
-  }
-}
-    fragment PeerLine on Peer {
-  id
-  name
-  status
-  health
-  dialect
-  verified
-  mediaCount
-  lastSuccessAt
-  operations {
-    endpoint
-    thumbprint
-    pairedAt
-    revokedAt
-    pull {
-      lastAttemptAt
-      nextAttemptAt
-      lag
-      completeness
-      inSync
-      heldRemovals
-      skippedItems
-      interval
-      cacheMode
-      audience
-      bytesCached
-      bytesFetched
-      error {
-        code
-        message
-        at
-      }
-    }
-    serve {
-      mediaCount
-      bytesServed
-      lastSeenAt
-    }
-  }
-}
-fragment UserErrorLine on UserError {
-  field
-  code
-  message
-}`) as unknown as TypedDocumentString<PairMutation, PairMutationVariables>;
-export const RevokeDocument = new TypedDocumentString(`
-    mutation Revoke($id: ID!, $keepCached: Boolean! = false) {
-  revokePeer(input: { id: $id, keepCached: $keepCached }) {
-    peer {
-      ...PeerLine
-    }
-    userErrors {
-      ...UserErrorLine
-    }
-  }
-}
-    fragment PeerLine on Peer {
-  id
-  name
-  status
-  health
-  dialect
-  verified
-  mediaCount
-  lastSuccessAt
-  operations {
-    endpoint
-    thumbprint
-    pairedAt
-    revokedAt
-    pull {
-      lastAttemptAt
-      nextAttemptAt
-      lag
-      completeness
-      inSync
-      heldRemovals
-      skippedItems
-      interval
-      cacheMode
-      audience
-      bytesCached
-      bytesFetched
-      error {
-        code
-        message
-        at
-      }
-    }
-    serve {
-      mediaCount
-      bytesServed
-      lastSeenAt
-    }
-  }
-}
-fragment UserErrorLine on UserError {
-  field
-  code
-  message
-}`) as unknown as TypedDocumentString<RevokeMutation, RevokeMutationVariables>;
-export const SetVisibilityDocument = new TypedDocumentString(`
-    mutation SetVisibility($ids: [ID!]!, $visibility: Visibility!) {
-  setVisibility(input: { ids: $ids, visibility: $visibility }) {
-    media {
       id
-      title
-      visibility
+      name
     }
     userErrors {
-      ...UserErrorLine
+      ...UserErrorFields
     }
   }
 }
-    fragment UserErrorLine on UserError {
+    fragment UserErrorFields on UserError {
   field
   code
   message
-}`) as unknown as TypedDocumentString<SetVisibilityMutation, SetVisibilityMutationVariables>;
-export const SyncDocument = new TypedDocumentString(`
-    mutation Sync($id: ID) {
-  refreshPeer(input: { id: $id }) {
-    pulls {
-      ...PullLine
-    }
-    userErrors {
-      ...UserErrorLine
+}`) as unknown as TypedDocumentString<PairWithPeerMutation, PairWithPeerMutationVariables>;
+export const PeerPullsDocument = new TypedDocumentString(`
+    query PeerPulls($id: ID!) {
+  node(id: $id) {
+    ... on Peer {
+      mediaCount
+      operations {
+        pulls(first: 1) {
+          nodes {
+            ...PullFields
+          }
+        }
+      }
     }
   }
 }
-    fragment PullLine on Pull {
+    fragment PullFields on Pull {
   id
   state
-  startedAt
-  finishedAt
   added
   changed
   removed
   skipped
   total
+  peer {
+    name
+  }
   error {
     code
     message
-    at
   }
-  peer {
-    id
-    name
+}`) as unknown as TypedDocumentString<PeerPullsQuery, PeerPullsQueryVariables>;
+export const PeersDocument = new TypedDocumentString(`
+    query Peers($status: [PeerStatus!]!) {
+  peers(status: $status, first: 500) {
+    nodes {
+      ...PeerFields
+    }
   }
 }
-fragment UserErrorLine on UserError {
+    fragment PeerFields on Peer {
+  id
+  name
+  status
+  health
+  dialect
+  verified
+  mediaCount
+  lastSuccessAt
+  operations {
+    endpoint
+    thumbprint
+    pairedAt
+    pull {
+      nextAttemptAt
+      lag
+      completeness
+      inSync
+      bytesCached
+      error {
+        code
+        message
+      }
+    }
+    serve {
+      mediaCount
+      bytesServed
+      lastSeenAt
+    }
+  }
+}`) as unknown as TypedDocumentString<PeersQuery, PeersQueryVariables>;
+export const PullsDocument = new TypedDocumentString(`
+    query Pulls($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    ... on Pull {
+      ...PullFields
+    }
+  }
+}
+    fragment PullFields on Pull {
+  id
+  state
+  added
+  changed
+  removed
+  skipped
+  total
+  peer {
+    name
+  }
+  error {
+    code
+    message
+  }
+}`) as unknown as TypedDocumentString<PullsQuery, PullsQueryVariables>;
+export const RefreshPeerDocument = new TypedDocumentString(`
+    mutation RefreshPeer($input: RefreshPeerInput!) {
+  refreshPeer(input: $input) {
+    pulls {
+      id
+      peer {
+        name
+      }
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
   field
   code
   message
-}`) as unknown as TypedDocumentString<SyncMutation, SyncMutationVariables>;
+}`) as unknown as TypedDocumentString<RefreshPeerMutation, RefreshPeerMutationVariables>;
+export const RevokePeerDocument = new TypedDocumentString(`
+    mutation RevokePeer($input: RevokePeerInput!) {
+  revokePeer(input: $input) {
+    peer {
+      id
+      name
+      status
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<RevokePeerMutation, RevokePeerMutationVariables>;
 export const UpdatePeerDocument = new TypedDocumentString(`
     mutation UpdatePeer($input: UpdatePeerInput!) {
   updatePeer(input: $input) {
     peer {
-      ...PeerLine
+      id
+      name
+      status
     }
     userErrors {
-      ...UserErrorLine
+      ...UserErrorFields
     }
   }
 }
-    fragment PeerLine on Peer {
-  id
-  name
-  status
-  health
-  dialect
-  verified
-  mediaCount
-  lastSuccessAt
-  operations {
-    endpoint
-    thumbprint
-    pairedAt
-    revokedAt
-    pull {
-      lastAttemptAt
-      nextAttemptAt
-      lag
-      completeness
-      inSync
-      heldRemovals
-      skippedItems
-      interval
-      cacheMode
-      audience
-      bytesCached
-      bytesFetched
-      error {
-        code
-        message
-        at
-      }
-    }
-    serve {
-      mediaCount
-      bytesServed
-      lastSeenAt
-    }
-  }
-}
-fragment UserErrorLine on UserError {
+    fragment UserErrorFields on UserError {
   field
   code
   message
 }`) as unknown as TypedDocumentString<UpdatePeerMutation, UpdatePeerMutationVariables>;
-export const WatchPullsDocument = new TypedDocumentString(`
-    query WatchPulls($ids: [ID!]!) {
-  nodes(ids: $ids) {
-    ... on Pull {
-      ...PullLine
-    }
+export const WhoDocument = new TypedDocumentString(`
+    query Who {
+  viewer {
+    role
   }
 }
-    fragment PullLine on Pull {
-  id
-  state
-  startedAt
-  finishedAt
-  added
-  changed
-  removed
-  skipped
-  total
-  error {
-    code
-    message
-    at
-  }
-  peer {
-    id
-    name
-  }
-}`) as unknown as TypedDocumentString<WatchPullsQuery, WatchPullsQueryVariables>;
+    `) as unknown as TypedDocumentString<WhoQuery, WhoQueryVariables>;

@@ -2,19 +2,19 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TypedDocumentString } from '../../schema/generated/graphql.ts';
 import type { Accounts } from '../access/accounts.ts';
 import { type Config, decideConfig, type Secrets } from '../config/config.ts';
 import { readEnvironment } from '../config/env.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { ImportedFile, ImportProgress, ImportRequest, ImportSummary } from '../library/import.ts';
-import type { Document } from './documents.ts';
 
 export interface Backend extends AsyncDisposable {
   /** Of the running server; null where the folder was opened. */
   readonly server: { url: string; pid: number } | null;
   /** @throws HedgerowError with the code of the first error */
-  graphql<Result, Variables extends Record<string, unknown>>(
-    document: Document<Result, Variables>,
+  graphql<Result, Variables>(
+    document: TypedDocumentString<Result, Variables>,
     variables: Variables,
   ): Promise<Result>;
   /** @throws HedgerowError as the library's `importFiles` */

@@ -1,7 +1,7 @@
 /** How a command ends that did not do what was asked. */
 
+import type { UserErrorFieldsFragment } from '../../schema/generated/graphql.ts';
 import { HedgerowError } from '../lib/errors.ts';
-import type { UserError } from './documents.ts';
 
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {
@@ -14,7 +14,7 @@ export class Failed extends Error {
 }
 
 /** @throws HedgerowError with what the server says that the caller can put right */
-export function assertDone(errors: readonly UserError[]): void {
+export function assertDone(errors: readonly UserErrorFieldsFragment[]): void {
   const [first] = errors;
   if (first !== undefined) throw new HedgerowError('INVALID', errors.map(({ message }) => message).join(' '));
 }

@@ -3,12 +3,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parse, validate } from 'graphql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { schema } from '../graphql/schema.ts';
 import { host } from '../host.ts';
 import type { Host, Served } from './backend.ts';
-import * as documents from './documents.ts';
 import { runCommandLine } from './program.ts';
 import { bytes, duration, printable, type Terminal, table } from './terminal.ts';
 
@@ -113,12 +110,6 @@ describe('the command line', () => {
       code: 1,
       err: 'hedgerow: Something went wrong: the sky fell\n',
     });
-  });
-
-  test('sends no document that the schema does not take', () => {
-    for (const [name, { text: source }] of Object.entries(documents)) {
-      expect({ name, errors: validate(schema, parse(source)) }).toEqual({ name, errors: [] });
-    }
   });
 });
 

@@ -3,12 +3,12 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import { type TypedDocumentString, WhoDocument } from '../../schema/generated/graphql.ts';
 import type { Accounts } from '../access/accounts.ts';
 import { type Code, codeFromWire, HedgerowError } from '../lib/errors.ts';
 import type { ImportSummary } from '../library/import.ts';
 import type { ImportLine } from '../library/import-lines.ts';
 import type { Backend, ImportJob, ServerFile } from './backend.ts';
-import { type Document, WHO } from './documents.ts';
 
 /** Ms that a server on this machine has to say who we are. */
 const PROBE_TIMEOUT = 5000;
@@ -28,17 +28,17 @@ export async function connectServer(server: ServerFile): Promise<Backend | null>
       throw new HedgerowError('UNAVAILABLE', `The server on ${base} does not answer.`, { cause: error });
     }
   };
-  const graphql = async <Result, Variables extends Record<string, unknown>>(
-    document: Document<Result, Variables>,
+  const graphql = async <Result, Variables>(
+    document: TypedDocumentString<Result, Variables>,
     variables: Variables,
     signal: AbortSignal | null = null,
   ): Promise<Result> => {
-    const body = JSON.stringify({ query: document.text, variables });
+    const body = JSON.stringify({ query: document.toString(), variables });
     return graphqlResult(await send('/graphql', { method: 'POST', body, signal }));
   };
 
   try {
-    await graphql(WHO, {}, AbortSignal.timeout(PROBE_TIMEOUT));
+    await graphql(WhoDocument, {}, AbortSignal.timeout(PROBE_TIMEOUT));
   } catch (error) {
     if (isRefused(error) || (error instanceof HedgerowError && error.code === 'UNAUTHENTICATED')) return null;
     if (!isRunning(server.pid)) return null;

@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { request } from 'undici';
+import {
+  CreateInvitationDocument,
+  PairWithPeerDocument,
+  type TypedDocumentString,
+} from '../../schema/generated/graphql.ts';
 import { type RunningApp, startApp } from '../../src/app.ts';
 import { decideConfig } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/env.ts';
@@ -24,6 +29,7 @@ export interface Instance extends AsyncDisposable {
   readonly url: string;
   readonly folder: string;
   /** As the admin, by token. @throws Error with the messages, where the answer has errors */
+  query<T, V>(document: TypedDocumentString<T, V>, variables: V): Promise<T>;
   query<T = Record<string, never>>(document: string, variables?: Record<string, unknown>): Promise<T>;
   /** The same without judging the answer. */
   ask(
@@ -81,8 +87,8 @@ export async function startInstance(name: string, settings: Settings = {}): Prom
     },
     folder,
     ask,
-    query: async <T>(document: string, variables: Record<string, unknown> = {}) => {
-      const { data, errors } = await ask(document, variables);
+    query: async <T>(document: { toString(): string }, variables: unknown = {}) => {
+      const { data, errors } = await ask(document.toString(), variables as Record<string, unknown>);
       if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('; '));
       return data as T;
     },
@@ -123,15 +129,10 @@ export async function eventually<T>(
 
 /** B redeems an invitation of A; answers B's id of A. */
 export async function pair(inviting: Instance, redeeming: Instance, name?: string): Promise<string> {
-  const { createInvitation } = await inviting.query<{ createInvitation: { code: string } }>(
-    'mutation { createInvitation(input: {}) { code userErrors { code message } } }',
-  );
-  const { pairWithPeer } = await redeeming.query<{
-    pairWithPeer: { peer: { id: string } | null; userErrors: { code: string; message: string }[] };
-  }>(
-    'mutation ($input: PairWithPeerInput!) { pairWithPeer(input: $input) { peer { id } userErrors { code message } } }',
-    { input: { invitation: createInvitation.code, ...(name !== undefined && { name }) } },
-  );
+  const { createInvitation } = await inviting.query(CreateInvitationDocument, { input: {} });
+  const { pairWithPeer } = await redeeming.query(PairWithPeerDocument, {
+    input: { invitation: createInvitation.code ?? '', ...(name !== undefined && { name }) },
+  });
   if (pairWithPeer.peer === null) throw new Error(JSON.stringify(pairWithPeer.userErrors));
   return pairWithPeer.peer.id;
 }

@@ -3,12 +3,12 @@
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { InstanceDocument, PeersDocument } from '../../../schema/generated/graphql.ts';
 import { decideConfig } from '../../config/config.ts';
 import { readEnvironment } from '../../config/env.ts';
 import { systemCode } from '../../lib/errors.ts';
 import { findFfmpeg } from '../../library/ffmpeg.ts';
 import type { CommandContext } from '../context.ts';
-import { INSTANCE, PEERS } from '../documents.ts';
 import { Failed } from '../failure.ts';
 import { bytes, plural, table } from '../terminal.ts';
 
@@ -60,7 +60,7 @@ async function* examine({ environment, open }: CommandContext): AsyncGenerator<C
     yield backend.server === null
       ? { name: 'server', result: 'warning', detail: 'none runs on this data folder' }
       : { name: 'server', result: 'ok', detail: `${backend.server.url}, process ${backend.server.pid}` };
-    const { instance } = await backend.graphql(INSTANCE, {});
+    const { instance } = await backend.graphql(InstanceDocument, {});
     yield {
       name: 'database',
       result: 'ok',
@@ -71,7 +71,7 @@ async function* examine({ environment, open }: CommandContext): AsyncGenerator<C
       result: 'ok',
       detail: instance.federation ? `on, key ${instance.thumbprint}` : 'switched off (HEDGEROW_FEDERATION)',
     };
-    const { peers } = await backend.graphql(PEERS, { status: ['ACTIVE'] });
+    const { peers } = await backend.graphql(PeersDocument, { status: ['ACTIVE'] });
     for (const { name, health, operations } of peers.nodes) {
       const error = operations?.pull?.error ?? null;
       yield {

@@ -1,8 +1,8 @@
 /** `hedgerow invite`: makes an invitation, and prints its code alone, so that it can be piped. */
 
 import { type Command, InvalidArgumentError } from 'commander';
+import { CreateInvitationDocument } from '../../../schema/generated/graphql.ts';
 import type { CommandContext } from '../context.ts';
-import { CREATE_INVITATION } from '../documents.ts';
 import { assertDone, present } from '../failure.ts';
 import { duration, plural } from '../terminal.ts';
 
@@ -16,7 +16,7 @@ export function addInvite(program: Command, { terminal, open }: CommandContext):
     .action(async (options: { expires: number; note?: string; json: boolean }) => {
       await using backend = await open();
       const input = { note: options.note ?? null, expiresInMinutes: options.expires };
-      const { createInvitation } = await backend.graphql(CREATE_INVITATION, { input });
+      const { createInvitation } = await backend.graphql(CreateInvitationDocument, { input });
       assertDone(createInvitation.userErrors);
       const code = present(createInvitation.code);
       const invitation = present(createInvitation.invitation);

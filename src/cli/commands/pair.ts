@@ -1,8 +1,8 @@
 /** `hedgerow pair`: takes up an invitation, and waits for the other catalog to arrive. */
 
 import type { Command } from 'commander';
+import { PairWithPeerDocument, PeerPullsDocument } from '../../../schema/generated/graphql.ts';
 import type { CommandContext } from '../context.ts';
-import { PAIR, PEER_PULLS } from '../documents.ts';
 import { assertDone, Failed, present, UsageError } from '../failure.ts';
 import { plural } from '../terminal.ts';
 import { awaitPulls, isOpen, pullResult } from './pulls.ts';
@@ -26,21 +26,21 @@ export function addPair(program: Command, { terminal, open }: CommandContext): v
       if (invitation === '') throw new UsageError('There is no invitation on standard input.');
       await using backend = await open();
       const input = { invitation, name: name ?? null, endpoint: endpoint ?? null };
-      const { pairWithPeer } = await backend.graphql(PAIR, { input });
+      const { pairWithPeer } = await backend.graphql(PairWithPeerDocument, { input });
       assertDone(pairWithPeer.userErrors);
       const peer = present(pairWithPeer.peer);
       if (!json) terminal.err(`Paired with ${peer.name}; its catalog is on the way.`);
 
       const leave = new AbortController();
       using _interrupt = terminal.onInterrupt(() => leave.abort());
-      const first = await backend.graphql(PEER_PULLS, { id: peer.id });
+      const first = await backend.graphql(PeerPullsDocument, { id: peer.id });
       const pulls = first.node?.operations?.pulls.nodes ?? [];
       const [pull] = await awaitPulls(
         backend,
         pulls.map(({ id }) => id),
         { terminal, signal: leave.signal },
       );
-      const { node } = await backend.graphql(PEER_PULLS, { id: peer.id });
+      const { node } = await backend.graphql(PeerPullsDocument, { id: peer.id });
       const mediaCount = node?.mediaCount ?? 0;
       if (json) {
         terminal.out(JSON.stringify({ peer: { ...peer, mediaCount }, pull: pull ?? null }));

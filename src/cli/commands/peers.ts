@@ -1,10 +1,16 @@
 /** `hedgerow peers`: who is paired, how they are, and what an admin does with them. */
 
 import type { Command } from 'commander';
+import {
+  type PeerFieldsFragment,
+  type PeerStatus,
+  PeersDocument,
+  RevokePeerDocument,
+  UpdatePeerDocument,
+} from '../../../schema/generated/graphql.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { Backend } from '../backend.ts';
 import type { CommandContext } from '../context.ts';
-import { PEERS, type PeerRow, REVOKE_PEER, UPDATE_PEER } from '../documents.ts';
 import { assertDone, present } from '../failure.ts';
 import { ago, printable, table } from '../terminal.ts';
 
@@ -38,7 +44,7 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       .action(async (wanted: string) => {
         await using backend = await open();
         const { id } = await findPeer(backend, wanted);
-        const { updatePeer } = await backend.graphql(UPDATE_PEER, { input: { id, paused } });
+        const { updatePeer } = await backend.graphql(UpdatePeerDocument, { input: { id, paused } });
         assertDone(updatePeer.userErrors);
         const { name, status } = present(updatePeer.peer);
         terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
@@ -52,20 +58,20 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
     .action(async (wanted: string, { keepCached }: { keepCached: boolean }) => {
       await using backend = await open();
       const { id } = await findPeer(backend, wanted);
-      const { revokePeer } = await backend.graphql(REVOKE_PEER, { input: { id, keepCached } });
+      const { revokePeer } = await backend.graphql(RevokePeerDocument, { input: { id, keepCached } });
       assertDone(revokePeer.userErrors);
       const { name, status } = present(revokePeer.peer);
       terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
     });
 }
 
-async function listPeers(backend: Backend, all = false): Promise<PeerRow[]> {
-  const status = all ? ['ACTIVE', 'PAUSED', 'REVOKED'] : ['ACTIVE', 'PAUSED'];
-  return (await backend.graphql(PEERS, { status })).peers.nodes;
+async function listPeers(backend: Backend, all = false): Promise<PeerFieldsFragment[]> {
+  const status: PeerStatus[] = all ? ['ACTIVE', 'PAUSED', 'REVOKED'] : ['ACTIVE', 'PAUSED'];
+  return (await backend.graphql(PeersDocument, { status })).peers.nodes;
 }
 
 /** @throws HedgerowError NOT_FOUND, or CONFLICT where several have the name */
-export async function findPeer(backend: Backend, wanted: string): Promise<PeerRow> {
+export async function findPeer(backend: Backend, wanted: string): Promise<PeerFieldsFragment> {
   const rows = await listPeers(backend);
   const byId = rows.find(({ id }) => id === wanted);
   const byName = rows.filter(({ name }) => name.toLowerCase() === wanted.toLowerCase());
@@ -77,7 +83,7 @@ export async function findPeer(backend: Backend, wanted: string): Promise<PeerRo
   return found;
 }
 
-function peerTable(rows: readonly PeerRow[]): string {
+function peerTable(rows: readonly PeerFieldsFragment[]): string {
   return table(
     ['NAME', 'STATUS', 'HEALTH', 'ITEMS', 'THERE', 'PULLED', 'OUR ITEMS', 'ID'],
     rows.map(({ name, status, health, mediaCount, lastSuccessAt, operations, id }) => {

@@ -1,8 +1,8 @@
 /** `hedgerow sync`: pulls from one peer, or from all, and waits. */
 
 import type { Command } from 'commander';
+import { RefreshPeerDocument } from '../../../schema/generated/graphql.ts';
 import type { CommandContext } from '../context.ts';
-import { REFRESH } from '../documents.ts';
 import { assertDone, Failed } from '../failure.ts';
 import { table } from '../terminal.ts';
 import { findPeer } from './peers.ts';
@@ -17,7 +17,7 @@ export function addSync(program: Command, { terminal, open }: CommandContext): v
     .action(async (wanted: string | undefined, { json }: { json: boolean }) => {
       await using backend = await open();
       const peer = wanted === undefined ? null : await findPeer(backend, wanted);
-      const { refreshPeer } = await backend.graphql(REFRESH, { input: { id: peer?.id ?? null } });
+      const { refreshPeer } = await backend.graphql(RefreshPeerDocument, { input: { id: peer?.id ?? null } });
       assertDone(refreshPeer.userErrors);
       const leave = new AbortController();
       using _interrupt = terminal.onInterrupt(() => leave.abort());
