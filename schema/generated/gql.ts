@@ -22,7 +22,7 @@ type Documents = {
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": typeof types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": typeof types.PeersDocument,
     "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": typeof types.PullFieldsFragmentDoc,
-    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": typeof types.PullsDocument,
+    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": typeof types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RevokePeerDocument,
     "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
@@ -37,7 +37,7 @@ const documents: Documents = {
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": types.PeersDocument,
     "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": types.PullFieldsFragmentDoc,
-    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": types.PullsDocument,
+    "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RevokePeerDocument,
     "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
@@ -76,7 +76,7 @@ export function graphql(source: "fragment PullFields on Pull {\n  id\n  state\n 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}"): typeof import('./graphql.ts').PullsDocument;
+export function graphql(source: "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}"): typeof import('./graphql.ts').PullsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

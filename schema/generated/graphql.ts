@@ -250,8 +250,12 @@ export type PullsQueryVariables = Exact<{
 
 
 export type PullsQuery = { nodes: Array<
-    | { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null }
-    | Record<PropertyKey, never>
+    | { __typename: 'Invitation' }
+    | { __typename: 'LocalMedia' }
+    | { __typename: 'Peer' }
+    | { __typename: 'Pull', id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null }
+    | { __typename: 'RemoteMedia' }
+    | { __typename: 'User' }
    | null> };
 
 export type RefreshPeerMutationVariables = Exact<{
@@ -480,6 +484,7 @@ export const PeersDocument = new TypedDocumentString(`
 export const PullsDocument = new TypedDocumentString(`
     query Pulls($ids: [ID!]!) {
   nodes(ids: $ids) {
+    __typename
     ... on Pull {
       ...PullFields
     }
