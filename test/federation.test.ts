@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newPostgresUrl } from './support/databases.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
 
 interface Node {
@@ -328,7 +328,8 @@ describe('two instances', () => {
 describe('three instances', () => {
   it('share each with each, and nothing of a peer is passed on', async () => {
     await using a = await startInstance('One');
-    await using b = await startInstance('Two');
+    // One of them on PostgreSQL: what they say to each other does not depend on it.
+    await using b = await startInstance('Two', { HEDGEROW_DATABASE_URL: await newPostgresUrl() });
     await using c = await startInstance('Three');
     await a.app.library.importFiles({ paths: [join(SAMPLES, 'garden')], visibility: 'PUBLIC' });
     await b.app.library.importFiles({ paths: [join(SAMPLES, 'coast')], visibility: 'PEERS' });
@@ -354,6 +355,5 @@ describe('three instances', () => {
       const proxied = await c.get(`/federation/proxy/${id}/${image?.remoteId}/original`);
       expect(proxied.body.equals(direct.body)).toBe(true);
     }
-    await rm(join(a.folder, 'none'), { force: true });
   });
 });

@@ -65,6 +65,14 @@ export async function openNewPostgres(): Promise<TemporaryDatabase> {
   };
 }
 
+/** A new, empty database of the suite's PostgreSQL, for whoever opens it by its URL. It goes with the server. */
+export async function newPostgresUrl(): Promise<string> {
+  const server = inject('postgresUrl');
+  const name = `hedgerow_${randomBytes(8).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name}`);
+  return `${server}/${name}`;
+}
+
 async function administer(server: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: `${server}/postgres` });
   await client.connect();
