@@ -29,6 +29,8 @@ export type DatabaseLocation = { dialect: 'sqlite'; path: string } | { dialect: 
 export interface OpenOptions {
   /** Told where a copy was put before a migration. */
   onSnapshot?: (path: string) => void;
+  /** Where the migrations are; those of this version unless told. */
+  migrations?: string;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface OpenOptions {
 export async function openDatabase(location: DatabaseLocation, options: OpenOptions = {}): Promise<Database> {
   return location.dialect === 'sqlite'
     ? openSqliteDatabase(location.path, options)
-    : openPostgresDatabase(location.url);
+    : openPostgresDatabase(location.url, options);
 }
 
 async function openSqliteDatabase(path: string, options: OpenOptions): Promise<Database> {
@@ -60,11 +62,11 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   };
 }
 
-async function openPostgresDatabase(url: string): Promise<Database> {
+async function openPostgresDatabase(url: string, { migrations }: OpenOptions): Promise<Database> {
   const connections = openPostgres(url);
   try {
-    const { pending } = await inspectMigrations(connections.reader);
-    if (pending.length > 0) await applyMigrations('postgresql', connections.adapterFactory);
+    const { pending } = await inspectMigrations(connections.reader, migrations);
+    if (pending.length > 0) await applyMigrations('postgresql', connections.adapterFactory, migrations);
   } catch (error) {
     await connections.close();
     if (error instanceof HedgerowError) throw error;
@@ -111,7 +113,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   const connections = openSqlite(path);
   let pending: string[];
   try {
-    const state = await inspectMigrations(connections.reader);
+    const state = await inspectMigrations(connections.reader, options.migrations);
     pending = state.pending;
     if (pending.length > 0 && !state.empty) {
       const snapshot = `${path}.before-${pending[0]}`;
@@ -122,7 +124,10 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   } finally {
     connections.close();
   }
-  if (pending.length > 0) await applyMigrations('sqlite', new PrismaBetterSqlite3({ url: `file:${path}` }));
+  if (pending.length > 0) {
+    const adapterFactory = new PrismaBetterSqlite3({ url: `file:${path}` });
+    await applyMigrations('sqlite', adapterFactory, options.migrations);
+  }
 }
 
 async function translating<T>(path: string, work: () => Promise<T>): Promise<T> {

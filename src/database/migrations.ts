@@ -6,7 +6,8 @@ import { HedgerowError } from '../lib/errors.ts';
 import { schemaEngine } from './schema-engine.ts';
 import { type Sql, type SqlDialect, sql } from './sql.ts';
 
-const FOLDER = fileURLToPath(new URL('../../prisma/migrations/', import.meta.url));
+/** One folder a database, in each a folder a migration. */
+export const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations/', import.meta.url));
 
 export interface MigrationState {
   /** Nothing is there yet. */
@@ -19,8 +20,8 @@ export interface MigrationState {
  *
  * @throws HedgerowError CONFLICT where a newer version has migrated it, or an earlier migration has failed.
  */
-export async function inspectMigrations(database: Sql): Promise<MigrationState> {
-  const ours = await migrationNames(database.dialect);
+export async function inspectMigrations(database: Sql, folder = MIGRATIONS): Promise<MigrationState> {
+  const ours = await migrationNames(folder, database.dialect);
   const exists = await database.get(
     database.dialect === 'sqlite'
       ? sql`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = '_prisma_migrations'`
@@ -51,12 +52,13 @@ export async function inspectMigrations(database: Sql): Promise<MigrationState> 
 export async function applyMigrations(
   dialect: SqlDialect,
   adapterFactory: SqlMigrationAwareDriverAdapterFactory,
+  folder = MIGRATIONS,
 ): Promise<void> {
   await using connections = disposable(adapterFactory);
   const engine = await schemaEngine(connections.factory);
-  const baseDir = join(FOLDER, dialect);
+  const baseDir = join(folder, dialect);
   const migrations = await Promise.all(
-    (await migrationNames(dialect)).map(async (name) => ({
+    (await migrationNames(folder, dialect)).map(async (name) => ({
       path: name,
       migrationFile: {
         path: 'migration.sql',
@@ -95,8 +97,8 @@ function disposable(factory: SqlMigrationAwareDriverAdapterFactory) {
   };
 }
 
-async function migrationNames(dialect: SqlDialect): Promise<string[]> {
-  const entries = await readdir(join(FOLDER, dialect), { withFileTypes: true });
+async function migrationNames(folder: string, dialect: SqlDialect): Promise<string[]> {
+  const entries = await readdir(join(folder, dialect), { withFileTypes: true });
   return entries
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
