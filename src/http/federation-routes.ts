@@ -91,16 +91,23 @@ export async function federationRoutes(
     return async (request: FastifyRequest, reply: FastifyReply) => {
       let peer: ServedPeer;
       try {
-        const blocked = failures.blockedFor(request.ip);
-        if (blocked !== null) throw new HedgerowError('RATE_LIMITED', undefined, { retryAfter: blocked });
         peer = await authenticatePeer(context, incomingRequest(request));
       } catch (error) {
         if (!(error instanceof RequestRefused)) {
           return sendProblem(reply, error instanceof HedgerowError ? error : unexpected(error), null);
         }
-        const proven = error.binding !== null && 'signature' in error.binding;
-        if (!proven) failures.failed(request.ip);
         context.log.refused({ what: 'request', code: error.error.code, peerId: error.peerId });
+        const proven = error.binding !== null && 'signature' in error.binding;
+        // Who proves who it is never waits for what others send from the same address, which may be that of a proxy.
+        const blocked = proven ? null : failures.blockedFor(request.ip);
+        if (!proven) failures.failed(request.ip);
+        if (blocked !== null) {
+          return sendProblem(
+            reply,
+            new HedgerowError('RATE_LIMITED', undefined, { retryAfter: blocked }),
+            null,
+          );
+        }
         return sendProblem(reply, error.error, error.binding);
       }
       try {

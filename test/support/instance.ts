@@ -10,7 +10,7 @@ import {
   PairWithPeerDocument,
   type TypedDocumentString,
 } from '../../schema/generated/graphql.ts';
-import { type RunningApp, startApp } from '../../src/app.ts';
+import { type AppOptions, type RunningApp, startApp } from '../../src/app.ts';
 import { decideConfig } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/env.ts';
 
@@ -43,7 +43,11 @@ export interface Instance extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export async function startInstance(name: string, settings: Settings = {}): Promise<Instance> {
+export async function startInstance(
+  name: string,
+  settings: Settings = {},
+  overrides: AppOptions['overrides'] = {},
+): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-instance-'));
   let port = '0';
   let running: RunningApp | null = null;
@@ -57,7 +61,12 @@ export async function startInstance(name: string, settings: Settings = {}): Prom
       HEDGEROW_LOG_LEVEL: 'silent',
       ...settings,
     });
-    running = await startApp({ config, secrets, log: pino({ level: process.env.TEST_LOG ?? 'silent' }) });
+    running = await startApp({
+      config,
+      secrets,
+      log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+      overrides,
+    });
     port = new URL(running.url).port;
   };
   const stop = async (): Promise<void> => {

@@ -19,6 +19,7 @@ import {
   pairingRequestSchema,
   readMessage,
 } from '../wire/messages.ts';
+import { recordOnce } from './one-row-a-key.ts';
 import { verifyProof } from './proof.ts';
 
 /** Credentials that were issued and never used, of one peer. */
@@ -90,9 +91,10 @@ export async function acceptRedemption(
     throw new HedgerowError('INVITATION_USED');
   if (invitation.expiresAt.getTime() <= context.now()) throw new HedgerowError('INVITATION_EXPIRED');
   if (body.credential !== undefined && !invitation.mutual) throw new HedgerowError('INVITATION_NOT_MUTUAL');
-  if (thumbprints.includes(key.thumbprint)) throw new HedgerowError('PAIRING_OWN_INSTANCE');
+  if (thumbprints.includes(key.thumbprint) || body.instance.id === id)
+    throw new HedgerowError('PAIRING_OWN_INSTANCE');
 
-  const credential = await record(context, invitation, body, key);
+  const credential = await recordOnce(() => record(context, invitation, body, key));
   const { name } = context.self();
   return { instance: { id, name, publicKey: own.jwk }, credential, mutual: false };
 }
@@ -112,7 +114,8 @@ async function record(
   const credentialId = `cred_${randomUUID()}`;
   const grant = readMessage(grantSchema, JSON.parse(invitation.grant), 'INVALID');
   const peerId = await context.database.prisma.$transaction(async (tx) => {
-    if (invitation.usedAt === null) {
+    let { usedAt } = invitation;
+    if (usedAt === null) {
       const used = await tx.invitation.updateMany({
         where: { id: invitation.id, usedAt: null, cancelledAt: null, expiresAt: { gt: now } },
         data: { usedAt: now, usedBy: key.thumbprint },
@@ -121,6 +124,7 @@ async function record(
         // Lost a race. Against itself, asking twice at once, the redeemer may go on; against another it may not.
         const current = await tx.invitation.findUnique({ where: { id: invitation.id } });
         if (current?.usedBy !== key.thumbprint) throw new HedgerowError('INVITATION_USED');
+        usedAt = current.usedAt;
       }
     }
     const known = await tx.peer.findFirst({
@@ -140,8 +144,8 @@ async function record(
         `The instance ${body.instance.id} is already known here under another key. Revoke "${stranger.name}" first, if it is the same server with a new key.`,
       );
     }
-    if (invitation.usedAt !== null && known?.credentials.some(isUsedSince(invitation.usedAt))) {
-      // The answer to the first redemption did arrive.
+    // The answer to the first redemption did arrive; or the peer was revoked since, which a used code does not undo.
+    if (usedAt !== null && (known === null || known.credentials.some(isUsedSince(usedAt)))) {
       throw new HedgerowError('INVITATION_USED');
     }
     const serving = { serves: true, serveGrant: JSON.stringify(grant) };

@@ -22,6 +22,7 @@ import {
   readProblem,
 } from '../wire/messages.ts';
 import { type InvitationCode, parseInvitationCode } from './invitation-code.ts';
+import { recordOnce } from './one-row-a-key.ts';
 import { makeProof } from './proof.ts';
 
 const PROTOCOL = '1';
@@ -69,7 +70,7 @@ export async function redeemInvitation(
   await rememberAttempt(context, code, endpoint, input);
   try {
     const answer = await send(context, dispatcher, endpoint, code, discovery, key);
-    const peerId = await recordPeer(context, code, endpoint, key, answer, input.name);
+    const peerId = await recordOnce(() => recordPeer(context, code, endpoint, key, answer, input.name));
     await finishAttempt(context, code.id, 'PAIRED');
     context.log.paired({ peerId, direction: 'pull' });
     return { peerId };
