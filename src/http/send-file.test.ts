@@ -207,6 +207,21 @@ describe('a file over HTTP', () => {
     }
   });
 
+  it('keeps the origin of a film alone, whose player asks again, and lets nothing of it run', async () => {
+    for (const [mimeType, keeps] of [
+      ['video/mp4', true],
+      ['video/webm', true],
+      ['audio/ogg', true],
+      ['image/png', false],
+      ['text/html', false],
+      ['image/svg+xml', false],
+    ] as const) {
+      file = { ...(await fixture.addLocal(content(10))), mimeType };
+      const policy = String((await ask()).headers['content-security-policy']);
+      expect(policy).toMatch(keeps ? /; sandbox allow-same-origin$/ : /; sandbox$/);
+    }
+  });
+
   it('has no body where it is empty', async () => {
     file = await fixture.addLocal(Buffer.alloc(0));
     expect(await ask()).toMatchObject({ status: 200, headers: { 'content-length': '0' } });

@@ -50,9 +50,16 @@ const INLINE = new Set([
 /** Media that no browser executes; shown to players by name, offered to people for saving. */
 const MEDIA = /^(?:image|video|audio)\/[a-z0-9][a-z0-9.+-]{0,99}$/;
 
+const PLAYED = /^(?:video|audio)\//;
+
 /** A document made of another server's bytes gets no origin, no scripts and no network. */
 const CSP =
   "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox";
+/**
+ * A film opened in a tab of its own is asked for again by the player that the browser puts there: without the origin
+ * that would be another site's request, with no cookie. Scripts stay forbidden.
+ */
+const PLAYER_CSP = `${CSP} allow-same-origin`;
 /** Chromium's PDF viewer refuses to work in a sandboxed document; it gives the file no origin by itself. */
 const PDF_CSP = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
@@ -240,7 +247,7 @@ function describe(file: DeliverableFile, wanted: SendOptions['disposition']): Ou
     ),
     // Bytes of one type must not be taken for another that runs.
     'x-content-type-options': 'nosniff',
-    'content-security-policy': type === 'application/pdf' ? PDF_CSP : CSP,
+    'content-security-policy': policyOf(type),
     // No other site may embed what the visitor's own session opens, nor measure it.
     'cross-origin-resource-policy': 'same-origin',
   };
@@ -248,6 +255,11 @@ function describe(file: DeliverableFile, wanted: SendOptions['disposition']): Ou
   // Of the whole representation, also where a part is sent (RFC 9530, section 3).
   if (hex !== null) headers['repr-digest'] = `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`;
   return headers;
+}
+
+function policyOf(type: string): string {
+  if (type === 'application/pdf') return PDF_CSP;
+  return PLAYED.test(type) ? PLAYER_CSP : CSP;
 }
 
 /**
