@@ -1,0 +1,37 @@
+/** One GraphQL operation of a page, typed by its document. */
+
+import type { TypedDocumentString } from '../generated/graphql.ts';
+
+/** What the server refused, with the code that it gave. */
+export class Refused extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** @throws Refused with a sentence for people */
+export async function ask<Result, Variables extends Record<string, unknown>>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+): Promise<Result> {
+  const response = await fetch('./graphql', {
+    method: 'POST',
+    headers: {
+      accept: 'application/graphql-response+json',
+      'content-type': 'application/json',
+      'x-hedgerow-csrf': '1',
+    },
+    body: JSON.stringify({ query: document.toString(), variables }),
+  }).catch(() => {
+    throw new Refused('The server cannot be reached. Is it running, and are you online?', 'UNREACHABLE');
+  });
+  const answer: { data?: Result | null; errors?: { message: string; extensions?: { code?: string } }[] } =
+    await response.json().catch(() => ({}));
+  const [error] = answer.errors ?? [];
+  if (error !== undefined) throw new Refused(error.message, error.extensions?.code ?? 'INTERNAL');
+  if (answer.data == null) throw new Refused(`The server answered ${response.status}.`, 'INTERNAL');
+  return answer.data;
+}

@@ -1,0 +1,58 @@
+/** Numbers, times and states as a person would say them. */
+
+import type { HomeQuery } from '../generated/graphql.ts';
+
+export type Peer = HomeQuery['peers']['nodes'][number];
+
+const PLURALS = new Intl.PluralRules('en');
+const NUMBER = new Intl.NumberFormat('en');
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const UNITS = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['week', 604_800],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+/** `1 item`, `1,200 items`. */
+export function count(number: number, noun: string): string {
+  return `${NUMBER.format(number)} ${noun}${PLURALS.select(number) === 'one' ? '' : 's'}`;
+}
+
+/** `3 minutes ago`, `in 2 hours`; what is nearer than a minute is `just now` or `in a moment`. */
+export function relative(at: string, now: number): string {
+  const seconds = (Date.parse(at) - now) / 1000;
+  for (const [unit, length] of UNITS) {
+    if (Math.abs(seconds) >= length) return RELATIVE.format(Math.trunc(seconds / length), unit);
+  }
+  return seconds <= 0 ? 'just now' : 'in a moment';
+}
+
+/** `1:05`, `1:02:30`. */
+export function clock(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
+  if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
+  return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+const HEALTH = {
+  UNKNOWN: { words: 'Not reached yet', mood: 'quiet' },
+  ONLINE: { words: 'Connected', mood: 'well' },
+  DEGRADED: { words: 'Works in part', mood: 'ill' },
+  OFFLINE: { words: 'Cannot be reached', mood: 'ill' },
+  AUTH_FAILED: { words: 'No longer lets this server in', mood: 'ill' },
+  INCOMPATIBLE: { words: 'Speaks no protocol version that is known here', mood: 'ill' },
+  DIVERGED: { words: 'The copy here does not agree with it', mood: 'ill' },
+} as const;
+
+/** How it goes with a peer; the mood decides nothing but a colour. */
+export function stateOf(peer: Peer): { words: string; mood: 'well' | 'ill' | 'quiet' } {
+  if (peer.status === 'PAUSED') return { words: 'Paused', mood: 'quiet' };
+  if (peer.operations !== null && peer.operations.pull === null) {
+    return { words: 'Reads from this server', mood: 'quiet' };
+  }
+  return HEALTH[peer.health];
+}
