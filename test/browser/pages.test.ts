@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,8 +49,9 @@ afterEach(async () => {
   await opened.close();
 });
 
-/** The pages and a GraphQL of one field, under `prefix`. */
+/** The pages over an empty catalog, and a field and a subscription to try GraphiQL with, under `prefix`. */
 async function start(prefix = ''): Promise<void> {
+  const sdl = await readFile(new URL('../../schema/schema.graphql', import.meta.url), 'utf8');
   const publicUrl = new URL(`http://127.0.0.1${prefix}`);
   access = await createAccess({
     database: opened.database,
@@ -63,9 +64,15 @@ async function start(prefix = ''): Promise<void> {
     graphqlEndpoint: `${prefix}/graphql`,
     logging: false,
     schema: createSchema({
-      typeDefs: 'type Query { greeting: String! } type Subscription { count: Int! }',
+      typeDefs: [sdl, 'extend type Query { greeting: String! } type Subscription { count: Int! }'],
       resolvers: {
-        Query: { greeting: () => 'Hello over the hedge' },
+        Query: {
+          greeting: () => 'Hello over the hedge',
+          viewer: () => ({ role: 'ADMIN' }),
+          instance: () => ({ mediaCount: 0 }),
+          media: () => ({ totalCount: 0, nodes: [] }),
+          peers: () => ({ totalCount: 0, nodes: [] }),
+        },
         Subscription: {
           count: {
             subscribe: async function* () {
@@ -137,6 +144,9 @@ test('a newcomer makes the admin by the link, signs out and in again, and asks i
   await page.waitForURL(`${origin}/`);
   await page.getByRole('heading', { name: 'Lindenhof' }).waitFor();
   expect(await page.getByRole('banner').innerText()).toMatch(/Ada Lovelace\s+admin/);
+  await page.getByText('Nothing is here yet').waitFor();
+  await page.getByText('No other server is paired with this one').waitFor();
+  expect(await page.getByRole('alert').count()).toBe(0);
   await shot(page, 'home');
   await page.getByRole('button', { name: 'Sign out' }).click();
 
