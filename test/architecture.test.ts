@@ -29,6 +29,8 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   'lock.ts': ['app.ts'],
   'log.ts': ['app.ts'],
   'version.ts': ['host.ts', 'app.ts', 'cli'],
+  // What codegen makes of the schema and the operations: types and documents, of the tree outside src/.
+  'schema/generated': ['cli'],
   // Runs in browsers; the server knows only the files that are built of it.
   web: [],
 };
@@ -65,10 +67,10 @@ interface PackageRule {
 const PACKAGES: readonly PackageRule[] = [
   { packages: /^(fastify|@fastify\/.*)$/, allowed: ['http/'] },
   { packages: /^undici$/, allowed: ['federation/outgoing/'] },
-  // host.ts executes the schema for commands, without HTTP in between.
+  // host.ts executes the schema for commands, without HTTP in between; GraphiQL's fetcher runs in browsers.
   {
     packages: /^(graphql|graphql-yoga|@pothos\/.*|@graphql-yoga\/.*|@escape\.tech\/.*)$/,
-    allowed: ['graphql/', 'http/', 'host.ts'],
+    allowed: ['graphql/', 'http/', 'host.ts', 'web/scripts/graphql-fetcher.ts'],
   },
   { packages: /^better-auth(\/.*)?$/, allowed: ['access/'] },
   // The lock of the data folder is SQLite's own, on a file of its own.
@@ -166,6 +168,7 @@ function layerOf(room: string): number {
 
 /** A folder of src/, or a file that stands in src/ itself. */
 function roomOf(path: string): string {
+  if (path.startsWith('../')) return dirname(path).replace('../', '');
   return path.split('/', 1)[0] ?? path;
 }
 
