@@ -1,7 +1,8 @@
 /** The composition root: the one place that builds the parts and wires them. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Access, createAccess } from './access/access.ts';
@@ -65,15 +66,22 @@ export async function openApp(options: AppOptions): Promise<App> {
  * @throws HedgerowError, one sentence fit for the end of a start
  */
 export async function startApp(options: AppOptions): Promise<RunningApp> {
-  const server = createHttpServer();
+  const server = createHttpServer(notReady);
   const url = await bind(server, options.config);
   try {
     return await build(options, { server, url });
   } catch (error) {
     server.close();
+    // Whoever asked meanwhile would keep the process from ending.
+    server.closeAllConnections();
     throw error;
   }
 }
+
+/** The port is taken before the parts are made, which may take a migration's time; nobody is left without an answer. */
+const notReady: RequestListener = (_request, response) => {
+  response.writeHead(503, { 'retry-after': '2', connection: 'close', 'content-length': 0 }).end();
+};
 
 async function build(options: AppOptions, listening: null): Promise<App>;
 async function build(options: AppOptions, listening: { server: Server; url: string }): Promise<RunningApp>;
@@ -91,9 +99,10 @@ async function build(
       onSnapshot: (path) => log.info({ path }, 'copied the database before migrating it'),
     }),
   );
-  const masterKey = await loadMasterKey(config.dataDir, secrets.masterKey);
+  const sealed = (await database.prisma.instanceKey.count()) > 0;
+  const masterKey = await loadMasterKey(config.dataDir, secrets.masterKey, { make: !sealed });
   const identity = await loadIdentity(database, masterKey);
-  const publicUrl = new URL(config.publicUrl ?? listening?.url ?? `http://${config.host}:${config.port}`);
+  const publicUrl = new URL(config.publicUrl ?? listening?.url ?? addressUrl(config.host, config.port));
   const instanceName = () => config.name ?? config.defaultName;
   const catalog = await createCatalog(database, now);
   const store = await openDiskBlobStore(config.storageDir);
@@ -174,6 +183,7 @@ async function build(
   if (listening !== null) {
     await delivery.sweep();
     const { server, url } = listening;
+    server.off('request', notReady);
     const edge = await createServer(server, {
       config,
       publicUrl,
@@ -192,7 +202,12 @@ async function build(
     opened.defer(() => drain(server, () => edge.close()));
     await parts.start();
     const found = join(config.dataDir, 'server.json');
-    await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), { mode: 0o600 });
+    // The mode counts only for a file that is made anew; one of a server that was killed may lie there.
+    await rm(found, { force: true });
+    await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), {
+      mode: 0o600,
+      flag: 'wx',
+    });
     opened.defer(() => rm(found, { force: true }));
   }
 
@@ -289,6 +304,10 @@ async function bind(server: Server, { host, port }: Config): Promise<string> {
   }
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The server has no port.');
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${name === '0.0.0.0' || name === '[::]' ? 'localhost' : name}:${address.port}`;
+  return addressUrl(address.address, address.port);
+}
+
+function addressUrl(host: string, port: number): string {
+  const name = isIPv6(host) ? `[${host}]` : host;
+  return `http://${name === '0.0.0.0' || name === '[::]' ? 'localhost' : name}:${port}`;
 }

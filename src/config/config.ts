@@ -134,8 +134,8 @@ function baseUrl(text: string | undefined): string | null {
     (url.protocol === 'http:' || url.protocol === 'https:') &&
     url.username === '' &&
     url.password === '' &&
-    url.search === '' &&
-    url.hash === '';
+    // An empty query or fragment is none to the parser, but stays in the URL.
+    !/[?#]/.test(url.href);
   if (!plain || url.pathname.includes('/federation/v1')) {
     throw invalid(
       'HEDGEROW_PUBLIC_URL',

@@ -9,13 +9,24 @@ const KEY_BYTES = 32;
  * The key under which everything secret in the database is sealed: from the setting, or a file of mode 0600 in
  * the data folder that the first start makes. Whoever has only a copy of the database has nothing.
  *
- * @throws HedgerowError INVALID where the file is not a key.
+ * @param make whether a key may be made; not where something is sealed already, for it could open nothing
+ * @throws HedgerowError INVALID where the file is not a key, or is missing and must not be made.
  */
-export async function loadMasterKey(dataDir: string, given: Buffer | null): Promise<Buffer> {
+export async function loadMasterKey(
+  dataDir: string,
+  given: Buffer | null,
+  { make }: { make: boolean },
+): Promise<Buffer> {
   if (given !== null) return given;
   const path = join(dataDir, 'master.key');
   const found = await readKey(path);
   if (found !== null) return found;
+  if (!make) {
+    throw new HedgerowError(
+      'INVALID',
+      `The master key ${path} is missing, under which this database's secrets were sealed; bring it back, or set HEDGEROW_MASTER_KEY.`,
+    );
+  }
   // Written beside and then linked: two first starts at once cannot end with two keys, nor a crash with half a one.
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, `${randomBytes(KEY_BYTES).toString('base64')}\n`, { mode: 0o600, flush: true });
