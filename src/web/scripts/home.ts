@@ -37,7 +37,7 @@ function show({ viewer, instance, media, peers }: HomeQuery): void {
     element('strip', HTMLElement).append(...media.nodes.map(tile));
     element('newest', HTMLElement).hidden = false;
   } else {
-    element('nothing', HTMLElement).hidden = false;
+    element('nothing', HTMLElement).hidden = viewer?.role === 'VIEWER';
   }
   if (peers.nodes.length > 0) {
     element('peer-list', HTMLElement).append(...peers.nodes.map((peer) => card(peer, now)));
@@ -48,6 +48,7 @@ function show({ viewer, instance, media, peers }: HomeQuery): void {
 }
 
 function summary(own: number, all: number): string {
+  if (all === 0) return 'Nothing is here yet.';
   if (all === own) return `${count(all, 'item')}, all of this server.`;
   return `${count(all, 'item')} in one catalog: ${own} of this server, ${all - own} of its peers.`;
 }
