@@ -8,10 +8,13 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
+import { pino } from 'pino';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApp } from '../src/app.ts';
 import { decideConfig } from '../src/config/config.ts';
-import { readEnvironment } from '../src/config/env.ts';
+import { readEnvironment, type Settings } from '../src/config/env.ts';
+import { HedgerowError } from '../src/lib/errors.ts';
 import { VERSION } from '../src/version.ts';
 import { describeFile, startFakePeer } from './support/fake-peer.ts';
 import { eventually, SAMPLES } from './support/instance.ts';
@@ -74,6 +77,18 @@ async function refused(program: Program, ...names: (string | RegExp)[]): Promise
     if (typeof name === 'string') expect(err).toContain(name);
     else expect(err).toMatch(name);
   }
+}
+
+/** The same without a process: the start must throw that sentence, and give back what it had taken. */
+async function refusedHere(folder: string, settings: Settings, ...names: string[]): Promise<void> {
+  const { config, secrets } = decideConfig({ HEDGEROW_DATA_DIR: folder, HEDGEROW_PORT: '0', ...settings });
+  const error: unknown = await startApp({ config, secrets, log: pino({ level: 'silent' }) }).then(
+    (app) => app[Symbol.asyncDispose](),
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof HedgerowError)) throw error ?? new Error('It did start.');
+  expect(error.message).toMatch(/^[^\n]+\.$/);
+  for (const name of names) expect(error.message).toContain(name);
 }
 
 async function ask(url: string, query: string, variables: object = {}) {
@@ -246,8 +261,8 @@ describe('a start is refused with one sentence', () => {
   it('where the data folder cannot be written', async () => {
     const file = join(base, 'a file');
     await writeFile(file, '');
-    await refused(serve(join(file, 'data')), join(file, 'data'), 'HEDGEROW_DATA_DIR');
-    await refused(serve(file), file, 'HEDGEROW_DATA_DIR');
+    await refusedHere(join(file, 'data'), {}, join(file, 'data'), 'HEDGEROW_DATA_DIR');
+    await refusedHere(file, {}, file, 'HEDGEROW_DATA_DIR');
   });
 
   it('where a newer version has migrated the database', async () => {
@@ -260,7 +275,7 @@ describe('a start is refused with one sentence', () => {
       .run();
     database.close();
     const before = await contents(folder);
-    await refused(serve(folder), 'newer version', '29991231000000_of_the_future');
+    await refusedHere(folder, {}, 'newer version', '29991231000000_of_the_future');
     expect(await contents(folder)).toEqual(before);
   });
 
@@ -274,7 +289,7 @@ describe('a start is refused with one sentence', () => {
     const file = join(folder, 'hedgerow.db');
     await writeFile(file, damage(await readFile(file)));
     const before = await contents(folder);
-    await refused(serve(folder), file);
+    await refusedHere(folder, {}, file);
     expect(await contents(folder)).toEqual(before);
   });
 
@@ -283,17 +298,17 @@ describe('a start is refused with one sentence', () => {
     const file = join(folder, 'master.key');
     const right = await readFile(file);
     const before = await contents(folder);
-    await refused(serve(folder, { HEDGEROW_MASTER_KEY: '11'.repeat(32) }), 'HEDGEROW_MASTER_KEY');
+    await refusedHere(folder, { HEDGEROW_MASTER_KEY: '11'.repeat(32) }, 'HEDGEROW_MASTER_KEY');
     expect(await contents(folder)).toEqual(before);
 
     await writeFile(file, 'AAAA\n');
     const damaged = await contents(folder);
-    await refused(serve(folder), file);
+    await refusedHere(folder, {}, file);
     expect(await contents(folder)).toEqual(damaged);
 
     await rm(file);
     const without = await contents(folder);
-    await refused(serve(folder), 'master.key');
+    await refusedHere(folder, {}, 'master.key');
     expect(await contents(folder)).toEqual(without);
 
     await writeFile(file, right);
