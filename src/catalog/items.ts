@@ -1,5 +1,5 @@
 /** What a row of the one catalog is, and how it is read. */
-import { raw } from 'sql-template-tag';
+import { raw } from '../database/sql.ts';
 import { MEDIA_KINDS, type MediaKind, type Variant } from '../lib/media.ts';
 
 /** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */

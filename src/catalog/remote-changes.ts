@@ -249,7 +249,7 @@ const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: numbe
   ['thumbhash', 'text', (item) => item.thumbhash],
   ['taken_at', 'bigint', (item) => item.takenAt],
   ['taken_at_offset', 'int', (item) => item.takenAtOffset],
-  ['timeline_at', 'bigint', (item) => item.takenAt ?? item.createdAt],
+  ['timeline_at', 'bigint', (item, now) => item.takenAt ?? Math.min(item.createdAt, now)],
   // A peer's clock may run ahead; nothing was added in the future.
   ['added_at', 'bigint', (item, now) => Math.min(item.createdAt, now)],
   ['updated_at', 'bigint', (item, now) => Math.min(item.updatedAt, now)],

@@ -49,9 +49,9 @@ export function thumbnailFailed(
   );
 }
 
-/** Asks again for thumbnails that were here and are no longer, after a purge of the cache. */
+/** Asks for all of a peer's thumbnails again, after what may be kept of it has changed. */
 export function wantThumbnailsAgain(tx: Sql, source: number): Promise<number> {
   return tx.run(
-    sql`UPDATE items SET thumb_state = ${WANTED} WHERE source = ${source} AND thumb_state = ${HERE}`,
+    sql`UPDATE items SET thumb_state = ${WANTED}, thumb_attempts = 0, thumb_next_at = 0 WHERE source = ${source} AND thumb_state IN (${HERE}, ${GIVEN_UP})`,
   );
 }

@@ -1,9 +1,8 @@
 /** Puts the parts of this room together. */
 import { forgetOldRemovals } from '../catalog/feed.ts';
-import type { Item } from '../catalog/items.ts';
 import { sql } from '../database/sql.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
-import type { CacheMode, Delivery, Upstream } from '../delivery/delivery.ts';
+import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import type { FederationContext } from './context.ts';
 import type { MediaRef, PeerClient } from './dialects/dialect.ts';
@@ -12,6 +11,7 @@ import { createOutgoing } from './outgoing/dispatcher.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { redeemInvitation } from './pairing/redeem.ts';
 import { clientOf } from './peers/clients.ts';
+import { cacheModeOf } from './peers/find-peer.ts';
 import { refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
 
@@ -56,15 +56,10 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
     purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
     fetchThumbnail: async (item, signal) => {
-      const file = deliverableFile(item, 'thumbnail', await cacheModeOf(item));
+      const file = deliverableFile(item, 'thumbnail', await cacheModeOf(context.database.read, item.source));
       return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
     },
   });
-
-  async function cacheModeOf(item: Item): Promise<CacheMode> {
-    const peer = await prisma.peer.findUnique({ where: { key: item.source }, select: { cacheMode: true } });
-    return (peer?.cacheMode ?? 'NONE') as CacheMode;
-  }
 
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: Promise<T>): Promise<T> {

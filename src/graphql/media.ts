@@ -158,7 +158,7 @@ export const LocalMedia = builder.objectRef<Item>('LocalMedia').implement({
   }),
 });
 
-export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
+builder.objectRef<Item>('RemoteMedia').implement({
   description: 'An item of a peer; read-only here.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({

@@ -4,9 +4,9 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Item } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
-import { sql } from '../database/sql.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
-import type { CacheMode, Delivery } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
 import { sendFile } from './send-file.ts';
@@ -34,14 +34,12 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
   app.get('/federation/proxy/:peerId/:remoteId/:variant', async (request, reply) => {
     const { peerId, remoteId } = request.params as { peerId: string; remoteId: string };
     const reader = await readerOf(request);
-    const peer = await database.read.get<{ key: number }>(
-      sql`SELECT key FROM federation_peers WHERE status <> 'REVOKED' AND (id = ${peerId} OR instance_id = ${peerId}) ORDER BY key DESC LIMIT 1`,
-    );
+    const peerKey = await peerKeyOf(database.read, peerId);
     await send(
       request,
       reply,
       reader,
-      peer === undefined ? null : await catalog.remoteItem(reader, peer.key, remoteId),
+      peerKey === null ? null : await catalog.remoteItem(reader, peerKey, remoteId),
     );
   });
 
@@ -54,7 +52,9 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     const { variant } = request.params as { variant: string };
     const name = VARIANT_NAMES.find((known) => known === variant);
     const file =
-      item === null || name === undefined ? null : deliverableFile(item, name, await cacheMode(item));
+      item === null || name === undefined
+        ? null
+        : deliverableFile(item, name, await cacheModeOf(database.read, item.source));
     // Whether it is not there or not for this reader is nobody's business.
     if (item === null || file === null) throw new HedgerowError('NOT_FOUND');
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
@@ -64,13 +64,5 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
       fill: reader.kind !== 'ANONYMOUS',
       onError,
     });
-  }
-
-  async function cacheMode(item: Item): Promise<CacheMode> {
-    if (item.source === 0) return 'NONE';
-    const peer = await database.read.get<{ mode: CacheMode }>(
-      sql`SELECT cache_mode AS mode FROM federation_peers WHERE key = ${item.source}`,
-    );
-    return peer?.mode ?? 'NONE';
   }
 }

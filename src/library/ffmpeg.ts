@@ -28,19 +28,6 @@ export async function findFfmpeg(given: Partial<FfmpegTools> = {}): Promise<Ffmp
   return { ...(await onPath), ...given };
 }
 
-/** For `doctor`: where the programs are and what version ffmpeg says it is. */
-export async function ffmpegStatus(
-  given: Partial<FfmpegTools> = {},
-): Promise<FfmpegTools & { version: string | null }> {
-  const tools = await findFfmpeg(given);
-  if (tools.ffmpeg === null) return { ...tools, version: null };
-  const { output } = await run(tools.ffmpeg, ['-hide_banner', '-version'], {
-    timeoutMs: 5000,
-    maxOutput: 65_536,
-  });
-  return { ...tools, version: /^ffmpeg version (\S+)/.exec(output.toString('utf8'))?.[1] ?? null };
-}
-
 const DEMUXERS: Record<string, string> = {
   'video/mp4': 'mov',
   'video/quicktime': 'mov',

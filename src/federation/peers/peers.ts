@@ -1,4 +1,5 @@
 /** What an admin changes about a peer. */
+import { wantThumbnailsAgain } from '../../catalog/thumbnail-queue.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { toBaseUrl } from '../base-url.ts';
 import type { FederationContext } from '../context.ts';
@@ -38,6 +39,10 @@ export async function updatePeer(
       ...(status === 'PAUSED' && { nextAttemptAt: null }),
     },
   });
+  if (cacheMode !== undefined && cacheMode !== peer.cacheMode) {
+    await context.database.write((tx) => wantThumbnailsAgain(tx, peer.key));
+    pulls.fetchThumbnails(peer.key);
+  }
   await pulls.reschedule(peer.key);
 }
 

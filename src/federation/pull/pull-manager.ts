@@ -44,6 +44,8 @@ export interface PullManager extends AsyncDisposable {
   suspect(peerKey: number): void;
   /** Something of the peer was reached: one that is held to be away is looked after at once. */
   reached(peerKey: number): void;
+  /** Takes up the queue of thumbnails, where it is not worked at already. */
+  fetchThumbnails(peerKey: number): void;
   /** Ends what runs for the peer and plans nothing more. */
   forget(peerKey: number): Promise<void>;
   /** Plans anew after the peer's row changed. */
@@ -392,6 +394,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       void background(purgeHidden(), 'purging hidden items');
     },
     request,
+    fetchThumbnails: startThumbnails,
     suspect: look,
     reached: (peerKey) => {
       if (peers.get(peerKey)?.away) look(peerKey);

@@ -15,7 +15,7 @@ import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/di
  * Entries of a page. A page is one transaction, during which nobody else writes: so many take about 10 ms
  * (docs/adr/0002-one-writer.md).
  */
-const PAGE_ITEMS = 500;
+const PAGE_ITEMS = 100;
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
 /** A peer that never comes to an end would keep us for ever. */

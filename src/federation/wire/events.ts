@@ -12,10 +12,7 @@ export type FeedEvent =
   /** The stream ends with the pair; `code` says why: REVOKED or GRANT_ENDED. */
   | { type: 'ended'; code: Code | undefined };
 
-/** Milliseconds between heartbeats; without any for three of them a stream counts as dead. */
-export const HEARTBEAT_MS = 20_000;
-
-/** A comment, which readers skip. */
+/** A comment, which readers skip; sent every 20 s, so that both ends notice when the connection is gone. */
 export const HEARTBEAT = ': heartbeat\n\n';
 
 /** Characters of one event; a stream with a longer one is given up. */

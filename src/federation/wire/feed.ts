@@ -181,10 +181,6 @@ export function kindFromWire(kind: WireKind): MediaKind {
   return kind.toUpperCase() as MediaKind;
 }
 
-export function kindToWire(kind: MediaKind): WireKind {
-  return kind.toLowerCase() as WireKind;
-}
-
 /** Any object of JSON; its members are still to be checked. */
 type Raw = Readonly<Record<string, unknown>> & {
   readonly [name in keyof WireItem | keyof WireVariant | 'count' | 'reason' | 'at']?: unknown;
