@@ -274,6 +274,11 @@ const CASES: Case[] = [
     answer: signedPage(({ checksum: _, ...page }) => page),
   },
   {
+    name: 'a total beyond all bounds',
+    code: INVALID,
+    answer: signedPage((page) => ({ ...page, total: 9e15 })),
+  },
+  {
     name: 'an item without an id among good ones',
     code: INVALID,
     answer: signedPage((page) => ({ ...page, items: [...page.items, { version: 'v1', title: 'x' }] })),
@@ -671,7 +676,7 @@ describe('a checksum', () => {
   it('and a total that lies is the same', async () => {
     const { fake, peerId } = await threeItems();
     await using _ = fake;
-    fake.misbehave = onFeed((asked) => fake.signed(asked, 200, { ...fake.page(asked.query), total: 9e15 }));
+    fake.misbehave = onFeed((asked) => fake.signed(asked, 200, { ...fake.page(asked.query), total: 4 }));
     expect((await refresh(peerId)).health).toBe('DIVERGED');
     fake.misbehave = null;
     expect((await refresh(peerId)).health).toBe('ONLINE');

@@ -236,20 +236,24 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const known =
       error instanceof HedgerowError ? error : new HedgerowError('INTERNAL', undefined, { cause: error });
     const { code, message } = known;
-    await endPull(pullId, 'FAILED', { code, message }, counts);
     // Ended from here, by a pause, a revocation or the end of the process: that says nothing about the peer.
-    if (signal.aborted || code === 'CONFLICT') return;
+    if (!signal.aborted && code !== 'CONFLICT') await noteFailure(peerKey, known);
+    await endPull(pullId, 'FAILED', { code, message }, counts);
+  }
+
+  async function noteFailure(peerKey: number, error: HedgerowError): Promise<void> {
+    const { code, message, cause } = error;
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
     if (peer === null || peer.status !== 'ACTIVE') return;
     entry(peerKey).away = true;
     const now = context.now();
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself, but a new grant or pairing is noticed within a day.
-    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, askedPause(known), random());
+    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, askedPause(error), random());
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
-        health: healthAfter(known),
+        health: healthAfter(error),
         failures,
         errorCode: code,
         errorMessage: message,
@@ -258,7 +262,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         ...(endsAccess(code) && { hiddenSince: peer.hiddenSince ?? new Date(now) }),
       },
     });
-    context.log.pullFailed({ peerId: peer.id, code, message, cause: known.cause });
+    context.log.pullFailed({ peerId: peer.id, code, message, cause });
     plan(peerKey, now + delay);
   }
 

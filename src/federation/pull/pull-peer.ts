@@ -154,7 +154,7 @@ function checkPage(page: ListingPage, state: PeerState): void {
     throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's epoch changed in the middle of a listing.");
   }
   const entries = state.itemCount + state.skippedCount + page.items.length + page.skipped.length;
-  if (entries > ITEMS_MAX) {
+  if (entries > ITEMS_MAX || (page.complete?.total ?? 0) > ITEMS_MAX) {
     throw new HedgerowError('PEER_INVALID_ANSWER', `The peer shares more than ${ITEMS_MAX} items.`);
   }
 }
