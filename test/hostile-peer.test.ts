@@ -554,6 +554,26 @@ describe('a listing', () => {
     expect((await refresh(peerId)).health).toBe('ONLINE');
   });
 
+  it('of one peer goes on while any number of others keep us waiting', async () => {
+    const held: Asked[] = [];
+    const slow = await Promise.all(Array.from({ length: 6 }, () => startFakePeer('Slow')));
+    try {
+      for (const fake of slow) {
+        fake.misbehave = onFeed(async (asked) => {
+          held.push(asked);
+          return null;
+        });
+        await pairWith(fake);
+      }
+      await eventually('their questions', async () => held.length >= 4);
+      expect((await refresh(gardenId)).health).toBe('ONLINE');
+      // All of them still wait: it was not their giving up that let the other through.
+      expect(held.every(({ response }) => !response.destroyed)).toBe(true);
+    } finally {
+      for (const fake of slow) await fake[Symbol.asyncDispose]();
+    }
+  });
+
   it('has an end, however many items that break a limit it names', async () => {
     const { fake, peerId } = await threeItems();
     await using _ = fake;

@@ -11,6 +11,8 @@ import { fetchThumbnails } from './thumbnails.ts';
 
 /** Pulls that run at once. */
 const PULLS_AT_ONCE = 4;
+/** ms after which a pull gives its place to another and goes on: peers that keep us waiting slow down nobody else. */
+const PLACE_KEPT = 1_000;
 /** Rows of history that a peer keeps. */
 const HISTORY = 100;
 /** ms between two writings of a running pull's counts. */
@@ -144,12 +146,22 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   async function turn(peerKey: number, pullId: string): Promise<void> {
     if (running >= PULLS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
     running += 1;
+    const giveUpPlace = (): void => {
+      running -= 1;
+      waiting.shift()?.();
+    };
+    let slow: NodeJS.Timeout | null = setTimeout(() => {
+      slow = null;
+      giveUpPlace();
+    }, PLACE_KEPT);
     try {
       entry(peerKey).queued = null;
       if (!closed) await pull(peerKey, pullId);
     } finally {
-      running -= 1;
-      waiting.shift()?.();
+      if (slow !== null) {
+        clearTimeout(slow);
+        giveUpPlace();
+      }
     }
   }
 
