@@ -167,6 +167,26 @@ describe('an invitation', () => {
     expect(Math.abs(Date.parse(answer.body.serverTime) - Date.now())).toBeLessThan(60_000);
   });
 
+  it('of a server without a visible name is shown under its id', async () => {
+    const client = createWireClient();
+    const body = { instance: { id: client.id, name: ' \u0000\u202e', publicKey: client.key.jwk } };
+    expect((await client.redeem(served, await invite(a), { body })).status).toBe(201);
+    expect((await peersOf(a, client))[0]?.name).toBe(client.id);
+  });
+
+  it('leaves the later credential working where both were made at the same moment', async () => {
+    const moment = Date.now();
+    await using b = await startInstance('Still clock', {}, { now: () => moment });
+    const at = await serverAt(b.url);
+    const client = createWireClient();
+    const code = await invite(b);
+    const first = (await client.redeem(at, code)).body.credential.token;
+    const later = (await client.redeem(at, code)).body.credential.token;
+    expect((await client.ask(at, first, STATUS)).status).toBe(200);
+    expect((await client.ask(at, later, STATUS)).status).toBe(200);
+    expect((await client.ask(at, first, STATUS)).status).toBe(401);
+  });
+
   it('has no place for an Authorization', async () => {
     const client = createWireClient();
     const headers = { authorization: `Bearer ${generatePeerToken()}` };

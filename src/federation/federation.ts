@@ -22,7 +22,7 @@ export interface UpdatePeer {
   paused?: boolean | undefined;
   /** Seconds between pulls. */
   interval?: number | undefined;
-  cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | 'MIRROR' | undefined;
+  cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | undefined;
   audience?: 'ADMINS' | 'USERS' | 'ANYONE' | undefined;
 }
 

@@ -155,7 +155,7 @@ async function record(
             data: {
               ...serving,
               id: `peer_${randomUUID()}`,
-              name: body.instance.name,
+              name: body.instance.name.trim() || body.instance.id,
               publicKey: JSON.stringify(key.jwk),
               thumbprint: key.thumbprint,
               instanceId: body.instance.id,
@@ -173,8 +173,12 @@ async function record(
       where: { id: { in: unused.map((credential) => credential.id) } },
       data: { endedAt: now },
     });
+    // Which of two is the earlier one is told by their times, also where the clock stands still between them.
+    const latest =
+      known?.credentials.reduce((time, each) => Math.max(time, each.createdAt.getTime()), 0) ?? 0;
+    const createdAt = new Date(Math.max(now.getTime(), latest + 1));
     await tx.peerCredential.create({
-      data: { id: credentialId, peerKey: peer.key, hash: hashPeerToken(token), createdAt: now },
+      data: { id: credentialId, peerKey: peer.key, hash: hashPeerToken(token), createdAt },
     });
     return peer.id;
   });

@@ -269,7 +269,7 @@ async function recordPeer(
       data: {
         ...pulling,
         id,
-        name: name ?? answer.instance.name ?? code.name,
+        name: name ?? (answer.instance.name.trim() || code.name.trim() || answer.instance.id),
         publicKey: JSON.stringify(key.jwk),
         thumbprint: key.thumbprint,
         instanceId: answer.instance.id,
