@@ -462,6 +462,47 @@ describe('a peer that answers', () => {
   });
 });
 
+describe('a signed word of the peer itself', () => {
+  it.each([
+    [401, 'revoked', 'REVOKED'],
+    [403, 'grant-ended', 'GRANT_ENDED'],
+  ])('of %i %s hides all it had at once, and its next page shows it again', async (status, code, told) => {
+    const { fake, peerId } = await threeItems();
+    await using _ = fake;
+    fake.misbehave = onFeed((asked) => fake.signed(asked, status, { code }));
+    expect(await refresh(peerId)).toMatchObject({
+      health: 'AUTH_FAILED',
+      operations: { pull: { error: { code: told } } },
+    });
+    expect(await shown(peerId)).toEqual([]);
+    expect((await home.get(`/federation/proxy/${peerId}/two/thumbnail`)).status).toBe(404);
+    await unharmed();
+    fake.misbehave = null;
+    expect((await refresh(peerId)).health).toBe('ONLINE');
+    expect((await shown(peerId)).length).toBe(3);
+  });
+
+  it('that the token is refused stops the pull, and removes and hides nothing', async () => {
+    const { fake, peerId } = await threeItems();
+    await using _ = fake;
+    fake.misbehave = onFeed((asked) =>
+      fake.signed(
+        asked,
+        401,
+        { code: 'credential-refused' },
+        { binding: { authorization: String(asked.headers.authorization) } },
+      ),
+    );
+    expect(await refresh(peerId)).toMatchObject({
+      health: 'AUTH_FAILED',
+      operations: { pull: { error: { code: 'CREDENTIAL_REFUSED' } } },
+    });
+    expect((await shown(peerId)).length).toBe(3);
+    fake.misbehave = null;
+    expect((await refresh(peerId)).health).toBe('ONLINE');
+  });
+});
+
 describe('a redirect', () => {
   it.each([301, 302, 303, 307, 308])(
     'of status %i is never followed, for pages, bytes or pairing',
@@ -902,6 +943,25 @@ describe('bytes', () => {
     expect(answer.status).toBe(502);
     expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'integrity-failed' });
     expect(answer.body.includes('evil')).toBe(false);
+  });
+
+  it('that cannot be had of a paused peer begin no pull', async () => {
+    const { fake, peerId } = await threeItems();
+    await using _ = fake;
+    const pause = (paused: boolean) =>
+      home.query(
+        'mutation ($input: UpdatePeerInput!) { updatePeer(input: $input) { userErrors { code } } }',
+        {
+          input: { id: peerId, paused },
+        },
+      );
+    await pause(true);
+    fake.misbehave = async () => fake.json(503, {});
+    expect((await home.get(`/federation/proxy/${peerId}/two/original`)).status).toBe(503);
+    fake.misbehave = null;
+    await pause(false);
+    const pulls = (await refresh(peerId)).operations.pulls.nodes;
+    expect(pulls.every(({ state }) => state === 'SUCCEEDED')).toBe(true);
   });
 
   it('that a peer says are gone remove no item', async () => {

@@ -341,10 +341,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const scheduled = entry(peerKey);
     if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < LOOK_EVERY) return;
     scheduled.suspectedAt = context.now();
-    void background(
-      request(peerKey).then(() => undefined),
-      'looking after a peer',
-    );
+    const looked = async (): Promise<void> => {
+      const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+      // Bytes of a paused peer are still asked for; whether it is there is not looked after.
+      if (peer?.status === 'ACTIVE' && peer.pulls && !closed) await request(peerKey);
+    };
+    void background(looked(), 'looking after a peer');
   }
 
   async function clear(peerKey: number, { keepCached }: { keepCached: boolean }): Promise<void> {
