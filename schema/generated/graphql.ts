@@ -15,8 +15,6 @@ export type Audience =
 
 /** Which of a peer's bytes are kept here. */
 export type CacheMode =
-  /** Everything, ahead of time. */
-  | 'MIRROR'
   /** None. */
   | 'NONE'
   /** Thumbnails ahead of time, the rest when it is looked at. */

@@ -22,7 +22,7 @@ export interface Backend extends AsyncDisposable {
   readonly accounts: Accounts;
 }
 
-export interface ImportJob extends Pick<ImportRequest, 'inPlace' | 'visibility' | 'tags'> {
+export interface ImportJob extends Pick<ImportRequest, 'inPlace' | 'visibility' | 'tags' | 'ownerId'> {
   /** Absolute. */
   paths: readonly string[];
   signal: AbortSignal;

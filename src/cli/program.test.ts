@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openApp } from '../app.ts';
+import { decideConfig } from '../config/config.ts';
 import { host } from '../host.ts';
 import type { Host, Served } from './backend.ts';
 import { runCommandLine } from './program.ts';
@@ -129,6 +131,36 @@ describe('without a server', () => {
       ended: 'DONE',
       outcomes: { unchanged: 9 },
     });
+  });
+
+  test('imported items belong to whom the command names, or to the only person there is', async () => {
+    const refused = await run(['import', join(GARDEN, 'sunflower.webp'), '--visibility', 'private']);
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toContain('Private items need an owner');
+    await run(['user', 'add', 'Ada', '--role', 'admin']);
+    const own = await run(['import', join(GARDEN, 'sunflower.webp'), '--visibility', 'private']);
+    expect(own.out).toMatch(/ 1 {2}added/);
+    await run(['user', 'add', 'Bob', '--role', 'editor']);
+    expect((await run(['import', join(GARDEN, 'october-trees.jpg'), '--owner', 'carl'])).err).toContain(
+      'There is no account named carl.',
+    );
+    const named = await run([
+      'import',
+      join(GARDEN, 'october-trees.jpg'),
+      '--owner',
+      'BOB',
+      '--visibility',
+      'private',
+    ]);
+    expect(named.out).toMatch(/ 1 {2}added/);
+    const { config, secrets } = decideConfig({
+      HEDGEROW_DATA_DIR: join(folder, 'data'),
+      HEDGEROW_LOG_LEVEL: 'silent',
+    });
+    await using app = await openApp({ config, secrets });
+    const rows = await app.database.prisma.item.findMany({ orderBy: { key: 'asc' } });
+    const users = await app.access.users.list();
+    expect(rows.map((row) => users.find((user) => user.id === row.ownerId)?.name)).toEqual(['Ada', 'Bob']);
   });
 
   test('accounts and tokens are made, listed and ended', async () => {

@@ -97,8 +97,10 @@ export async function internalRoutes(app: FastifyInstance, options: InternalRout
   });
 }
 
-function readRequest(body: unknown): Pick<ImportRequest, 'paths' | 'inPlace' | 'visibility' | 'tags'> {
-  const { paths, inPlace, visibility, tags } = (body ?? {}) as Record<string, unknown>;
+function readRequest(
+  body: unknown,
+): Pick<ImportRequest, 'paths' | 'inPlace' | 'visibility' | 'tags' | 'ownerId'> {
+  const { paths, inPlace, visibility, tags, ownerId } = (body ?? {}) as Record<string, unknown>;
   // A path below a working folder means nothing here: the server's is another one.
   if (!isTexts(paths) || paths.length === 0 || !paths.every((path) => isAbsolute(path))) {
     throw new HedgerowError('INVALID', 'The paths to import are absolute, at least one.', {
@@ -113,7 +115,16 @@ function readRequest(body: unknown): Pick<ImportRequest, 'paths' | 'inPlace' | '
   if (tags !== undefined && !isTexts(tags)) {
     throw new HedgerowError('INVALID', 'The tags are texts.', { field: ['tags'] });
   }
-  return { paths, inPlace: inPlace === true, visibility: visibility as Visibility | undefined, tags };
+  if (ownerId !== undefined && ownerId !== null && typeof ownerId !== 'string') {
+    throw new HedgerowError('INVALID', 'The owner is the id of an account, or null.', { field: ['ownerId'] });
+  }
+  return {
+    paths,
+    inPlace: inPlace === true,
+    visibility: visibility as Visibility | undefined,
+    tags,
+    ownerId,
+  };
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -84,6 +84,12 @@ const MAX_FAULTS = 5;
  * @throws HedgerowError before anything is read: INVALID, NOT_FOUND or UNAVAILABLE for one of the paths
  */
 export async function importFiles(context: ImportContext, request: ImportRequest): Promise<ImportSummary> {
+  // PRIVATE is for the owner alone: without one nobody would ever see them.
+  if (request.visibility === 'PRIVATE' && (request.ownerId ?? null) === null) {
+    throw new HedgerowError('INVALID', 'Private items need an owner: say whose they are (--owner).', {
+      field: ['visibility'],
+    });
+  }
   const started = performance.now();
   const { paths, onProgress, onFile } = request;
   const kind: ImportKind = {

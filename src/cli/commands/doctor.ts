@@ -77,7 +77,7 @@ async function* examine({ environment, open }: CommandContext): AsyncGenerator<C
       yield {
         name: `peer ${name}`,
         result: error === null ? 'ok' : 'warning',
-        detail: error === null ? health.toLowerCase() : error.message,
+        detail: error?.message ?? (operations?.pull === null ? 'only takes from us' : health.toLowerCase()),
       };
     }
   } catch (error) {

@@ -3,7 +3,9 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { VISIBILITIES, type Visibility } from '../../catalog/items.ts';
+import { HedgerowError } from '../../lib/errors.ts';
 import type { ImportedFile, ImportProgress, ImportSummary } from '../../library/import.ts';
+import type { Backend } from '../backend.ts';
 import type { CommandContext } from '../context.ts';
 import { Failed } from '../failure.ts';
 import { bytes, count, duration, plural, printable, type Terminal } from '../terminal.ts';
@@ -17,6 +19,7 @@ interface Options {
   inPlace: boolean;
   visibility: string;
   tag: string[];
+  owner?: string;
   json: boolean;
 }
 
@@ -32,8 +35,9 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
         .default('instance'),
     )
     .option('--tag <tag>', 'a tag for all of them; may be given several times', collect, [])
+    .option('--owner <name>', 'whose they are; by default of the one person who has an account')
     .option('--json', 'a line of JSON for each file, and one for the whole', false)
-    .action(async (given: string[], { inPlace, visibility, tag, json }: Options) => {
+    .action(async (given: string[], { inPlace, visibility, tag, owner, json }: Options) => {
       const paths = given.map((path) => resolve(path));
       const stop = new AbortController();
       using _interrupt = terminal.onInterrupt(() => {
@@ -41,6 +45,7 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
         stop.abort();
       });
       await using backend = await open();
+      const ownerId = await findOwner(backend, owner);
       const refused: ImportedFile[] = [];
       let refusedCount = 0;
       let namedRefused = false;
@@ -49,6 +54,7 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
         inPlace,
         visibility: visibility.toUpperCase() as Visibility,
         tags: tag,
+        ownerId,
         signal: stop.signal,
         onProgress: json ? () => {} : progressLines(terminal),
         onFile: (file) => {
@@ -68,6 +74,17 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
       // Among thousands a few are always broken, and are reported; a file that was named itself was meant.
       if (summary.ended !== 'DONE' || namedRefused) throw new Failed();
     });
+}
+
+/** The person who is named, or the only one there is; null where there is none, or one of several. */
+async function findOwner(backend: Backend, wanted: string | undefined): Promise<string | null> {
+  const users = (await backend.accounts.listUsers()).filter((user) => user.disabledAt === null);
+  if (wanted === undefined) return users.length === 1 ? (users[0]?.id ?? null) : null;
+  const key = wanted.normalize('NFKC').toLowerCase();
+  const found = users.find(({ id, name }) => id === wanted || name.normalize('NFKC').toLowerCase() === key);
+  if (found === undefined)
+    throw new HedgerowError('NOT_FOUND', `There is no account named ${printable(wanted)}.`);
+  return found.id;
 }
 
 function collect(value: string, earlier: string[]): string[] {

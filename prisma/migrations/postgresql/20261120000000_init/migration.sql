@@ -348,22 +348,6 @@ CREATE TABLE "imported_files" (
     CONSTRAINT "imported_files_pkey" PRIMARY KEY ("path")
 );
 
--- CreateTable
-CREATE TABLE "audit_events" (
-    "id" TEXT NOT NULL,
-    "at" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "actor_kind" TEXT NOT NULL,
-    "actor" TEXT,
-    "action" TEXT NOT NULL,
-    "target" TEXT,
-    "outcome" TEXT NOT NULL,
-    "code" TEXT,
-    "address" TEXT,
-    "bytes" BIGINT,
-
-    CONSTRAINT "audit_events_pkey" PRIMARY KEY ("id")
-);
-
 -- CreateIndex
 CREATE UNIQUE INDEX "instance_keys_thumbprint_key" ON "instance_keys"("thumbprint");
 
@@ -471,9 +455,6 @@ CREATE INDEX "cached_files_used_at_idx" ON "cached_files"("used_at");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "cached_files_item_key_variant_key" ON "cached_files"("item_key", "variant");
-
--- CreateIndex
-CREATE INDEX "audit_events_at_idx" ON "audit_events"("at");
 
 -- AddForeignKey
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;

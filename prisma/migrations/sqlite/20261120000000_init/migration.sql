@@ -316,20 +316,6 @@ CREATE TABLE "imported_files" (
     "at" BIGINT NOT NULL
 );
 
--- CreateTable
-CREATE TABLE "audit_events" (
-    "id" TEXT NOT NULL PRIMARY KEY,
-    "at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "actor_kind" TEXT NOT NULL,
-    "actor" TEXT,
-    "action" TEXT NOT NULL,
-    "target" TEXT,
-    "outcome" TEXT NOT NULL,
-    "code" TEXT,
-    "address" TEXT,
-    "bytes" BIGINT
-);
-
 -- CreateIndex
 CREATE UNIQUE INDEX "instance_keys_thumbprint_key" ON "instance_keys"("thumbprint");
 
@@ -437,9 +423,6 @@ CREATE INDEX "cached_files_used_at_idx" ON "cached_files"("used_at");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "cached_files_item_key_variant_key" ON "cached_files"("item_key", "variant");
-
--- CreateIndex
-CREATE INDEX "audit_events_at_idx" ON "audit_events"("at");
 
 -- The search index: words as src/catalog/words.ts folds and splits them, so that this tokenizer only has to
 -- part them at spaces. Contentless: the row's texts are not kept a second time.
