@@ -183,7 +183,6 @@ async function build(
   if (listening !== null) {
     await delivery.sweep();
     const { server, url } = listening;
-    server.off('request', notReady);
     const edge = await createServer(server, {
       config,
       publicUrl,
@@ -199,6 +198,7 @@ async function build(
       version: VERSION,
       log,
     });
+    server.off('request', notReady);
     opened.defer(() => drain(server, () => edge.close()));
     await parts.start();
     const found = join(config.dataDir, 'server.json');

@@ -45,9 +45,10 @@ export function processTerminal(): Terminal {
     input: () => readText(process.stdin),
     onInterrupt: (callback) => {
       let count = 0;
-      const handle = (): void => {
+      const handle = (signal: NodeJS.Signals): void => {
         if (++count === 1) callback();
-        else process.exit(130); // 128 + SIGINT, as shells have it
+        // A person who presses Ctrl-C twice means it; a supervisor that repeats SIGTERM would cut answers off.
+        else if (signal === 'SIGINT') process.exit(130); // 128 + SIGINT, as shells have it
       };
       process.on('SIGINT', handle).on('SIGTERM', handle);
       return {

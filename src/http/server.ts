@@ -1,6 +1,6 @@
 /** The edge: one Fastify with every route. Read `registerRoutes` as the table of contents. */
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -50,12 +50,16 @@ export interface ServerParts {
   log: Logger;
 }
 
-/** @param server - bound already, so that its port was known while the parts were made */
+/** @param server - bound already, so that its port was known while the parts were made; answered here once this ends */
 export async function createServer(server: Server, parts: ServerParts): Promise<FastifyInstance> {
   const { config, publicUrl, log } = parts;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
+  let handle: RequestListener = () => {};
   const app = Fastify({
-    serverFactory: (handler) => server.on('request', handler),
+    serverFactory: (handler) => {
+      handle = handler;
+      return server;
+    },
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
@@ -94,6 +98,8 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
 
   await registerRoutes(app, parts, onError);
   await app.ready();
+  // Not before every route is there: until then somebody else says that we are not ready.
+  server.on('request', handle);
   return app;
 }
 

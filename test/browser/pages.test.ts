@@ -184,17 +184,22 @@ test('GraphiQL runs queries and subscriptions, with the header that only our own
   // The schema is there once the field can be completed; until then the page has asked for it.
   await expect.poll(() => seen.length).toBeGreaterThan(0);
 
-  const run = async (operation: string): Promise<void> => {
+  const editor = page.locator('.graphiql-query-editor .view-lines').first();
+  await editor.getByText('BrowseMedia').first().waitFor();
+  const run = async (operation: string, word: string): Promise<void> => {
     await page.getByRole('button', { name: 'New tab' }).click();
+    // A new tab takes its text a moment later; keys that come before belong to the tab before.
+    await expect.poll(() => editor.textContent(), { timeout: 20_000 }).not.toMatch(/BrowseMedia|greeting/);
     await page.locator('.graphiql-query-editor .monaco-editor').first().click();
     await page.keyboard.press('ControlOrMeta+A');
     await page.keyboard.insertText(operation);
+    await expect.poll(() => editor.textContent(), { timeout: 20_000 }).toContain(word);
     await page.getByRole('button', { name: /Execute query/ }).click();
   };
-  await run('{ greeting }');
+  await run('{ greeting }', 'greeting');
   await page.locator('.result-window').getByText('Hello over the hedge').waitFor();
   await shot(page, 'graphiql-answer');
-  await run('subscription { count }');
+  await run('subscription { count }', 'count');
   await page.locator('.result-window').getByText('3').first().waitFor();
   expect(seen.every((request) => request.csrf === '1' && request.type === 'application/json')).toBe(true);
   expect(complaints).toEqual([]);
