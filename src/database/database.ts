@@ -4,8 +4,7 @@ import { mkdir, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
-import { PrismaClient as PostgresPrismaClient } from './generated/postgresql/client.ts';
-import { PrismaClient } from './generated/sqlite/client.ts';
+import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
 import type { Sql, SqlDialect } from './sql.ts';
@@ -49,7 +48,8 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   await refuseNetworkFileSystem(dirname(path));
   await translating(path, () => migrateSqlite(path, options));
   const connections = await translating(path, async () => openSqlite(path));
-  const prisma = new PrismaClient({ adapter: connections.adapterFactory });
+  const { PrismaClient: Client } = await import('./generated/sqlite/client.ts');
+  const prisma = new Client({ adapter: connections.adapterFactory });
   return {
     dialect: 'sqlite',
     prisma,
@@ -74,8 +74,9 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
       cause: error,
     });
   }
+  const { PrismaClient: Client } = await import('./generated/postgresql/client.ts');
   // The two generated clients have the same shape: they come from one set of models.
-  const prisma = new PostgresPrismaClient({ adapter: connections.adapterFactory }) as unknown as PrismaClient;
+  const prisma = new Client({ adapter: connections.adapterFactory }) as unknown as PrismaClient;
   return {
     dialect: 'postgresql',
     prisma,
