@@ -429,7 +429,8 @@ export class CacheLedger {
     await this.flush();
     await this.#options.database.write(deleteRows);
     for (const prefix of prefixes) await this.#options.store.deleteAll(prefix);
-    this.#counted = undefined;
+    // Where streams keep on writing, the sum stays too large for a while, which only keeps less.
+    await this.#recount();
     this.#nothingToEvict = false;
   }
 
@@ -602,12 +603,8 @@ export class CacheLedger {
   /** Deletes what was used least recently until `lacking` is content, or there is nothing more to delete. */
   async #evict(stillNeeded: () => boolean, lacking: () => 'all' | number | null): Promise<void> {
     if (!stillNeeded()) return;
-    // Not `flush`: the segment that room is made for is on its way into the store itself.
-    await this.#flushRows();
-    const changes = this.#changes;
-    const counted = await this.#count();
-    // Other processes may have changed the rows; what changed here meanwhile is not in them yet.
-    if (changes === this.#changes) this.#kept = counted;
+    // Other processes may have changed the rows.
+    await this.#recount();
     let after = { usedAt: -1, id: -1 };
     for (let scope = lacking(); scope !== null; ) {
       const ofPeer = scope === 'all' ? empty : sql`AND source = ${scope}`;
@@ -647,6 +644,20 @@ export class CacheLedger {
       },
     );
     return this.#counted;
+  }
+
+  /**
+   * Counts what is kept anew from the rows, unless something changes at that moment: what is not written down yet,
+   * the rows do not have, and a sum without it would let the cache outgrow its budget.
+   */
+  async #recount(): Promise<void> {
+    await this.#ready();
+    // Not `flush`: the segment that room is made for is on its way into the store itself.
+    await this.#flushRows();
+    const changes = this.#changes;
+    if (this.#dirty.size > 0) return;
+    const counted = await this.#count();
+    if (changes === this.#changes) this.#kept = counted;
   }
 
   async #count(): Promise<Map<number, number>> {
