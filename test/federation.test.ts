@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newPostgresUrl } from './support/databases.ts';
@@ -183,6 +185,38 @@ describe('two instances', () => {
     // It clears by itself: nobody refreshes.
     await settled(b, peerId, 'ONLINE', 60_000);
     expect((await media(b)).sources[1]).toMatchObject({ health: 'ONLINE', stale: false });
+  });
+
+  it('send each other nothing of their clients: no token, no cookie, no address', async () => {
+    const seen: IncomingMessage[] = [];
+    const port = Number(new URL(a.url).port);
+    const watch = (message: unknown) => {
+      const { request } = message as { request: IncomingMessage };
+      if (request.socket.localPort === port && request.url?.startsWith('/federation/')) seen.push(request);
+    };
+    subscribe('http.server.request.start', watch);
+    try {
+      const { nodes } = await media(b, { origin: 'REMOTE', filter: { kinds: ['DOCUMENT'] } });
+      const cookies = {
+        cookie: 'hedgerow=secret-of-a-client',
+        'x-forwarded-for': '203.0.113.9',
+        referer: 'http://client.example/',
+      };
+      expect((await b.get(nodes[0]?.originalUrl ?? '', cookies)).status).toBe(200);
+      await b.query('mutation ($id: ID!) { refreshPeer(input: {id: $id}) { pulls { id } } }', { id: peerId });
+      await settled(b, peerId);
+    } finally {
+      unsubscribe('http.server.request.start', watch);
+    }
+    expect(seen.map((request) => request.url?.split('?', 1)[0])).toEqual(
+      expect.arrayContaining([expect.stringMatching(/\/original$/), '/federation/v1/media']),
+    );
+    for (const { headers, rawHeaders } of seen) {
+      expect(headers.authorization).toMatch(/^Bearer hedgerow_peer_/);
+      expect(rawHeaders.join('\n')).not.toMatch(
+        /secret-of-a-client|test-admin-token|203\.0\.113\.9|client\.example/,
+      );
+    }
   });
 
   it('follow edits, un-sharing and deletion, and drop the bytes of what is removed', async () => {
