@@ -278,7 +278,7 @@ describe.each(['sqlite', 'postgresql'] as const)('accounts on %s', (dialect) => 
         `${name}=${token}.`,
         `${name}=.${signature}`,
         `${name}=${encodeURIComponent(`${token}x.${signature}`)}`,
-        `${name}=${encodeURIComponent(`${token}.${signature?.slice(0, -2)}A=`)}`,
+        `${name}=${encodeURIComponent(`${token}.${signature?.startsWith('A') ? 'B' : 'A'}${signature?.slice(1)}`)}`,
         `${name}=${encodeURIComponent(`${token}.${'é'.repeat(44)}`)}`,
         `${name}=%E0%A4%A`,
         `other=${value}`,

