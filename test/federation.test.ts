@@ -168,12 +168,16 @@ describe('two instances', () => {
 
       await settled(b, peerId, 'OFFLINE');
       const { node } = await b.query<{
-        node: { operations: { pull: { nextAttemptAt: string; error: { code: string } } } };
+        node: {
+          operations: { pull: { nextAttemptAt: string; lag: number | null; error: { code: string } } };
+        };
       }>(
-        'query ($id: ID!) { node(id: $id) { ... on Peer { operations { pull { nextAttemptAt error { code message } } } } } }',
+        'query ($id: ID!) { node(id: $id) { ... on Peer { operations { pull { nextAttemptAt lag error { code message } } } } } }',
         { id: peerId },
       );
       expect(node.operations.pull.error.code).toBe('PEER_UNREACHABLE');
+      // How far it is ahead of the copy is not known, so no number is made up.
+      expect(node.operations.pull.lag).toBeNull();
       expect(Date.parse(node.operations.pull.nextAttemptAt)).toBeGreaterThan(Date.now() - 1000);
       const { sources, nodes } = await media(b);
       expect(sources[1]).toMatchObject({ health: 'OFFLINE', stale: true });

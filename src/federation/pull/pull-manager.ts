@@ -266,6 +266,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
         health: healthAfter(error),
+        lag: null,
         failures,
         errorCode: code,
         errorMessage: message,

@@ -12,7 +12,7 @@ import { HedgerowError } from '../../lib/errors.ts';
 import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/dialect.ts';
 
 /**
- * Entries of a page. A page is one transaction, during which nobody else writes: so many take about 10 ms
+ * Entries of a page. A page is one transaction, during which nobody else writes: so many take about 13 ms
  * (docs/adr/0002-one-writer.md).
  */
 const PAGE_ITEMS = 100;
