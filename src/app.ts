@@ -6,6 +6,7 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Access, createAccess } from './access/access.ts';
+import { createAudit } from './access/audit.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import type { Config, Secrets } from './config/config.ts';
@@ -114,6 +115,11 @@ async function build(
     now,
     self: () => ({ name: instanceName(), publicUrl: publicUrl.href.replace(/\/+$/, '') }),
     log: federationLog(log),
+    audit: createAudit({
+      database,
+      now,
+      onError: (error) => log.error({ err: error }, 'an event could not be written to the audit'),
+    }),
   };
   const parts = opened.use(
     createFederation({ context, enabled: config.federation, pullInterval: config.pullInterval }),

@@ -1,5 +1,6 @@
 /** What every part of this room is given. */
 import type { Database } from '../database/database.ts';
+import type { Code } from '../lib/errors.ts';
 import type { InstanceIdentityKeys } from './identity/instance-identity.ts';
 
 export interface FederationContext {
@@ -11,6 +12,35 @@ export interface FederationContext {
   /** The name that peers are told, and our base URL; asked each time, for the port is known only after the start. */
   readonly self: () => { name: string; publicUrl: string };
   readonly log: FederationLog;
+  readonly audit: FederationAudit;
+}
+
+/** Who did what, and what left for whom: what an admin reads later. */
+export interface FederationAudit {
+  /**
+   * Resolves once it is written; never rejects, for a fault of the audit is logged and undoes nothing. Not to be
+   * awaited inside a transaction.
+   */
+  record(event: AuditRecord): Promise<void>;
+}
+
+export interface AuditRecord {
+  actorKind: 'USER' | 'TOKEN' | 'PEER' | 'SYSTEM' | 'ANONYMOUS';
+  /** Id of the user, token or peer. */
+  actor?: string | null | undefined;
+  /** Dotted, the noun first: `pairing.redeemed`, `peer.revoked`. */
+  action: string;
+  /** Id of what it was done to. */
+  target?: string | null | undefined;
+  /** Our id of the peer that it is about. */
+  peerId?: string | null | undefined;
+  outcome: 'done' | 'refused' | 'failed';
+  code?: Code | undefined;
+  /** Of the client, as the edge sees it. */
+  address?: string | undefined;
+  bytes?: number | undefined;
+  /** Further facts; never a secret. */
+  detail?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One function a business event. Ids only: no token, no code, no address of a user. */

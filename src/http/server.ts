@@ -21,7 +21,7 @@ import type { FederationContext } from '../federation/context.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
 import { HedgerowError } from '../lib/errors.ts';
-import { federationRoutes } from './federation-routes.ts';
+import { federationRoutes } from './federation/routes.ts';
 import { graphqlRoutes } from './graphql-route.ts';
 import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
 import { mediaRoutes } from './media-routes.ts';

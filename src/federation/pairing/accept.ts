@@ -183,6 +183,14 @@ async function record(
     return peer.id;
   });
   context.log.paired({ peerId, direction: 'serve' });
+  await context.audit.record({
+    actorKind: 'PEER',
+    actor: peerId,
+    action: 'pairing.redeem',
+    target: invitation.id,
+    peerId,
+    outcome: 'done',
+  });
   return { id: credentialId, token, grant };
 }
 

@@ -1,0 +1,76 @@
+/** The way into every route of a peer: who asks is settled before the route's own work begins. */
+import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FederationContext } from '../../federation/context.ts';
+import { authenticatePeer, RequestRefused, type ServedPeer } from '../../federation/serve/authenticate.ts';
+import { HedgerowError } from '../../lib/errors.ts';
+import { createFailureLimit } from '../../lib/failure-limit.ts';
+import { type Answers, incomingRequest } from './answers.ts';
+
+/** Refused requests of one address in a minute, before the signature is looked at. */
+const FAILURES_A_MINUTE = 120;
+const MINUTE = 60_000;
+
+export type PeerHandler = (peer: ServedPeer, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+export interface PeerRouteOptions {
+  context: FederationContext;
+  answers: Answers;
+  /** Counts bytes that a peer was served, and that it was here. */
+  served: (peerKey: number, bytes: number) => void;
+}
+
+/** Makes a route of the federation out of what it does for an authenticated peer. */
+export type PeerRoute = (handle: PeerHandler) => RouteHandlerMethod;
+
+export function createPeerRoute({ context, answers, served }: PeerRouteOptions): PeerRoute {
+  const failures = createFailureLimit({ most: FAILURES_A_MINUTE, windowMs: MINUTE, now: context.now });
+
+  async function refuse(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refused: RequestRefused,
+  ): Promise<FastifyReply> {
+    const { error, binding, peerId } = refused;
+    context.log.refused({ what: 'request', code: error.code, peerId });
+    await context.audit.record({
+      actorKind: peerId === undefined ? 'ANONYMOUS' : 'PEER',
+      actor: peerId,
+      action: 'federation.request',
+      peerId,
+      outcome: 'refused',
+      code: error.code,
+      address: request.ip,
+    });
+    const proven = binding !== null && 'signature' in binding;
+    // Who proves who it is never waits for what others send from the same address, which may be that of a proxy.
+    if (proven) return answers.sendProblem(reply, error, binding);
+    const blocked = failures.blockedFor(request.ip);
+    failures.failed(request.ip);
+    if (blocked === null) return answers.sendProblem(reply, error, binding);
+    return answers.sendProblem(
+      reply,
+      new HedgerowError('RATE_LIMITED', undefined, { retryAfter: blocked }),
+      null,
+    );
+  }
+
+  return (handle) => async (request, reply) => {
+    let peer: ServedPeer;
+    try {
+      peer = await authenticatePeer(context, incomingRequest(request));
+    } catch (error) {
+      if (error instanceof RequestRefused) return refuse(request, reply, error);
+      const known = error instanceof HedgerowError ? error : answers.unexpected(error);
+      return answers.sendProblem(reply, known, null);
+    }
+    try {
+      served(peer.key, 0);
+      await handle(peer, request, reply);
+      return reply;
+    } catch (error) {
+      if (reply.sent) throw error;
+      const known = error instanceof HedgerowError ? error : answers.unexpected(error);
+      return answers.sendProblem(reply, known, peer.binding);
+    }
+  };
+}
