@@ -16,6 +16,9 @@ import * as types from './graphql.ts';
  */
 type Documents = {
     "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.CreateInvitationDocument,
+    "mutation DiagnosePeer($input: DiagnosePeerInput!) {\n  diagnosePeer(input: $input) {\n    diagnosis {\n      ...DiagnosisFields\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.DiagnosePeerDocument,
+    "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": typeof types.DiagnosisFieldsFragmentDoc,
+    "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": typeof types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": typeof types.InstanceDocument,
     "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.PairWithPeerDocument,
     "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": typeof types.PeerFieldsFragmentDoc,
@@ -31,6 +34,9 @@ type Documents = {
 };
 const documents: Documents = {
     "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.CreateInvitationDocument,
+    "mutation DiagnosePeer($input: DiagnosePeerInput!) {\n  diagnosePeer(input: $input) {\n    diagnosis {\n      ...DiagnosisFields\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.DiagnosePeerDocument,
+    "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": types.DiagnosisFieldsFragmentDoc,
+    "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": types.InstanceDocument,
     "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.PairWithPeerDocument,
     "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n    }\n  }\n}": types.PeerFieldsFragmentDoc,
@@ -49,6 +55,18 @@ const documents: Documents = {
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').CreateInvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DiagnosePeer($input: DiagnosePeerInput!) {\n  diagnosePeer(input: $input) {\n    diagnosis {\n      ...DiagnosisFields\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').DiagnosePeerDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}"): typeof import('./graphql.ts').DiagnosisFieldsFragmentDoc;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}"): typeof import('./graphql.ts').DiagnosisDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -30,6 +30,33 @@ export type CreateInvitationInput = {
   note?: string | null | undefined;
 };
 
+/** Which peer to look after. */
+export type DiagnosePeerInput = {
+  /** Of the peer. */
+  id: string | number;
+};
+
+/** The steps of the way to a peer, in order. */
+export type DiagnosisStep =
+  /** Whether the clocks are less than five minutes apart. */
+  | 'CLOCK'
+  /** A connection to one of the addresses. */
+  | 'CONNECT'
+  /** What the server there says of itself. */
+  | 'DISCOVERY'
+  /** Whether the listing can be read. */
+  | 'FEED'
+  /** Whether its key is the one that was pinned. */
+  | 'IDENTITY'
+  /** The host name, and whether its addresses may be dialled. */
+  | 'RESOLVE'
+  /** Whether credential and signatures are accepted. */
+  | 'SIGNATURE'
+  /** Whether bytes arrive as they were announced. */
+  | 'THUMBNAIL'
+  /** The handshake, and the certificate. */
+  | 'TLS';
+
 /** The protocol that a peer speaks. */
 export type Dialect =
   /** A server that offers agent feeds. */
@@ -209,6 +236,30 @@ export type CreateInvitationMutationVariables = Exact<{
 
 export type CreateInvitationMutation = { createInvitation: { code: string | null, invitation: { id: string, mediaCount: number, placedCount: number, expiresAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
+export type DiagnosePeerMutationVariables = Exact<{
+  input: DiagnosePeerInput;
+}>;
+
+
+export type DiagnosePeerMutation = { diagnosePeer: { diagnosis: { id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type DiagnosisFieldsFragment = { id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> };
+
+export type DiagnosisQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DiagnosisQuery = { node:
+    | { __typename: 'Diagnosis', id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> }
+    | { __typename: 'Invitation' }
+    | { __typename: 'LocalMedia' }
+    | { __typename: 'Peer' }
+    | { __typename: 'Pull' }
+    | { __typename: 'RemoteMedia' }
+    | { __typename: 'User' }
+   | null };
+
 export type InstanceQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -248,6 +299,7 @@ export type PullsQueryVariables = Exact<{
 
 
 export type PullsQuery = { nodes: Array<
+    | { __typename: 'Diagnosis' }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }
     | { __typename: 'Peer' }
@@ -302,6 +354,18 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const DiagnosisFieldsFragmentDoc = new TypedDocumentString(`
+    fragment DiagnosisFields on Diagnosis {
+  id
+  state
+  results {
+    step
+    ok
+    durationMs
+    message
+  }
+}
+    `, {"fragmentName":"DiagnosisFields"}) as unknown as TypedDocumentString<DiagnosisFieldsFragment, unknown>;
 export const PeerFieldsFragmentDoc = new TypedDocumentString(`
     fragment PeerFields on Peer {
   id
@@ -380,6 +444,51 @@ export const CreateInvitationDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<CreateInvitationMutation, CreateInvitationMutationVariables>;
+export const DiagnosePeerDocument = new TypedDocumentString(`
+    mutation DiagnosePeer($input: DiagnosePeerInput!) {
+  diagnosePeer(input: $input) {
+    diagnosis {
+      ...DiagnosisFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment DiagnosisFields on Diagnosis {
+  id
+  state
+  results {
+    step
+    ok
+    durationMs
+    message
+  }
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<DiagnosePeerMutation, DiagnosePeerMutationVariables>;
+export const DiagnosisDocument = new TypedDocumentString(`
+    query Diagnosis($id: ID!) {
+  node(id: $id) {
+    __typename
+    ... on Diagnosis {
+      ...DiagnosisFields
+    }
+  }
+}
+    fragment DiagnosisFields on Diagnosis {
+  id
+  state
+  results {
+    step
+    ok
+    durationMs
+    message
+  }
+}`) as unknown as TypedDocumentString<DiagnosisQuery, DiagnosisQueryVariables>;
 export const InstanceDocument = new TypedDocumentString(`
     query Instance {
   instance {

@@ -11,6 +11,7 @@ import { createOutgoing } from './outgoing/dispatcher.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { redeemInvitation } from './pairing/redeem.ts';
 import { clientOf } from './peers/clients.ts';
+import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
 import { refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
@@ -96,6 +97,7 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
   };
 
   const counted = createByteCounts(context);
+  const diagnoses = createDiagnoses({ context, outgoing, clientFor });
 
   const requireEnabled = () => {
     if (!enabled)
@@ -132,6 +134,10 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
       requireEnabled();
       return refreshPeers(context, pulls, id);
     },
+    diagnosePeer: async (id) => {
+      requireEnabled();
+      return diagnoses.begin(id);
+    },
     revokePeer: (id, options) => revokePeer(context, pulls, id, options),
   };
 
@@ -150,12 +156,14 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
           .write((tx) => forgetOldRemovals(tx, context.now()))
           .catch((error: unknown) => context.log.failed({ what: 'forgetting old removals', error }));
       await forget();
+      await diagnoses.endUnfinished();
       daily = setInterval(forget, DAY);
       daily.unref();
       if (enabled) await pulls.start();
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(daily);
+      await diagnoses[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await counted.flush();
       await outgoing[Symbol.asyncDispose]();

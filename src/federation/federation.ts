@@ -52,5 +52,7 @@ export interface Federation {
   updatePeer(peerId: string, input: UpdatePeer): Promise<void>;
   /** Queues a pull of one peer, or of every active one; answers the ids of the pulls at once. */
   refresh(peerId: string | null): Promise<{ pullIds: string[] }>;
+  /** Begins to walk the whole way to a peer; its row (`diagnoses`) fills up step by step. */
+  diagnosePeer(peerId: string): Promise<{ diagnosisId: string }>;
   revokePeer(peerId: string, options: { keepCached: boolean }): Promise<void>;
 }

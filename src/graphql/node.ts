@@ -56,6 +56,10 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
         : null;
     case 'pull':
       return may.administer ? branded(await prisma.pull.findUnique({ where: { id } }), 'Pull') : null;
+    case 'diag':
+      return may.administer
+        ? branded(await prisma.diagnosis.findUnique({ where: { id } }), 'Diagnosis')
+        : null;
     case 'user':
       return may.administer || viewer?.user?.id === id ? branded(await load.user.load(id), 'User') : null;
     default:
@@ -63,7 +67,7 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
   }
 }
 
-type NodeName = ReturnType<typeof mediaTypename> | 'Peer' | 'Invitation' | 'Pull' | 'User';
+type NodeName = ReturnType<typeof mediaTypename> | 'Peer' | 'Invitation' | 'Pull' | 'Diagnosis' | 'User';
 
 function branded<T extends object>(value: T | null, typename: NodeName): T | null {
   if (value !== null) brandWithType(value, typename as never);

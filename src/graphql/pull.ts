@@ -8,7 +8,9 @@ import { type Connection, readKeyset } from './pages.ts';
 import { known, Peer } from './peer.ts';
 import { PeerError, peerErrorOf } from './peer-error.ts';
 
-const PullStateEnum = builder.enumType('PullState', {
+export const PULL_STATES = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED'] as const;
+
+export const PullStateEnum = builder.enumType('PullState', {
   description: 'How far a run is.',
   values: {
     QUEUED: { description: 'Not begun.' },
@@ -35,7 +37,7 @@ export const Pull = builder.prismaObject('Pull', {
     state: t.field({
       type: PullStateEnum,
       description: 'How far it is.',
-      resolve: (pull) => known(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED'], pull.state) ?? 'QUEUED',
+      resolve: (pull) => known(PULL_STATES, pull.state) ?? 'QUEUED',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it began.' }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),

@@ -5,6 +5,7 @@ import './user-error.ts';
 import './user.ts';
 import './peer.ts';
 import './pull.ts';
+import './diagnosis.ts';
 import './peer-operations.ts';
 import './media.ts';
 import './node.ts';

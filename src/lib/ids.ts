@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 /** Base 32 in the order of ASCII, so that ids sort as the numbers behind them do. */
 const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
 
-export type IdPrefix = 'media' | 'album' | 'pull' | 'audit';
+export type IdPrefix = 'media' | 'album' | 'pull' | 'diag' | 'audit';
 
 /**
  * A new id: the prefix, the time in ms (10 characters), 60 random bits (12 characters). Ids that are made

@@ -116,6 +116,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
     pairWithPeer: unexpected,
     updatePeer: unexpected,
     refresh: unexpected,
+    diagnosePeer: unexpected,
     revokePeer: unexpected,
     ...parts,
   };

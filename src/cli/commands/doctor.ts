@@ -1,4 +1,4 @@
-/** `hedgerow doctor`: looks at everything that an instance needs, and says what is missing. */
+/** `hedgerow doctor`: looks at everything that an instance needs, or at the way to one peer, and says what is wrong. */
 
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { findFfmpeg } from '../../library/ffmpeg.ts';
 import type { CommandContext } from '../context.ts';
 import { Failed } from '../failure.ts';
 import { bytes, plural, table } from '../terminal.ts';
+import { diagnosePeer } from './diagnosis.ts';
 
 interface Check {
   name: string;
@@ -25,9 +26,11 @@ const LITTLE_ROOM = 2e9;
 export function addDoctor(program: Command, context: CommandContext): void {
   program
     .command('doctor')
-    .description('check what an instance needs')
+    .description('check what an instance needs, or the whole way to a peer')
+    .argument('[peer]', 'id or name')
     .option('--json', 'print the checks as JSON', false)
-    .action(async ({ json }: { json: boolean }) => {
+    .action(async (peer: string | undefined, { json }: { json: boolean }) => {
+      if (peer !== undefined) return diagnosePeer(context, peer, json);
       const checks: Check[] = [];
       for await (const check of examine(context)) checks.push(check);
       context.terminal.out(
