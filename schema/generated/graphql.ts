@@ -26,6 +26,8 @@ export type CacheMode =
 export type CreateInvitationInput = {
   /** 1 to 60. */
   expiresInMinutes?: number;
+  /** What it opens; left out: everything that is shared. */
+  grant?: GrantInput | null | undefined;
   /** For whom it is. */
   note?: string | null | undefined;
 };
@@ -113,6 +115,38 @@ export type ErrorCode =
   | 'SIGNATURE_INVALID'
   /** This kind of file is not supported. */
   | 'UNSUPPORTED_MEDIA';
+
+/** How much of an item a peer gets. */
+export type GrantAccess =
+  /** What is known of it; no bytes at all. */
+  | 'METADATA'
+  /** Everything. */
+  | 'ORIGINALS'
+  /** Thumbnails and previews too, which carry no EXIF. */
+  | 'PREVIEWS';
+
+/** Narrows what is PEERS or PUBLIC: any within a list, all lists together; [] is nothing. */
+export type GrantInput = {
+  /** How much of each item. */
+  access?: GrantAccess;
+  /** Only items in one of these albums of this instance. */
+  albumIds?: Array<string | number> | null | undefined;
+  /** Only these kinds. */
+  kinds?: Array<MediaKind> | null | undefined;
+  /** Only items with one of these tags. */
+  tags?: Array<string> | null | undefined;
+  /** When it ends. */
+  until?: string | null | undefined;
+};
+
+/** What an item is. */
+export type MediaKind =
+  /** Something with pages. */
+  | 'DOCUMENT'
+  /** A still or animated picture. */
+  | 'IMAGE'
+  /** A moving picture. */
+  | 'VIDEO';
 
 /** Takes up an invitation of another server. */
 export type PairWithPeerInput = {
@@ -248,6 +282,7 @@ export type PullsQueryVariables = Exact<{
 
 
 export type PullsQuery = { nodes: Array<
+    | { __typename: 'Album' }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }
     | { __typename: 'Peer' }
