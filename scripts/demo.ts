@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunningApp, startApp } from '../src/app.ts';
 import { decideConfig } from '../src/config/config.ts';
+import { WHOLE_GRANT } from '../src/federation/grants.ts';
 import { isCode } from '../src/lib/errors.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -54,6 +55,7 @@ async function fill(app: RunningApp, samples: string, password: string): Promise
 async function share(from: RunningApp, to: RunningApp): Promise<void> {
   const { code } = await from.federation.createInvitation({
     note: `for ${to.federation.instance().name}`,
+    grant: WHOLE_GRANT,
     expiresInMinutes: 10,
     createdBy: null,
   });

@@ -26,6 +26,8 @@ export type CacheMode =
 export type CreateInvitationInput = {
   /** 1 to 60. */
   expiresInMinutes?: number;
+  /** What it opens; left out: everything that is shared. */
+  grant?: GrantInput | null | undefined;
   /** For whom it is. */
   note?: string | null | undefined;
 };
@@ -141,6 +143,38 @@ export type ErrorCode =
   /** This kind of file is not supported. */
   | 'UNSUPPORTED_MEDIA';
 
+/** How much of an item a peer gets. */
+export type GrantAccess =
+  /** What is known of it; no bytes at all. */
+  | 'METADATA'
+  /** Everything. */
+  | 'ORIGINALS'
+  /** Thumbnails and previews too, which carry no EXIF. */
+  | 'PREVIEWS';
+
+/** Narrows what is PEERS or PUBLIC: any within a list, all lists together; [] is nothing. */
+export type GrantInput = {
+  /** How much of each item. */
+  access?: GrantAccess;
+  /** Only items in one of these albums of this instance. */
+  albumIds?: Array<string | number> | null | undefined;
+  /** Only these kinds. */
+  kinds?: Array<MediaKind> | null | undefined;
+  /** Only items with one of these tags. */
+  tags?: Array<string> | null | undefined;
+  /** When it ends. */
+  until?: string | null | undefined;
+};
+
+/** What an item is. */
+export type MediaKind =
+  /** Something with pages. */
+  | 'DOCUMENT'
+  /** A still or animated picture. */
+  | 'IMAGE'
+  /** A moving picture. */
+  | 'VIDEO';
+
 /** Takes up an invitation of another server. */
 export type PairWithPeerInput = {
   /** Dial this instead of the invitation's URL; the identity stays the invitation's. */
@@ -251,6 +285,7 @@ export type DiagnosisQueryVariables = Exact<{
 
 
 export type DiagnosisQuery = { node:
+    | { __typename: 'Album' }
     | { __typename: 'Diagnosis', id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }
@@ -299,6 +334,7 @@ export type PullsQueryVariables = Exact<{
 
 
 export type PullsQuery = { nodes: Array<
+    | { __typename: 'Album' }
     | { __typename: 'Diagnosis' }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }

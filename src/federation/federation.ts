@@ -1,7 +1,11 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
 
+import type { Grant } from './wire/messages.ts';
+
 export interface CreateInvitation {
   note: string | null;
+  /** What it opens. */
+  grant: Grant;
   /** 1 to 60. */
   expiresInMinutes: number;
   /** Id of the user who makes it; null for a program. */

@@ -1,8 +1,10 @@
 /** Invitations to pair: made here, handed over, taken up once. */
 
 import type { Invitation as InvitationRow } from '../database/generated/sqlite/client.ts';
+import { storedGrant } from '../federation/grants.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
+import { Grant, GrantInput, grantFromInput } from './grant.ts';
 import { forwardArguments, pageComplexity, readKeyset } from './pages.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
@@ -15,6 +17,11 @@ export const Invitation = builder.prismaObject('Invitation', {
     id: t.exposeID('id', { description: 'Opaque.' }),
     note: t.exposeString('note', { nullable: true, description: 'For whom it is.' }),
     mutual: t.exposeBoolean('mutual', { description: "Whether it asks for the other's catalog too." }),
+    grant: t.field({
+      type: Grant,
+      description: 'What it opens.',
+      resolve: (invitation) => storedGrant(invitation.grant),
+    }),
     mediaCount: t.int({
       description: 'How many items it opens.',
       resolve: async (_invitation, _args, { load }) => (await load.invitationCounts()).mediaCount,
@@ -74,6 +81,7 @@ const CreateInvitationInput = builder.inputType('CreateInvitationInput', {
   description: 'An invitation to be made.',
   fields: (t) => ({
     note: t.string({ description: 'For whom it is.' }),
+    grant: t.field({ type: GrantInput, description: 'What it opens; left out: everything that is shared.' }),
     expiresInMinutes: t.int({
       required: true,
       defaultValue: EXPIRES_MAX,
@@ -114,11 +122,12 @@ builder.mutationField('createInvitation', (t) =>
     description: 'Makes an invitation: whoever has its code may pair with this instance, once.',
     authScopes: { administer: true },
     args: { input: t.arg({ type: CreateInvitationInput, required: true, description: 'What to do.' }) },
-    resolve: (_root, { input }, { federation, viewer }) =>
+    resolve: (_root, { input }, context) =>
       attempt<{ invitationId: string | null; code: string | null }>(
         { invitationId: null, code: null },
         async () => {
-          const { note, expiresInMinutes } = input;
+          const { note, grant, expiresInMinutes } = input;
+          const { federation, viewer } = context;
           if (expiresInMinutes < 1 || expiresInMinutes > EXPIRES_MAX) {
             throw new HedgerowError('INVALID', `An invitation lasts 1 to ${EXPIRES_MAX} minutes.`, {
               field: ['expiresInMinutes'],
@@ -126,6 +135,7 @@ builder.mutationField('createInvitation', (t) =>
           }
           return federation.createInvitation({
             note: note ?? null,
+            grant: await grantFromInput(grant, context, ['grant']),
             expiresInMinutes,
             createdBy: viewer?.user?.id ?? null,
           });

@@ -2,7 +2,9 @@
 
 import { completeness } from '../catalog/sources.ts';
 import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
+import { storedGrant } from '../federation/grants.ts';
 import { builder } from './builder.ts';
+import { Grant } from './grant.ts';
 import { forwardArguments, pageComplexity } from './pages.ts';
 import { AudienceEnum, CacheModeEnum, known, Peer } from './peer.ts';
 import { PeerError, peerErrorOf } from './peer-error.ts';
@@ -84,6 +86,11 @@ const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
 const ServeSide = builder.objectRef<PeerRow>('ServeSide').implement({
   description: 'What a peer takes from here.',
   fields: (t) => ({
+    grant: t.field({
+      type: Grant,
+      description: 'What it may see of what is shared.',
+      resolve: (peer) => storedGrant(peer.serveGrant ?? 'null'),
+    }),
     mediaCount: t.int({
       description: 'Items that it may see.',
       resolve: (_peer, _args, { load }) => load.sharedCount(),

@@ -3,7 +3,6 @@ import { toBase64url } from '../../lib/base64url.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import type { CreateInvitation } from '../federation.ts';
-import { WHOLE_GRANT } from '../grants.ts';
 import { publicBytes } from '../identity/keys.ts';
 import { makeInvitationCode, newInvitation } from './invitation-code.ts';
 
@@ -31,7 +30,7 @@ export async function createInvitation(
       id,
       publicKey: toBase64url(publicBytes(key)),
       note,
-      grant: JSON.stringify(WHOLE_GRANT),
+      grant: JSON.stringify(input.grant),
       createdBy: input.createdBy,
       createdAt,
       expiresAt: new Date(createdAt.getTime() + expiresInMinutes * 60_000),
