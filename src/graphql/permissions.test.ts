@@ -41,6 +41,7 @@ const MUTATIONS: Record<string, string> = {
   pairWithPeer: 'pairWithPeer(input: { invitation: "x" }) { peer { id } }',
   updatePeer: 'updatePeer(input: { id: "x" }) { peer { id } }',
   refreshPeer: 'refreshPeer(input: {}) { pulls { id } }',
+  diagnosePeer: 'diagnosePeer(input: { id: "x" }) { diagnosis { id } }',
   revokePeer: 'revokePeer(input: { id: "x" }) { peer { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
