@@ -50,7 +50,7 @@ export interface Access {
   /** @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names, or RATE_LIMITED */
   signIn(credentials: SignIn): Promise<{ viewer: SessionViewer; setCookie: string[] }>;
   /** Ends the session, if there is one; answers the headers that make the browser forget it. */
-  signOut(headers: IncomingHttpHeaders): Promise<{ setCookie: string[] }>;
+  signOut(headers: IncomingHttpHeaders, address?: string): Promise<{ setCookie: string[] }>;
   /**
    * For every unsafe request that a cookie may authenticate, and for signing in.
    *

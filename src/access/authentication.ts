@@ -11,6 +11,7 @@ import { betterAuth } from 'better-auth/minimal';
 import { username } from 'better-auth/plugins/username';
 import type { Database } from '../database/database.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { hashingSessions } from './hashed-sessions.ts';
 import { NAME_MAX, nameKey } from './names.ts';
 import { PASSWORD_MAX, PASSWORD_MIN, type Passwords } from './passwords.ts';
 import { type AccessIdPrefix, newAccessId, sameSecret } from './secrets.ts';
@@ -24,7 +25,7 @@ export interface AuthenticationOptions {
 }
 
 export interface OpenedSession {
-  /** The value that the cookie carries and the row is found by. */
+  /** The value that the cookie carries; the row is found by its hash. */
   token: string;
   setCookie: string[];
 }
@@ -93,7 +94,7 @@ function configure({ database, publicUrl, passwords, secret }: AuthenticationOpt
     appName: 'Hedgerow',
     baseURL: publicUrl.origin,
     secret: key,
-    database: prismaAdapter(database.prisma, { provider: database.dialect }),
+    database: hashingSessions(prismaAdapter(database.prisma, { provider: database.dialect })),
     telemetry: { enabled: false },
     // It would log names of people who mistype; what happened is said by our own errors.
     logger: { disabled: true },

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { type Sql, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { hashSecret } from './secrets.ts';
 import { milliseconds } from './sql-time.ts';
 import { isRole, type Role, type SessionViewer, scopesOf } from './viewer.ts';
 
@@ -119,5 +120,5 @@ function findByToken(database: Sql, token: string): Promise<SessionRow | undefin
   return database.get<SessionRow>(sql`
     SELECT s.id, ${milliseconds(database, 's.created_at')} AS created, ${milliseconds(database, 's.updated_at')} AS seen,
       u.id AS "userId", u.name AS "userName", u.role AS "userRole", u.disabled_at IS NOT NULL AS disabled
-    FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token = ${token}`);
+    FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token = ${hashSecret(token)}`);
 }

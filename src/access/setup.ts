@@ -24,7 +24,13 @@ export interface Setup {
    *
    * @throws HedgerowError FORBIDDEN (the link), CONFLICT (there is an admin), INVALID (name or password)
    */
-  createAdmin(input: { token: unknown; name: unknown; password: unknown }): Promise<User>;
+  createAdmin(input: {
+    token: unknown;
+    name: unknown;
+    password: unknown;
+    /** The client's, for the audit. */
+    address?: string;
+  }): Promise<User>;
 }
 
 export interface SetupOptions {

@@ -59,7 +59,12 @@ export interface Users {
    *
    * @throws HedgerowError NOT_FOUND or INVALID
    */
-  setPasswordByLink(input: { token: unknown; password: unknown }): Promise<User>;
+  setPasswordByLink(input: {
+    token: unknown;
+    password: unknown;
+    /** The client's, for the audit. */
+    address?: string;
+  }): Promise<User>;
 }
 
 export interface UsersOptions {

@@ -36,19 +36,19 @@ export async function sessionRoutes(app: FastifyInstance, { access }: SessionRou
   });
 
   app.delete('/session', { preValidation: ours }, async (request, reply) => {
-    const { setCookie } = await access.signOut(request.headers);
+    const { setCookie } = await access.signOut(request.headers, request.ip);
     return reply.code(204).header('set-cookie', setCookie).send();
   });
 
   app.post('/setup', write, async (request, reply) => {
     const { token, name, password } = fields(request, 'token', 'name', 'password');
-    const user = await access.setup.createAdmin({ token, name, password });
+    const user = await access.setup.createAdmin({ token, name, password, address: request.ip });
     return signIn(request, reply, user.name, password);
   });
 
   app.post('/password', write, async (request, reply) => {
     const { token, password } = fields(request, 'token', 'password');
-    const user = await access.users.setPasswordByLink({ token, password });
+    const user = await access.users.setPasswordByLink({ token, password, address: request.ip });
     return signIn(request, reply, user.name, password);
   });
 
