@@ -6,7 +6,11 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Access, createAccess } from './access/access.ts';
+import { type Accounts, createAccounts } from './access/accounts.ts';
 import { createAudit } from './access/audit.ts';
+import { createAuditLog } from './access/audit-log.ts';
+import { auditedAccess } from './access/audited-access.ts';
+import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import type { Config, Secrets } from './config/config.ts';
@@ -43,6 +47,8 @@ export interface App extends AsyncDisposable {
   readonly store: BlobStore;
   readonly catalog: Catalog;
   readonly access: Access;
+  /** As the terminal handles them. */
+  readonly accounts: Accounts;
   readonly delivery: Delivery;
   readonly federation: Federation;
   readonly library: Library;
@@ -100,6 +106,13 @@ async function build(
       onSnapshot: (path) => log.info({ path }, 'copied the database before migrating it'),
     }),
   );
+  const audit = opened.use(
+    createAudit({
+      database,
+      now,
+      onError: (error) => log.error({ err: error }, 'an event could not be written to the audit'),
+    }),
+  );
   const sealed = (await database.prisma.instanceKey.count()) > 0;
   const masterKey = await loadMasterKey(config.dataDir, secrets.masterKey, { make: !sealed });
   const identity = await loadIdentity(database, masterKey);
@@ -115,11 +128,7 @@ async function build(
     now,
     self: () => ({ name: instanceName(), publicUrl: publicUrl.href.replace(/\/+$/, '') }),
     log: federationLog(log),
-    audit: createAudit({
-      database,
-      now,
-      onError: (error) => log.error({ err: error }, 'an event could not be written to the audit'),
-    }),
+    audit,
   };
   const parts = opened.use(
     createFederation({ context, enabled: config.federation, pullInterval: config.pullInterval }),
@@ -138,7 +147,7 @@ async function build(
     }),
   );
   parts.deliverThrough(delivery);
-  const library = opened.use(
+  const ownLibrary = opened.use(
     createLibrary({
       database,
       catalog,
@@ -148,8 +157,12 @@ async function build(
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
+  const library: Library = {
+    ...ownLibrary,
+    importFiles: (request) => auditedCommand(audit, 'import', () => ownLibrary.importFiles(request)),
+  };
   const serviceToken = `hedgerow_service_${randomBytes(32).toString('base64url')}`;
-  const access = await createAccess({
+  const ownAccess = await createAccess({
     database,
     secret: deriveKey(masterKey, 'hedgerow/session-cookies/1'),
     publicUrl,
@@ -158,10 +171,14 @@ async function build(
     serviceToken,
     now,
   });
+  const access = auditedAccess(ownAccess, audit);
+  const accounts = auditedAccounts(createAccounts(access, publicUrl), audit);
   const graphql: GraphqlServices = {
     catalog,
     federation: parts.federation,
     database,
+    audit,
+    auditLog: createAuditLog(database),
     library,
     availability: (items) => delivery.has(items.map((item) => item.key)),
     publicPath: publicUrl.pathname.replace(/\/+$/, ''),
@@ -177,6 +194,7 @@ async function build(
     store,
     catalog,
     access,
+    accounts,
     delivery,
     federation: parts.federation,
     library,
@@ -200,6 +218,7 @@ async function build(
       served: parts.served,
       graphql,
       library,
+      accounts,
       instanceName,
       version: VERSION,
       log,
@@ -207,6 +226,7 @@ async function build(
     server.off('request', notReady);
     opened.defer(() => drain(server, () => edge.close()));
     await parts.start();
+    audit.start();
     const found = join(config.dataDir, 'server.json');
     // The mode counts only for a file that is made anew; one of a server that was killed may lie there.
     await rm(found, { force: true });

@@ -1,7 +1,6 @@
 /** What commands need of the whole program: the data folder opened in this process, and the server. */
 
 import { type GraphQLError, graphql } from 'graphql';
-import { createAccounts } from './access/accounts.ts';
 import { COMMAND_VIEWER, openApp, startApp } from './app.ts';
 import type { Backend, Host, Served } from './cli/backend.ts';
 import type { Config, Secrets } from './config/config.ts';
@@ -48,7 +47,7 @@ async function openFolder(config: Config, secrets: Secrets): Promise<Backend> {
           if (file.outcome !== 'unchanged') job.onFile(file);
         },
       }),
-    accounts: createAccounts(app.access, app.publicUrl),
+    accounts: app.accounts,
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   };
 }

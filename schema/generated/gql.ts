@@ -15,6 +15,7 @@ import * as types from './graphql.ts';
  * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
  */
 type Documents = {
+    "query AuditEvents($filter: AuditFilter, $first: Int!, $after: String) {\n  auditEvents(filter: $filter, first: $first, after: $after) {\n    nodes {\n      id\n      at\n      actorKind\n      actor\n      action\n      target\n      outcome\n      code\n      address\n      bytes\n      detail\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": typeof types.AuditEventsDocument,
     "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.CreateInvitationDocument,
     "mutation DiagnosePeer($input: DiagnosePeerInput!) {\n  diagnosePeer(input: $input) {\n    diagnosis {\n      ...DiagnosisFields\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.DiagnosePeerDocument,
     "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": typeof types.DiagnosisFieldsFragmentDoc,
@@ -33,6 +34,7 @@ type Documents = {
     "query Who {\n  viewer {\n    role\n  }\n}": typeof types.WhoDocument,
 };
 const documents: Documents = {
+    "query AuditEvents($filter: AuditFilter, $first: Int!, $after: String) {\n  auditEvents(filter: $filter, first: $first, after: $after) {\n    nodes {\n      id\n      at\n      actorKind\n      actor\n      action\n      target\n      outcome\n      code\n      address\n      bytes\n      detail\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}": types.AuditEventsDocument,
     "mutation CreateInvitation($input: CreateInvitationInput!) {\n  createInvitation(input: $input) {\n    code\n    invitation {\n      id\n      mediaCount\n      placedCount\n      expiresAt\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.CreateInvitationDocument,
     "mutation DiagnosePeer($input: DiagnosePeerInput!) {\n  diagnosePeer(input: $input) {\n    diagnosis {\n      ...DiagnosisFields\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.DiagnosePeerDocument,
     "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": types.DiagnosisFieldsFragmentDoc,
@@ -51,6 +53,10 @@ const documents: Documents = {
     "query Who {\n  viewer {\n    role\n  }\n}": types.WhoDocument,
 };
 
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query AuditEvents($filter: AuditFilter, $first: Int!, $after: String) {\n  auditEvents(filter: $filter, first: $first, after: $after) {\n    nodes {\n      id\n      at\n      actorKind\n      actor\n      action\n      target\n      outcome\n      code\n      address\n      bytes\n      detail\n    }\n    pageInfo {\n      hasNextPage\n      endCursor\n    }\n  }\n}"): typeof import('./graphql.ts').AuditEventsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

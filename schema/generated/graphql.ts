@@ -13,6 +13,31 @@ export type Audience =
   /** Everybody who signs in. */
   | 'USERS';
 
+/** What kind of somebody acted. */
+export type AuditActorKind =
+  /** Somebody who is not known. */
+  | 'ANONYMOUS'
+  /** Another server. */
+  | 'PEER'
+  /** This server by itself. */
+  | 'SYSTEM'
+  /** A program, or the terminal, with a token. */
+  | 'TOKEN'
+  /** A person, in a browser. */
+  | 'USER';
+
+/** Which events; a list takes 50 values, and an empty one lets nothing through. */
+export type AuditFilter = {
+  /** Only these actions. */
+  actions?: Array<string> | null | undefined;
+  /** Of these kinds of actors. */
+  actorKinds?: Array<AuditActorKind> | null | undefined;
+  /** From when until when. */
+  at?: DateTimeRange | null | undefined;
+  /** By or about these peers. */
+  peerIds?: Array<string | number> | null | undefined;
+};
+
 /** Which of a peer's bytes are kept here. */
 export type CacheMode =
   /** None. */
@@ -30,6 +55,14 @@ export type CreateInvitationInput = {
   grant?: GrantInput | null | undefined;
   /** For whom it is. */
   note?: string | null | undefined;
+};
+
+/** A span of time. */
+export type DateTimeRange = {
+  /** From, inclusive. */
+  gte?: string | null | undefined;
+  /** Until, exclusive. */
+  lt?: string | null | undefined;
 };
 
 /** Which peer to look after. */
@@ -68,7 +101,7 @@ export type Dialect =
   /** An instance of this kind. */
   | 'HEDGEROW';
 
-/** What went wrong, for programs; the same codes as in problem documents. */
+/** What went wrong, for programs; the same codes as in problem documents. Those after REMOVALS_HELD stand in events of the audit alone; elsewhere they are errors of GraphQL. */
 export type ErrorCode =
   /** The cursor belongs to another query, or is damaged. */
   | 'BAD_CURSOR'
@@ -80,10 +113,14 @@ export type ErrorCode =
   | 'CREDENTIAL_REFUSED'
   /** The cursor is too old; list anew from the start. */
   | 'CURSOR_EXPIRED'
+  /** This is not allowed. */
+  | 'FORBIDDEN'
   /** What was granted has ended. */
   | 'GRANT_ENDED'
   /** The bytes from the peer do not match their digest. */
   | 'INTEGRITY_FAILED'
+  /** Something went wrong here. The log has the details under this id. */
+  | 'INTERNAL'
   /** The request is not valid. */
   | 'INVALID'
   /** The invitation was cancelled. Ask for a new one. */
@@ -100,6 +137,8 @@ export type ErrorCode =
   | 'INVITATION_USED'
   /** The item is gone. */
   | 'MEDIA_GONE'
+  /** The route does not take this method. */
+  | 'METHOD_NOT_ALLOWED'
   /** There is nothing here under that name. */
   | 'NOT_FOUND'
   /** This server is already a peer. */
@@ -132,6 +171,10 @@ export type ErrorCode =
   | 'PROTOCOL_UNSUPPORTED'
   /** There is no room left for this. */
   | 'QUOTA_EXCEEDED'
+  /** The range lies outside the file. */
+  | 'RANGE_NOT_SATISFIABLE'
+  /** Too many requests; try again later. */
+  | 'RATE_LIMITED'
   /** Items of a peer are read-only here. */
   | 'READ_ONLY'
   /** The item waits for an admin to decide about a mass removal. */
@@ -140,6 +183,12 @@ export type ErrorCode =
   | 'REVOKED'
   /** The signature does not verify. */
   | 'SIGNATURE_INVALID'
+  /** The query asks for too much at once. */
+  | 'TOO_COMPLEX'
+  /** Sign in, or send a token. */
+  | 'UNAUTHENTICATED'
+  /** This cannot be served right now. */
+  | 'UNAVAILABLE'
   /** This kind of file is not supported. */
   | 'UNSUPPORTED_MEDIA';
 
@@ -263,6 +312,15 @@ export type UpdatePeerInput = {
   paused?: boolean | null | undefined;
 };
 
+export type AuditEventsQueryVariables = Exact<{
+  filter?: AuditFilter | null | undefined;
+  first: number;
+  after?: string | null | undefined;
+}>;
+
+
+export type AuditEventsQuery = { auditEvents: { nodes: Array<{ id: string, at: string, actorKind: AuditActorKind, actor: string | null, action: string, target: string | null, outcome: string, code: ErrorCode | null, address: string | null, bytes: string | null, detail: unknown }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
 export type CreateInvitationMutationVariables = Exact<{
   input: CreateInvitationInput;
 }>;
@@ -286,6 +344,7 @@ export type DiagnosisQueryVariables = Exact<{
 
 export type DiagnosisQuery = { node:
     | { __typename: 'Album' }
+    | { __typename: 'AuditEvent' }
     | { __typename: 'Diagnosis', id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }
@@ -335,6 +394,7 @@ export type PullsQueryVariables = Exact<{
 
 export type PullsQuery = { nodes: Array<
     | { __typename: 'Album' }
+    | { __typename: 'AuditEvent' }
     | { __typename: 'Diagnosis' }
     | { __typename: 'Invitation' }
     | { __typename: 'LocalMedia' }
@@ -460,6 +520,29 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const AuditEventsDocument = new TypedDocumentString(`
+    query AuditEvents($filter: AuditFilter, $first: Int!, $after: String) {
+  auditEvents(filter: $filter, first: $first, after: $after) {
+    nodes {
+      id
+      at
+      actorKind
+      actor
+      action
+      target
+      outcome
+      code
+      address
+      bytes
+      detail
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AuditEventsQuery, AuditEventsQueryVariables>;
 export const CreateInvitationDocument = new TypedDocumentString(`
     mutation CreateInvitation($input: CreateInvitationInput!) {
   createInvitation(input: $input) {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { HedgerowError } from '../lib/errors.ts';
 import { VERSION } from '../version.ts';
 import { type Host, openBackend } from './backend.ts';
+import { addAudit } from './commands/audit.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addImport } from './commands/import.ts';
 import { addInvite } from './commands/invite.ts';
@@ -75,6 +76,7 @@ function buildProgram(context: CommandContext): Command {
   addSync(program, context);
   addUser(program, context);
   addToken(program, context);
+  addAudit(program, context);
   addDoctor(program, context);
   return program;
 }

@@ -22,6 +22,8 @@ export interface FederationAudit {
    * awaited inside a transaction.
    */
   record(event: AuditRecord): Promise<void>;
+  /** Bytes of an item that were sent to a peer: an addition in memory, for the hot path. */
+  served(bytes: { peerId: string; itemId: string; variant: string; bytes: number }): void;
 }
 
 export interface AuditRecord {

@@ -4,6 +4,7 @@ import { sql } from '../database/sql.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
+import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './agents.ts';
 import type { FederationContext } from './context.ts';
 import type { MediaRef, PeerClient } from './dialects/dialect.ts';
 import type { Federation } from './federation.ts';
@@ -56,6 +57,7 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     interval: pullInterval,
     purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
     purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
+    onPulled: (peerKey, client, signal) => pullAgents(context, peerKey, client, signal),
     fetchThumbnail: async (item, signal) => {
       const file = deliverableFile(item, 'thumbnail', await cacheModeOf(context.database.read, item.source));
       return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
@@ -132,6 +134,7 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     updatePeer: (id, input) => updatePeer(context, pulls, id, input),
     refresh: async (id) => {
       requireEnabled();
+      await readAgentsAgain(context, id);
       return refreshPeers(context, pulls, id);
     },
     diagnosePeer: async (id) => {
@@ -139,6 +142,8 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
       return diagnoses.begin(id);
     },
     revokePeer: (id, options) => revokePeer(context, pulls, id, options),
+    agents: () => publishedAgents(context),
+    publishAgents: (agents) => publishAgents(context, agents),
   };
 
   let daily: NodeJS.Timeout | undefined;

@@ -1,4 +1,5 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
+import type { Agent } from './agents.ts';
 
 import type { Grant } from './wire/messages.ts';
 
@@ -59,4 +60,8 @@ export interface Federation {
   /** Begins to walk the whole way to a peer; its row (`diagnoses`) fills up step by step. */
   diagnosePeer(peerId: string): Promise<{ diagnosisId: string }>;
   revokePeer(peerId: string, options: { keepCached: boolean }): Promise<void>;
+  /** Automated agents that peers are told of. */
+  agents(): Promise<Agent[]>;
+  /** Puts these in their place. @throws INVALID with the field */
+  publishAgents(agents: readonly unknown[]): Promise<void>;
 }

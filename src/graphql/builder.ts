@@ -30,6 +30,8 @@ export interface SchemaShape {
     write: boolean;
     /** To administer federation. */
     administer: boolean;
+    /** To administer the instance as a whole. */
+    admin: boolean;
   };
   Scalars: {
     ID: { Input: string; Output: string };
@@ -46,7 +48,12 @@ export const builder = new SchemaBuilder<SchemaShape>({
   defaultFieldNullability: false,
   scopeAuth: {
     // No statement is run for it: what a viewer may do is known once the viewer is.
-    authScopes: ({ may }) => ({ read: may.read, write: may.write, administer: may.administer }),
+    authScopes: ({ may }) => ({
+      read: may.read,
+      write: may.write,
+      administer: may.administer,
+      admin: may.admin,
+    }),
     unauthorizedError: (_parent, { viewer }) =>
       new HedgerowError(viewer === null ? 'UNAUTHENTICATED' : 'FORBIDDEN'),
   },

@@ -1,6 +1,8 @@
 /** What a resolver is given: who asks, the doors of the other rooms, and what is loaded once a request. */
 
 import DataLoader from 'dataloader';
+import type { AuditEntry } from '../access/audit.ts';
+import type { AuditLog } from '../access/audit-log.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
@@ -12,6 +14,12 @@ import type { Federation } from '../federation/federation.ts';
 /** Bytes of a remote item that are kept here: whole, or some of its segments. */
 export type Kept = 'CACHED' | 'PARTIAL';
 
+/** Where every mutation is written down. */
+export interface GraphqlAudit {
+  /** Resolves once it is written; never rejects. */
+  record(entry: AuditEntry): Promise<void>;
+}
+
 export interface GraphqlLog {
   error(details: Record<string, unknown>, message: string): void;
 }
@@ -21,6 +29,8 @@ export interface GraphqlServices {
   readonly catalog: Catalog;
   readonly federation: Federation;
   readonly database: Pick<Database, 'prisma'>;
+  readonly audit: GraphqlAudit;
+  readonly auditLog: AuditLog;
   readonly library: {
     /** Removes local items, rows and bytes. */
     remove(ids: readonly string[]): Promise<readonly Item[]>;
@@ -44,11 +54,15 @@ export interface Abilities {
   readonly read: boolean;
   readonly write: boolean;
   readonly administer: boolean;
+  /** Whatever concerns the instance as a whole: its people, its audit. */
+  readonly admin: boolean;
 }
 
 export interface GraphqlContext extends Omit<GraphqlServices, 'availability' | 'now'> {
   readonly now: () => number;
   readonly viewer: Viewer | null;
+  /** The client's, as the edge sees it; undefined for a command on the folder. */
+  readonly address: string | undefined;
   readonly reader: Reader;
   readonly may: Abilities;
   readonly load: Loaders;
@@ -69,13 +83,18 @@ export interface Loaders {
   readonly invitationCounts: () => ReturnType<Federation['invitationCounts']>;
 }
 
-export function createContext(services: GraphqlServices, viewer: Viewer | null): GraphqlContext {
+export function createContext(
+  services: GraphqlServices,
+  viewer: Viewer | null,
+  address?: string,
+): GraphqlContext {
   const { availability, now = Date.now, ...doors } = services;
   const reader = readerOf(viewer);
   return {
     ...doors,
     now,
     viewer,
+    address,
     reader,
     may: abilitiesOf(viewer, services.anonymous),
     load: createLoaders(services, reader),
@@ -92,6 +111,7 @@ export function abilitiesOf(viewer: Viewer | null, anonymous: boolean): Abilitie
     read: viewer === null ? anonymous : hasScope(viewer, 'CATALOG_READ'),
     write: hasScope(viewer, 'LIBRARY_WRITE'),
     administer: hasScope(viewer, 'FEDERATION_ADMIN'),
+    admin: hasScope(viewer, 'ADMIN'),
   };
 }
 

@@ -4,7 +4,7 @@ import type { InstanceIdentity } from '../federation/federation.ts';
 import { builder } from './builder.ts';
 import { DEFAULT_ORDER } from './media-types.ts';
 
-const Instance = builder.objectRef<InstanceIdentity>('Instance').implement({
+export const Instance = builder.objectRef<InstanceIdentity>('Instance').implement({
   description: 'This instance.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Opaque; the same for as long as its data lives.' }),

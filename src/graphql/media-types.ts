@@ -79,7 +79,7 @@ const TagFilter = builder.inputType('TagFilter', {
   }),
 });
 
-const DateTimeRange = builder.inputType('DateTimeRange', {
+export const DateTimeRange = builder.inputType('DateTimeRange', {
   description: 'A span of time.',
   fields: (t) => ({
     gte: t.field({ type: 'DateTime', description: 'From, inclusive.' }),

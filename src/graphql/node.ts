@@ -62,12 +62,21 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
         : null;
     case 'user':
       return may.administer || viewer?.user?.id === id ? branded(await load.user.load(id), 'User') : null;
+    case 'audit':
+      return may.admin ? branded(await context.auditLog.find(id), 'AuditEvent') : null;
     default:
       return null;
   }
 }
 
-type NodeName = ReturnType<typeof mediaTypename> | 'Peer' | 'Invitation' | 'Pull' | 'Diagnosis' | 'User';
+type NodeName =
+  | ReturnType<typeof mediaTypename>
+  | 'Peer'
+  | 'Invitation'
+  | 'Pull'
+  | 'Diagnosis'
+  | 'User'
+  | 'AuditEvent';
 
 function branded<T extends object>(value: T | null, typename: NodeName): T | null {
   if (value !== null) brandWithType(value, typename as never);

@@ -34,6 +34,7 @@ const QUERIES: Record<string, string> = {
   instance: 'instance { id }',
   viewer: 'viewer { role scopes user { id } }',
   invitations: 'invitations { nodes { id } }',
+  auditEvents: 'auditEvents { nodes { id } }',
 };
 const MUTATIONS: Record<string, string> = {
   createInvitation: 'createInvitation(input: { expiresInMinutes: 0 }) { code }',
@@ -43,10 +44,12 @@ const MUTATIONS: Record<string, string> = {
   refreshPeer: 'refreshPeer(input: {}) { pulls { id } }',
   diagnosePeer: 'diagnosePeer(input: { id: "x" }) { diagnosis { id } }',
   revokePeer: 'revokePeer(input: { id: "x" }) { peer { id } }',
+  publishAgents: 'publishAgents(input: { agents: [] }) { instance { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
   deleteMedia: 'deleteMedia(input: { ids: ["x"] }) { deletedMediaIds }',
 };
+const ADMINS_ONLY = ['invitations', 'auditEvents'];
 const LIBRARY = ['updateMedia', 'setVisibility', 'deleteMedia'];
 
 type Outcome = 'passes' | 'UNAUTHENTICATED' | 'FORBIDDEN';
@@ -73,7 +76,7 @@ function expected(rule: (name: string) => Outcome): Record<string, Outcome> {
 }
 
 const federation = (name: string) =>
-  name === 'invitations' || (Object.hasOwn(MUTATIONS, name) && !LIBRARY.includes(name));
+  ADMINS_ONLY.includes(name) || (Object.hasOwn(MUTATIONS, name) && !LIBRARY.includes(name));
 
 describe('who may ask what', () => {
   it('is decided for every root field there is', () => {
@@ -112,7 +115,7 @@ describe('who may ask what', () => {
     expect(await outcomes(closed, 'nobody')).toEqual(expected(() => 'UNAUTHENTICATED'));
     expect(await outcomes(open, 'nobody')).toEqual(
       expected((name) =>
-        Object.hasOwn(MUTATIONS, name) || name === 'invitations' ? 'UNAUTHENTICATED' : 'passes',
+        Object.hasOwn(MUTATIONS, name) || ADMINS_ONLY.includes(name) ? 'UNAUTHENTICATED' : 'passes',
       ),
     );
   });

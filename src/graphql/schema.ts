@@ -15,12 +15,15 @@ import './instance.ts';
 import './invitation.ts';
 import './peer-mutations.ts';
 import './media-mutations.ts';
+import './audit-event.ts';
+import './agent.ts';
 import type { GraphQLSchema } from 'graphql';
 import { printSchema } from 'graphql';
+import { auditMutations } from './audit-mutations.ts';
 import { builder } from './builder.ts';
 
 /** In the order of definition, so that what belongs together stands together where it is printed. */
-export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false });
+export const schema: GraphQLSchema = auditMutations(builder.toSchema({ sortSchema: false }));
 
 /** What is committed as schema/schema.graphql. */
 export function printedSchema(): string {

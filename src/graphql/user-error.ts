@@ -1,6 +1,6 @@
 /** What a caller can put right, as part of a mutation's answer. */
 
-import { type Code, HedgerowError } from '../lib/errors.ts';
+import { CODES, type Code, HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 
 /** Codes that a payload or a peer's row may carry; every other code is a GraphQL error. */
@@ -50,11 +50,16 @@ export interface UserErrorShape {
   message: string;
 }
 
+/** Those that a payload or a peer may carry, and then those that only an event of the audit has. */
 export const ErrorCodeEnum = builder.enumType('ErrorCode', {
-  description: 'What went wrong, for programs; the same codes as in problem documents.',
+  description:
+    'What went wrong, for programs; the same codes as in problem documents. Those after REMOVALS_HELD stand in events of the audit alone; elsewhere they are errors of GraphQL.',
   values: Object.fromEntries(
-    ERROR_CODES.map((code) => [code, { value: code, description: new HedgerowError(code).message }]),
-  ) as Record<ErrorCode, { value: ErrorCode; description: string }>,
+    [...new Set<Code>([...ERROR_CODES, ...CODES])].map((code) => [
+      code,
+      { value: code, description: new HedgerowError(code).message },
+    ]),
+  ) as Record<Code, { value: Code; description: string }>,
 });
 
 export const UserError = builder.objectRef<UserErrorShape>('UserError').implement({

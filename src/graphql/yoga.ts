@@ -24,6 +24,8 @@ export interface RequestContext {
   viewer: Viewer | null;
   /** Why nobody is known: a token that is not valid. Told as any other error of GraphQL. */
   refusal?: unknown;
+  /** The client's. */
+  address?: string;
 }
 
 export interface GraphqlServerOptions {
@@ -42,7 +44,7 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
   return createYoga<RequestContext, GraphqlContext>({
     schema,
     graphqlEndpoint: endpoint,
-    context: ({ viewer }) => createContext(services, viewer),
+    context: ({ viewer, address }) => createContext(services, viewer, address),
     // Yoga would answer any origin with its own name and let it read.
     cors:
       allowedOrigins.length === 0

@@ -51,7 +51,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
           headers: headersOf(request),
           ...(typeof request.body === 'string' && { body: request.body }),
         },
-        context,
+        { ...context, address: request.ip },
       );
       reply.code(response.status);
       for (const [name, value] of response.headers) reply.header(name, value);

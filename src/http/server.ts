@@ -9,7 +9,7 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
-import { createAccounts } from '../access/accounts.ts';
+import type { Accounts } from '../access/accounts.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Reader } from '../catalog/visibility.ts';
@@ -21,6 +21,8 @@ import type { FederationContext } from '../federation/context.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { auditRequests, type RequestAudit } from './audit-hook.ts';
+import { auditRoute } from './audit-route.ts';
 import { federationRoutes } from './federation/routes.ts';
 import { graphqlRoutes } from './graphql-route.ts';
 import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
@@ -45,6 +47,7 @@ export interface ServerParts {
   served: (peerKey: number, bytes: number) => void;
   graphql: GraphqlServices;
   library: InternalRoutesOptions['library'];
+  accounts: Accounts;
   instanceName: () => string;
   version: string;
   log: Logger;
@@ -96,7 +99,7 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
     }
   });
 
-  await registerRoutes(app, parts, onError);
+  await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit));
   await app.ready();
   // Not before every route is there: until then somebody else says that we are not ready.
   server.on('request', handle);
@@ -107,6 +110,7 @@ async function registerRoutes(
   app: FastifyInstance,
   parts: ServerParts,
   onError: (error: unknown) => string,
+  requests: RequestAudit,
 ): Promise<void> {
   const { access, catalog, config, database, delivery } = parts;
   const pages = await createPages({
@@ -122,7 +126,9 @@ async function registerRoutes(
     ) {
       access.assertSameOrigin(request.headers);
     }
-    return access.viewer(request.headers);
+    const viewer = await access.viewer(request.headers);
+    requests.seen(request, viewer);
+    return viewer;
   };
 
   await app.register(async (health) => healthRoutes(health, database));
@@ -145,7 +151,13 @@ async function registerRoutes(
   await app.register(internalRoutes, {
     viewerOf,
     library: parts.library,
-    accounts: createAccounts(access, parts.publicUrl),
+    accounts: parts.accounts,
+  });
+  await app.register(auditRoute, {
+    viewerOf,
+    auditLog: parts.graphql.auditLog,
+    audit: parts.graphql.audit,
+    onError,
   });
   if (config.federation) {
     await app.register(federationRoutes, {

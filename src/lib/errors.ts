@@ -56,6 +56,8 @@ const TABLE = {
 
 export type Code = keyof typeof TABLE;
 
+export const CODES = Object.keys(TABLE) as readonly Code[];
+
 export interface ErrorDetails {
   /** The original error; logged, never shown. */
   cause?: unknown;

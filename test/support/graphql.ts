@@ -1,6 +1,8 @@
 /** The GraphQL route on a real port of 127.0.0.1, over a given database, with viewers by name. */
 
 import Fastify from 'fastify';
+import type { AuditEntry } from '../../src/access/audit.ts';
+import { createAuditLog } from '../../src/access/audit-log.ts';
 import { scopesOf, type TokenScope, type Viewer, type ViewerUser } from '../../src/access/viewer.ts';
 import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -21,6 +23,8 @@ export const VIEWERS = {
   viewer: session(VIEWER),
   /** An admin's token that may do nothing but read. */
   readingToken: token(ADMIN, ['CATALOG_READ']),
+  /** An admin's token that may do whatever concerns peers. */
+  federationToken: token(ADMIN, ['CATALOG_READ', 'FEDERATION_ADMIN']),
   /** An admin's token that may not even read the catalog. */
   bytesToken: token(ADMIN, ['MEDIA_READ']),
   nobody: null,
@@ -38,6 +42,8 @@ export interface Answer {
 export interface GraphqlUnderTest extends AsyncDisposable {
   readonly url: string;
   readonly catalog: Catalog;
+  /** What was written to the audit. */
+  readonly audited: AuditEntry[];
   /** What was logged as an error. */
   readonly logged: Record<string, unknown>[];
   ask(
@@ -55,6 +61,7 @@ export async function startGraphql(
   { route, ...options }: GraphqlTestOptions = {},
 ): Promise<GraphqlUnderTest> {
   const catalog = options.catalog ?? (await createCatalog(database));
+  const audited: AuditEntry[] = [];
   const logged: Record<string, unknown>[] = [];
   const app = Fastify();
   await app.register(graphqlRoutes, {
@@ -62,6 +69,8 @@ export async function startGraphql(
     services: {
       federation: fakeFederation(),
       database,
+      audit: { record: async (entry) => void audited.push(entry) },
+      auditLog: createAuditLog(database),
       library: catalog.local,
       availability: async () => new Map(),
       publicPath: '',
@@ -84,6 +93,7 @@ export async function startGraphql(
     url,
     catalog,
     logged,
+    audited,
     ask: async (query, { as = 'admin', variables, headers } = {}) => {
       const response = await fetch(url, {
         method: 'POST',
@@ -118,6 +128,8 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
     refresh: unexpected,
     diagnosePeer: unexpected,
     revokePeer: unexpected,
+    agents: async () => [],
+    publishAgents: unexpected,
     ...parts,
   };
 }

@@ -71,8 +71,12 @@ async function listPeers(backend: Backend, all = false): Promise<PeerFieldsFragm
 }
 
 /** @throws HedgerowError NOT_FOUND, or CONFLICT where several have the name */
-export async function findPeer(backend: Backend, wanted: string): Promise<PeerFieldsFragment> {
-  const rows = await listPeers(backend);
+export async function findPeer(
+  backend: Backend,
+  wanted: string,
+  { all = false } = {},
+): Promise<PeerFieldsFragment> {
+  const rows = await listPeers(backend, all);
   const byId = rows.find(({ id }) => id === wanted);
   const byName = rows.filter(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   const found = byId ?? byName[0];

@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
 import type { VariantName } from '../../lib/media.ts';
-import type { CursorExpiry } from '../wire/messages.ts';
+import type { CursorExpiry, WireAgent } from '../wire/messages.ts';
 
 /** One page of what a peer shares. */
 export interface ListingPage {
@@ -51,6 +51,8 @@ export interface PeerClient {
   ): Promise<MediaBytes>;
   /** SHA-256 of each segment, concatenated. */
   segmentList(ref: MediaRef, signal: AbortSignal): Promise<Buffer>;
+  /** Automated agents that it publishes; a dialect that knows none has no such method. @throws NOT_FOUND */
+  agents?(signal: AbortSignal): Promise<WireAgent[]>;
 }
 
 /** The peer says that the cursor cannot be gone on from. */

@@ -15,7 +15,7 @@ import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-c
 import { kindFromWire, readFeedPage, type WireItem } from '../wire/feed.ts';
 import { parseJson } from '../wire/json.ts';
 import { ANSWER_BYTES, SEGMENT_LIST_BYTES } from '../wire/limits.ts';
-import { readProblem } from '../wire/messages.ts';
+import { readAgents, readProblem } from '../wire/messages.ts';
 import {
   CursorExpired,
   type ListingPage,
@@ -155,6 +155,7 @@ export function createHedgerowClient(
       const { body } = await bytes(`/media/${mediaPath(ref)}/segments`, null, signal);
       return readWhole(body, SEGMENT_LIST_BYTES);
     },
+    agents: async (signal) => readAgents((await json('/agents', signal)).value),
   };
 }
 

@@ -34,6 +34,8 @@ export interface PullManagerOptions {
   purgeItem: (itemKey: number, source: number) => Promise<void>;
   purgePeer: (peerKey: number) => Promise<void>;
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
+  /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
+  onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
   random?: () => number;
 }
 
@@ -196,6 +198,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         },
       });
       await succeeded(peerKey, pullId, peer, outcome);
+      await background(options.onPulled(peerKey, client, signal), 'asking a peer for more than its catalog');
     } catch (error) {
       await failed(peerKey, pullId, error, counts, signal);
     }

@@ -8,7 +8,7 @@ import type { ServedPeer } from '../../federation/serve/authenticate.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { VARIANT_NAMES, type VariantName } from '../../lib/media.ts';
 import { segmentListKey } from '../../storage/paths.ts';
-import { sendFile } from '../send-file.ts';
+import { type SentFile, sendFile } from '../send-file.ts';
 import type { PeerRoute } from './peer-route.ts';
 
 export interface ByteRoutesOptions {
@@ -25,15 +25,19 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
   app.get(
     '/federation/v1/media/:id/:variant',
     get,
-    route(async (peer, request, reply) => sendMedia(peer, request, reply, await sharedFile(request))),
+    route(async (peer, request, reply) => {
+      const sent = await sendMedia(peer, request, reply, await sharedFile(request));
+      const { id, variant } = request.params as { id: string; variant: string };
+      context.audit.served({ peerId: peer.id, itemId: id, variant, bytes: sent.bytes });
+    }),
   );
 
   app.get(
     '/federation/v1/media/:id/:variant/segments',
     get,
-    route(async (peer, request, reply) =>
-      sendMedia(peer, request, reply, segmentListOf(await sharedFile(request))),
-    ),
+    route(async (peer, request, reply) => {
+      await sendMedia(peer, request, reply, segmentListOf(await sharedFile(request)));
+    }),
   );
 
   async function sharedFile(request: FastifyRequest): Promise<DeliverableFile> {
@@ -50,7 +54,7 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
     request: FastifyRequest,
     reply: FastifyReply,
     file: DeliverableFile,
-  ): Promise<void> {
+  ): Promise<SentFile> {
     reply.hijack();
     const sent = await sendFile(request.raw, reply.raw, file, {
       delivery,
@@ -59,6 +63,7 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
       now: context.now,
     });
     served(peer.key, sent.bytes);
+    return sent;
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
 import { REQUEST_BYTES } from '../../federation/wire/limits.ts';
+import { agentRoutes } from './agent-routes.ts';
 import { createAnswers } from './answers.ts';
 import { byteRoutes } from './byte-routes.ts';
 import { discoveryRoute } from './discovery-route.ts';
@@ -33,5 +34,6 @@ export async function federationRoutes(
   discoveryRoute(app, context);
   pairingRoutes(app, { context, answers });
   feedRoutes(app, { context, answers, route, served, software });
+  agentRoutes(app, { context, answers, route });
   byteRoutes(app, { context, delivery, route, served });
 }
