@@ -16,6 +16,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   host: {
     openFolder: async (config, secrets) => (await loadHost()).openFolder(config, secrets),
+    importKey: async (config, key) => (await loadHost()).importKey(config, key),
     serve: async (config, secrets) => (await loadHost()).serve(config, secrets),
   },
   terminal: processTerminal(),

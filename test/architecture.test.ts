@@ -26,7 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Rooms beside the layers, and the rooms that may use them. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
   config: ['host.ts', 'app.ts', 'cli', 'http', 'lock.ts', 'log.ts'],
-  'lock.ts': ['app.ts'],
+  'lock.ts': ['app.ts', 'host.ts'],
   'log.ts': ['app.ts'],
   'version.ts': ['host.ts', 'app.ts', 'cli'],
   // What codegen makes of the schema and the operations: types and documents, of the tree outside src/.

@@ -6,6 +6,7 @@ import type { TypedDocumentString } from '../../schema/generated/graphql.ts';
 import type { Accounts } from '../access/accounts.ts';
 import { type Config, decideConfig, type Secrets } from '../config/config.ts';
 import { readEnvironment } from '../config/env.ts';
+import type { StoredKey } from '../config/master-key.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { ImportedFile, ImportProgress, ImportRequest, ImportSummary } from '../library/import.ts';
 
@@ -35,6 +36,13 @@ export interface ImportJob extends Pick<ImportRequest, 'inPlace' | 'visibility' 
 export interface Host {
   /** @throws HedgerowError; CONFLICT where another process has the folder */
   openFolder(config: Config, secrets: Secrets): Promise<Backend>;
+  /**
+   * Puts a master key where a start finds it, while nobody else has the folder.
+   *
+   * @throws HedgerowError CONFLICT where a server runs on the folder, or the database's secrets are sealed under another
+   *   key; then nothing was changed
+   */
+  importKey(config: Config, key: Buffer): Promise<StoredKey>;
   /** @throws HedgerowError, one sentence fit for the end of a start */
   serve(config: Config, secrets: Secrets): Promise<Served>;
 }

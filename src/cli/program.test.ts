@@ -29,7 +29,7 @@ interface Ran {
 /** Runs a command as the program does, over the terminal of a test. */
 async function run(
   words: string[],
-  options: { data?: string; input?: string; host?: Host; interruptAt?: string } = {},
+  options: { data?: string; input?: string; secrets?: string[]; host?: Host; interruptAt?: string } = {},
 ): Promise<Ran> {
   let out = '';
   let err = '';
@@ -45,6 +45,7 @@ async function run(
     },
     status: () => {},
     input: async () => options.input ?? '',
+    secret: async () => options.secrets?.shift() ?? null,
     onInterrupt: (callback) => {
       interrupt = callback;
       return { [Symbol.dispose]: () => {} };

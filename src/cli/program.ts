@@ -8,6 +8,7 @@ import { addAudit } from './commands/audit.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addImport } from './commands/import.ts';
 import { addInvite } from './commands/invite.ts';
+import { addKey } from './commands/key.ts';
 import { addPair } from './commands/pair.ts';
 import { addPeers } from './commands/peers.ts';
 import { addServe } from './commands/serve.ts';
@@ -77,6 +78,7 @@ function buildProgram(context: CommandContext): Command {
   addUser(program, context);
   addToken(program, context);
   addAudit(program, context);
+  addKey(program, context);
   addDoctor(program, context);
   return program;
 }

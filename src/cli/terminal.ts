@@ -1,5 +1,7 @@
 /** What a command may do to the terminal, and how it writes tables, sizes and times. */
 
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 
 export interface Terminal {
@@ -13,6 +15,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** All of standard input. */
   input(): Promise<string>;
+  /** Asks a person for a secret, without showing what is typed; null where nobody can be asked. */
+  secret(question: string): Promise<string | null>;
   /** Calls back at the first Ctrl-C (or SIGTERM); at the second the process ends at once. */
   onInterrupt(callback: () => void): Disposable;
 }
@@ -43,6 +47,10 @@ export function processTerminal(): Terminal {
       shown = true;
     },
     input: () => readText(process.stdin),
+    secret: (question) => {
+      clear();
+      return process.stdin.isTTY && interactive ? askSecretly(question) : Promise.resolve(null);
+    },
     onInterrupt: (callback) => {
       let count = 0;
       const handle = (signal: NodeJS.Signals): void => {
@@ -58,6 +66,24 @@ export function processTerminal(): Terminal {
       };
     },
   };
+}
+
+/** @throws Error where the person gives up with Ctrl-C */
+async function askSecretly(question: string): Promise<string> {
+  process.stderr.write(question);
+  // The line editor echoes into nowhere.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      lines.once('line', resolve);
+      lines.once('SIGINT', () => reject(new Error('given up')));
+      lines.once('close', () => reject(new Error('given up')));
+    });
+  } finally {
+    lines.close();
+    process.stderr.write('\n');
+  }
 }
 
 /** Columns as wide as their widest cell; those of numbers end in line. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 
-const KEY_BYTES = 32;
+export const KEY_BYTES = 32;
 
 /**
  * The key under which everything secret in the database is sealed: from the setting, or a file of mode 0600 in
@@ -40,6 +40,41 @@ export async function loadMasterKey(
   const made = await readKey(path);
   if (made === null) throw new HedgerowError('INVALID', `The master key ${path} cannot be read.`);
   return made;
+}
+
+export interface StoredKey {
+  path: string;
+  /** What happened to the file: it is new, it held this very key, or another key stood there and was set aside. */
+  outcome: 'written' | 'unchanged' | 'replaced';
+  /** Where the other key is now. */
+  setAside: string | null;
+}
+
+/** Puts a key where a start looks for it, mode 0600, whole or not at all. A key that stood there is set aside. */
+export async function storeMasterKey(dataDir: string, key: Uint8Array, now: Date): Promise<StoredKey> {
+  const path = join(dataDir, 'master.key');
+  // A file that is damaged is no key that could be lost, but it is not thrown away either.
+  const found = await readKey(path).catch((error: unknown) => {
+    if (error instanceof HedgerowError) return Buffer.alloc(0);
+    throw error;
+  });
+  if (found?.equals(key)) return { path, outcome: 'unchanged', setAside: null };
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await rm(temporary, { force: true });
+    const text = `${Buffer.from(key).toString('base64')}\n`;
+    await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true });
+    let setAside: string | null = null;
+    if (found !== null) {
+      setAside = `${path}.replaced-${now.toISOString().replace(/\D/g, '')}`;
+      await link(path, setAside);
+    }
+    await rename(temporary, path);
+    return { path, outcome: found === null ? 'written' : 'replaced', setAside };
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 async function readKey(path: string): Promise<Buffer | null> {

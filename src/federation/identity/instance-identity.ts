@@ -13,8 +13,8 @@ export interface InstanceIdentityKeys {
   readonly thumbprints: readonly string[];
 }
 
-const ID_SETTING = 'instance-id';
-const PURPOSE = 'hedgerow/instance-key/1';
+export const ID_SETTING = 'instance-id';
+export const PURPOSE = 'hedgerow/instance-key/1';
 
 /** @throws HedgerowError INVALID where the master key is not the one under which the key was sealed. */
 export async function loadIdentity(database: Database, masterKey: Buffer): Promise<InstanceIdentityKeys> {
