@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Access, createAccess } from './access/access.ts';
 import { type Accounts, createAccounts } from './access/accounts.ts';
-import { createAudit } from './access/audit.ts';
+import { type Audit, createAudit } from './access/audit.ts';
 import { createAuditLog } from './access/audit-log.ts';
 import { auditedAccess } from './access/audited-access.ts';
 import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
@@ -44,6 +44,7 @@ export interface AppOptions {
 export interface App extends AsyncDisposable {
   readonly config: Config;
   readonly database: Database;
+  readonly audit: Audit;
   readonly store: BlobStore;
   readonly catalog: Catalog;
   readonly access: Access;
@@ -191,6 +192,7 @@ async function build(
   const app: App = {
     config,
     database,
+    audit,
     store,
     catalog,
     access,

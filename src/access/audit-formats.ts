@@ -32,7 +32,8 @@ export function auditLine(event: AuditEvent, format: AuditFormat): string {
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  // A spreadsheet computes what begins like a formula, also after white space, and a peer may have chosen the text.
-  const tame = /^(?:\s|[^ -~]*[=+\-@|%])/.test(text) ? `'${text}` : text;
+  // Spreadsheets compute what begins like a formula, some also after white space or in full width, and a peer may have
+  // chosen the text. What begins as our own values do is safe.
+  const tame = /^[A-Za-z0-9{:]/.test(text) ? text : `'${text}`;
   return `"${tame.replaceAll('"', '""')}"`;
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { request } from 'undici';
 import {
   CreateInvitationDocument,
@@ -47,6 +47,7 @@ export async function startInstance(
   name: string,
   settings: Settings = {},
   overrides: AppOptions['overrides'] = {},
+  log: Logger = pino({ level: process.env.TEST_LOG ?? 'silent' }),
 ): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-instance-'));
   let port = '0';
@@ -64,7 +65,7 @@ export async function startInstance(
     running = await startApp({
       config,
       secrets,
-      log: pino({ level: process.env.TEST_LOG ?? 'silent' }),
+      log,
       overrides,
     });
     port = new URL(running.url).port;
