@@ -16,7 +16,7 @@ import type { Settings } from '../../src/config/env.ts';
 
 export const SAMPLES = fileURLToPath(new URL('../../samples/', import.meta.url));
 
-const ADMIN_TOKEN = 'test-admin-token-of-thirty-two-characters';
+export const ADMIN_TOKEN = 'test-admin-token-of-thirty-two-characters';
 
 export interface Answer {
   status: number;
