@@ -195,6 +195,42 @@ describe('without a server', () => {
     expect(JSON.parse((await run(['token', 'list', '--json'])).out)).toEqual([]);
   });
 
+  test('commands are in the audit, which shows the newest first and narrows', async () => {
+    const { out } = await run(['token', 'create', 'backup', '--json']);
+    const made = JSON.parse(out) as { id: string; token: string };
+    await run(['token', 'revoke', 'nothing']);
+    await run(['user', 'add', 'robin']);
+    const shown = async (...words: string[]) =>
+      JSON.parse((await run(['audit', '--json', ...words])).out) as Record<string, unknown>[];
+    expect((await shown()).map(({ action, outcome, code, actor }) => [action, outcome, code, actor])).toEqual(
+      [
+        ['terminal.addUser', 'done', null, 'service'],
+        ['terminal.revokeToken', 'refused', 'NOT_FOUND', 'service'],
+        ['terminal.createToken', 'done', null, 'service'],
+      ],
+    );
+    expect(await shown('--action', 'terminal.createToken')).toMatchObject([{ target: made.id }]);
+    expect(await shown('--limit', '2')).toHaveLength(2);
+    expect(await shown('--by', 'peer')).toEqual([]);
+    expect(await shown('--since', '1h')).toHaveLength(3);
+    expect(await shown('--since', '2999-01-01')).toEqual([]);
+    const table = (await run(['audit'])).out;
+    expect(table).toMatch(/^AT +BY +WHO +ACTION +OUTCOME +TIMES +BYTES +FROM +TARGET\n/);
+    expect(table).toMatch(/ token +service +terminal\.revokeToken +refused: NOT_FOUND /);
+    expect(table).not.toContain(made.token);
+    expect(await run(['audit', '--peer', 'nobody'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no peer nobody/),
+    });
+    for (const wrong of [
+      ['--since', 'soon'],
+      ['--limit', '0'],
+      ['--by', 'ghost'],
+    ]) {
+      expect((await run(['audit', ...wrong])).code).toBe(2);
+    }
+  });
+
   test('a folder that another process holds is said to be so', async () => {
     await using held = await serve('data');
     const file = join(folder, 'data/server.json');

@@ -19,7 +19,7 @@ import type { GraphqlContext } from './context.ts';
 /** Ids that are kept of one act; how many there were is kept besides. */
 const TARGETS = 100;
 /** What an id of ours looks like. Whoever pastes a code or a token where an id belongs leaves no trace of it. */
-const ID = /^(?:media|peer|album|user|token|session|pair|pull|diagnosis|audit|inst)_[A-Za-z0-9-]{1,64}$/;
+const ID = /^(?:media|peer|album|user|token|session|pair|pull|diag|audit|inst)_[A-Za-z0-9-]{1,64}$/;
 
 /** @param schema is changed, and answered */
 export function auditMutations(schema: GraphQLSchema): GraphQLSchema {
