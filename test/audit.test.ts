@@ -155,6 +155,19 @@ describe('the audit of an instance', () => {
     ).toBe(true);
   });
 
+  it('tells that tokens were tried, and none of them', async () => {
+    for (const token of ['hedgerow_api_guess-one', 'hedgerow_api_guess-two']) {
+      const answer = await garden.get('/media/media_1/original', { authorization: `Bearer ${token}` });
+      expect(answer.status).toBe(401);
+    }
+    const tried = await eventually('both', async () => {
+      const rows = await events(garden, { actions: ['token.use'] });
+      return rows[0]?.detail?.['count'] === 2 && rows;
+    });
+    expect(tried).toMatchObject([{ actorKind: 'ANONYMOUS', code: 'UNAUTHENTICATED', address: '127.0.0.1' }]);
+    expect(JSON.stringify(tried)).not.toContain('guess');
+  });
+
   it('tells an unsafe request of a route that nobody thought of', async () => {
     const answer = await request(`${garden.url}/internal/import`, { method: 'POST' });
     expect(answer.statusCode).toBe(401);

@@ -7,8 +7,9 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
-import { type Sql, type Statement, sql } from '../database/sql.ts';
+import { type Statement, sql } from '../database/sql.ts';
 import { newId } from '../lib/ids.ts';
+import { AUDIT_RETENTION, type AuditRetention, pruneAudit } from './audit-retention.ts';
 
 export const AUDIT_ACTOR_KINDS = ['USER', 'TOKEN', 'PEER', 'SYSTEM', 'ANONYMOUS'] as const;
 export type AuditActorKind = (typeof AUDIT_ACTOR_KINDS)[number];
@@ -63,23 +64,10 @@ export interface AuditOptions {
   retention?: AuditRetention;
 }
 
-export interface AuditRetention {
-  /** ms */
-  age: number;
-  /** Rows of bytes that peers fetched. */
-  served: number;
-  /** Rows of what peers and strangers asked for otherwise. */
-  outside: number;
-  /** Rows of what people, programs and the server itself did. */
-  own: number;
-}
-
 const DAY = 24 * 3600_000;
 const MINUTE = 60_000;
 const HOUR = 3600_000;
 
-/** A million rows, about 300 MB; divided, so that whoever downloads much does not push out what an admin did. */
-const RETENTION: AuditRetention = { age: 400 * DAY, served: 500_000, outside: 250_000, own: 250_000 };
 /** ms between two writings of what is counted. */
 const FLUSH_EVERY = 10_000;
 /** New rows of a minute that one peer, person or program causes by refusals, and all strangers together. */
@@ -88,9 +76,8 @@ const ROWS_AN_ACTOR = 60;
 const ROWS_IN_ALL = 600;
 /** Counted (peer, item, variant) that are held; what comes beyond is counted in one row for its peer. */
 const TALLIES = 10_000;
-/** Rows that are written, or removed, in one transaction. */
+/** Rows that are written in one transaction. */
 const BATCH = 100;
-const REMOVE_AT_ONCE = 500;
 /** Characters of a text; longer ones are cut. */
 const LENGTHS = { actor: 200, action: 100, target: 4_000, peerId: 200, code: 64, address: 64 };
 const DETAIL_LENGTH = 8_000;
@@ -120,7 +107,7 @@ interface Counted {
   unwritten: boolean;
 }
 
-export function createAudit({ database, now, onError, retention = RETENTION }: AuditOptions): Audit {
+export function createAudit({ database, now, onError, retention = AUDIT_RETENTION }: AuditOptions): Audit {
   const refusals = new Map<string, Counted>();
   const tallies = new Map<string, Counted>();
   const budgets = new LRUCache<string, { endsAt: number; used: number }>({ max: 10_000 });
@@ -264,20 +251,14 @@ export function createAudit({ database, now, onError, retention = RETENTION }: A
 
   async function prune(): Promise<void> {
     try {
-      const { age, served: most, outside, own } = retention;
-      let removed = await removeWhere(database, sql`at < ${now() - age}`);
-      removed += await removeBeyond(database, sql`action = ${'media.served'}`, most);
-      const others = sql`action <> ${'media.served'} AND actor_kind`;
-      removed += await removeBeyond(database, sql`${others} IN ('PEER', 'ANONYMOUS')`, outside);
-      removed += await removeBeyond(database, sql`${others} NOT IN ('PEER', 'ANONYMOUS')`, own);
-      if (removed > 0) {
-        await record({
-          actorKind: 'SYSTEM',
-          action: 'audit.pruned',
-          outcome: 'done',
-          detail: { rows: removed },
-        });
-      }
+      const removed = await pruneAudit(database, now(), retention);
+      if (removed === 0) return;
+      await record({
+        actorKind: 'SYSTEM',
+        action: 'audit.pruned',
+        outcome: 'done',
+        detail: { rows: removed },
+      });
     } catch (error) {
       onError(error);
     }
@@ -349,32 +330,4 @@ function upsert(row: Row): Statement {
     VALUES (${row.id}, ${row.at}, ${row.actorKind}, ${row.actor}, ${row.action}, ${row.target}, ${row.peerId},
       ${row.outcome}, ${row.code}, ${row.address}, ${row.bytes}, ${detail})
     ON CONFLICT (id) DO UPDATE SET bytes = EXCLUDED.bytes, detail = EXCLUDED.detail`;
-}
-
-/**
- * Leaves the newest of a class. Told by position and not by number, so that two processes that prune at once remove
- * nothing twice.
- */
-async function removeBeyond(
-  database: Pick<Database, 'read' | 'write'>,
-  of: Statement,
-  most: number,
-): Promise<number> {
-  const last = await database.read.get<{ at: number; id: string }>(
-    sql`SELECT at, id FROM audit_events WHERE ${of} ORDER BY at DESC, id DESC LIMIT 1 OFFSET ${most}`,
-  );
-  return last === undefined ? 0 : removeWhere(database, sql`${of} AND (at, id) <= (${last.at}, ${last.id})`);
-}
-
-async function removeWhere({ write }: { write: Database['write'] }, condition: Statement): Promise<number> {
-  let removed = 0;
-  for (;;) {
-    const batch = await write((tx: Sql) =>
-      tx.run(
-        sql`DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events WHERE ${condition} ORDER BY at, id LIMIT ${REMOVE_AT_ONCE})`,
-      ),
-    );
-    removed += batch;
-    if (batch < REMOVE_AT_ONCE) return removed;
-  }
 }

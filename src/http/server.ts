@@ -20,7 +20,7 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { FederationContext } from '../federation/context.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
-import { HedgerowError } from '../lib/errors.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
 import { auditRequests, type RequestAudit } from './audit-hook.ts';
 import { auditRoute } from './audit-route.ts';
 import { federationRoutes } from './federation/routes.ts';
@@ -126,9 +126,23 @@ async function registerRoutes(
     ) {
       access.assertSameOrigin(request.headers);
     }
-    const viewer = await access.viewer(request.headers);
-    requests.seen(request, viewer);
-    return viewer;
+    try {
+      const viewer = await access.viewer(request.headers);
+      requests.seen(request, viewer);
+      return viewer;
+    } catch (error) {
+      // A token that is tried is told by where it comes from; nobody waits for that.
+      if (isCode(error, 'UNAUTHENTICATED')) {
+        void parts.graphql.audit.record({
+          actorKind: 'ANONYMOUS',
+          action: 'token.use',
+          outcome: 'refused',
+          code: error.code,
+          address: request.ip,
+        });
+      }
+      throw error;
+    }
   };
 
   await app.register(async (health) => healthRoutes(health, database));
