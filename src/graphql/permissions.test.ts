@@ -44,7 +44,6 @@ const MUTATIONS: Record<string, string> = {
   refreshPeer: 'refreshPeer(input: {}) { pulls { id } }',
   diagnosePeer: 'diagnosePeer(input: { id: "x" }) { diagnosis { id } }',
   revokePeer: 'revokePeer(input: { id: "x" }) { peer { id } }',
-  diagnosePeer: 'diagnosePeer(input: { id: "x" }) { diagnosis { id } }',
   publishAgents: 'publishAgents(input: { agents: [] }) { instance { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
