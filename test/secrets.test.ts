@@ -8,6 +8,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Writable } from 'node:stream';
+import { getNamedType, isObjectType } from 'graphql';
 import pg from 'pg';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,6 +21,7 @@ import { raw } from '../src/database/sql.ts';
 import { hashPeerToken, openPeerToken } from '../src/federation/credentials.ts';
 import { privateSeed } from '../src/federation/identity/keys.ts';
 import { parseInvitationCode } from '../src/federation/pairing/invitation-code.ts';
+import { schema } from '../src/graphql/schema.ts';
 import { host } from '../src/host.ts';
 import { deriveKey } from '../src/lib/seal.ts';
 import { createLog } from '../src/log.ts';
@@ -187,8 +189,13 @@ async function noteOwn(name: string, instance: Instance): Promise<void> {
   const { token } = JSON.parse(await readFile(join(data, 'server.json'), 'utf8')) as { token: string };
   secrets.text(`${name}: service token`, token);
   const { prisma } = instance.app.database;
-  for (const peer of await prisma.peer.findMany({ where: { NOT: { sealedToken: null } } })) {
-    const held = openPeerToken(masterKey, peer.id, peer.sealedToken ?? '');
+  const peers = await prisma.peer.findMany();
+  for (const peer of peers.flatMap(({ id, sealedToken, sealedNextToken }) => [
+    { id, sealed: sealedToken },
+    { id, sealed: sealedNextToken },
+  ])) {
+    if (peer.sealed === null) continue;
+    const held = openPeerToken(masterKey, peer.id, peer.sealed);
     if (held === undefined) throw new Error('A sealed token does not open.');
     secrets.text(`${name}: token held for ${peer.id}`, held);
     const hash = hashPeerToken(held);
@@ -202,6 +209,53 @@ async function noteOwn(name: string, instance: Instance): Promise<void> {
     const seed = open(deriveKey(masterKey, 'hedgerow/instance-key/1'), id.value, key.sealedSeed ?? '');
     if (seed === undefined) throw new Error('The key of the instance does not open.');
     secrets.bytes(`${name}: seed ${key.number}`, seed);
+  }
+}
+
+/** Mutations that answer a secret, each as it is asked for one; the invitations are made where they are used. */
+const MAKERS: Record<string, { input: string; field: string } | 'elsewhere'> = {
+  createInvitation: 'elsewhere',
+  createUser: { input: '{ name: "Sandy", role: VIEWER }', field: 'setupUrl' },
+  createApiToken: { input: '{ name: "made", scopes: [CATALOG_READ] }', field: 'token' },
+  createPeerCredential: { input: '{ name: "made", dialect: ARTIFEX }', field: 'token' },
+};
+
+function mutations(): { name: string; fields: string[] }[] {
+  return Object.values(schema.getMutationType()?.getFields() ?? {}).map(({ name, type }) => {
+    const payload = getNamedType(type);
+    return { name, fields: isObjectType(payload) ? Object.keys(payload.getFields()) : [] };
+  });
+}
+
+const has = (name: string) => mutations().some((mutation) => mutation.name === name);
+
+/** Secrets that are made by mutations, and those that are made anew by rotation, where this version has these. */
+async function makeAndRotate(gardenId: string): Promise<void> {
+  for (const [name, maker] of Object.entries(MAKERS)) {
+    if (maker === 'elsewhere' || !has(name)) continue;
+    const { data } = await graphql(
+      garden,
+      `mutation { ${name}(input: ${maker.input}) { ${maker.field} } }`,
+      {},
+      [name],
+    );
+    secrets.text(name, String(data[name][maker.field]).replace(/^.*#token=/, ''));
+  }
+  if (has('rotatePeerCredential')) {
+    const rotate = 'mutation ($id: ID!) { rotatePeerCredential(input: { id: $id }) { userErrors { code } } }';
+    expect((await graphql(meadow, rotate, { id: gardenId })).data.rotatePeerCredential.userErrors).toEqual(
+      [],
+    );
+    await noteOwn('Meadow', meadow);
+    await graphql(meadow, 'mutation ($id: ID!) { refreshPeer(input: { id: $id }) { userErrors { code } } }', {
+      id: gardenId,
+    });
+    await settled(meadow, gardenId);
+  }
+  if (has('rotateInstanceKey')) {
+    await graphql(garden, 'mutation { rotateInstanceKey(input: { confirm: true }) { userErrors { code } } }');
+    await noteOwn('Garden', garden);
+    await settled(meadow, gardenId);
   }
 }
 
@@ -387,6 +441,7 @@ beforeAll(async () => {
       await rename(garden, `hidden_${table}`, table);
     }
   }
+  await makeAndRotate(gardenId);
   expect(log.slice(before).match(/"level":50/g)?.length).toBeGreaterThanOrEqual(4);
 
   await graphql(meadow, 'mutation ($id: ID!) { revokePeer(input: { id: $id }) { userErrors { code } } }', {
@@ -459,6 +514,13 @@ describe('after all of that, no secret', () => {
     expect(log).toContain('refused a peer');
     expect(log.split('\n').length).toBeGreaterThan(10);
     expect(await dump(meadowUrl)).toContain('session.begin');
+  });
+
+  it('is made by a mutation that nobody has thought of here', () => {
+    const answering = mutations().filter(({ fields }) =>
+      fields.some((field) => /token|code|secret|password|passphrase|seed|setupUrl|link/i.test(field)),
+    );
+    expect(answering.map(({ name }) => name).filter((name) => !Object.hasOwn(MAKERS, name))).toEqual([]);
   });
 
   it('is in any line of the log', () => {
