@@ -37,7 +37,12 @@ export interface AppOptions {
   secrets: Secrets;
   log?: Logger;
   /** What a test puts in the place of the real thing. */
-  overrides?: { now?: () => number; random?: () => number };
+  overrides?: {
+    now?: () => number;
+    random?: () => number;
+    /** ms until a peer is told again that its pairing is over, after so many attempts in vain. */
+    noticeDelay?: (failures: number) => number;
+  };
 }
 
 /** Everything of one instance, whether it serves or only one command is run on its folder. */
@@ -132,7 +137,12 @@ async function build(
     audit,
   };
   const parts = opened.use(
-    createFederation({ context, enabled: config.federation, pullInterval: config.pullInterval }),
+    createFederation({
+      context,
+      enabled: config.federation,
+      pullInterval: config.pullInterval,
+      noticeDelay: overrides.noticeDelay,
+    }),
   );
   const delivery = opened.use(
     createDelivery({
@@ -217,7 +227,9 @@ async function build(
       database,
       delivery,
       federation: context,
+      streams: parts.streams,
       served: parts.served,
+      endedByPeer: parts.endedByPeer,
       graphql,
       library,
       accounts,

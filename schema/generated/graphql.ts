@@ -251,6 +251,16 @@ export type PeerHealth =
   /** There was none yet. */
   | 'UNKNOWN';
 
+/** Limits of a peer; what is left out stays, null is the default again. */
+export type PeerLimitsInput = {
+  /** Bytes of files a second: 1,024 or more; null: no limit. */
+  bytesPerSecond?: string | null | undefined;
+  /** Files that are sent at once: 1 to 10,000. */
+  concurrentStreams?: number | null | undefined;
+  /** Requests a minute: 1 to 1,000,000. */
+  requestsPerMinute?: number | null | undefined;
+};
+
 /** Whether the pairing is in force. */
 export type PeerStatus =
   /** In force. */
@@ -306,6 +316,8 @@ export type UpdatePeerInput = {
   id: string | number;
   /** Seconds between pulls where no event stream is open. */
   interval?: number | null | undefined;
+  /** What it may ask of us. */
+  limits?: PeerLimitsInput | null | undefined;
   /** What the peer is called here. */
   name?: string | null | undefined;
   /** Whether pulling rests. */
@@ -366,7 +378,7 @@ export type PairWithPeerMutationVariables = Exact<{
 
 export type PairWithPeerMutation = { pairWithPeer: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null };
+export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
 
 export type PeerPullsQueryVariables = Exact<{
   id: string | number;
@@ -383,7 +395,7 @@ export type PeersQueryVariables = Exact<{
 }>;
 
 
-export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null } | null } | null }> } };
+export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
 
 export type PullFieldsFragment = { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null };
 
@@ -491,6 +503,11 @@ export const PeerFieldsFragmentDoc = new TypedDocumentString(`
       mediaCount
       bytesServed
       lastSeenAt
+      limits {
+        requestsPerMinute
+        bytesPerSecond
+        concurrentStreams
+      }
     }
   }
 }
@@ -704,6 +721,11 @@ export const PeersDocument = new TypedDocumentString(`
       mediaCount
       bytesServed
       lastSeenAt
+      limits {
+        requestsPerMinute
+        bytesPerSecond
+        concurrentStreams
+      }
     }
   }
 }`) as unknown as TypedDocumentString<PeersQuery, PeersQueryVariables>;

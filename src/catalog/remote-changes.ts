@@ -196,7 +196,7 @@ function selectSkipped(
   );
 }
 
-async function deleteItems(tx: Sql, keys: readonly number[]): Promise<void> {
+export async function deleteItems(tx: Sql, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
   await unindexItems(tx, keys);
   await tx.run(sql`DELETE FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))})`);

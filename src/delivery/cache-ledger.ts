@@ -8,6 +8,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
+import { integers } from '../database/lists.ts';
 import { empty, join, type Sql, sql } from '../database/sql.ts';
 import type { VariantName } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -157,6 +158,11 @@ export class CacheLedger {
       const known = this.#running.get(id) ?? this.#idle.get(id);
       if (known === undefined) {
         await this.#load(id, file, size);
+        continue;
+      }
+      if (known.source !== file.source) {
+        // Another process has given it to another peer: what is remembered here names the wrong blobs.
+        this.#bury(known);
         continue;
       }
       if (known.validator !== validatorOf(file) || known.size !== size) {
@@ -333,6 +339,47 @@ export class CacheLedger {
       (transaction) => transaction.run(sql`DELETE FROM cached_files WHERE source = ${peerKey}`),
       [cachedPeerPrefix(peerKey)],
     );
+  }
+
+  /**
+   * Gives what is kept of some items to another peer, in one transaction with `move`, which does the same with the
+   * items' rows and answers the keys of those that it moved; what is kept of the others is deleted. Nothing of them
+   * may be read meanwhile.
+   *
+   * Blobs have the peer in their name. They get a second one before and lose the first after the transaction, so that
+   * whenever this ends there is a blob for each row, and the sweep removes the names that are too many.
+   */
+  async takeOver(
+    from: number,
+    to: number,
+    itemKeys: readonly number[],
+    move: (transaction: Sql) => Promise<readonly number[]>,
+  ): Promise<void> {
+    const { database, store } = this.#options;
+    await this.flush();
+    const concerned = new Set(itemKeys);
+    for (const record of [...this.#known()]) if (concerned.has(record.itemKey)) this.#bury(record);
+    const rows = await database.read.all<{ itemKey: number }>(
+      sql`SELECT DISTINCT item_key AS "itemKey" FROM cached_files WHERE item_key IN (${integers(database.read, JSON.stringify(itemKeys))})`,
+    );
+    const kept = rows.map(({ itemKey }) => itemKey);
+    let moved: ReadonlySet<number> = new Set();
+    try {
+      for (const key of kept) await store.copyAll(cachedItemPrefix(from, key), cachedItemPrefix(to, key));
+      const keys = await database.write(async (transaction) => {
+        const answer = await move(transaction);
+        await transaction.run(
+          sql`UPDATE cached_files SET source = ${to} WHERE source = ${from} AND item_key IN (${integers(transaction, JSON.stringify(answer))})`,
+        );
+        return answer;
+      });
+      moved = new Set(keys);
+      for (const key of kept) await store.deleteAll(cachedItemPrefix(from, key));
+    } finally {
+      for (const key of kept) if (!moved.has(key)) await store.deleteAll(cachedItemPrefix(to, key));
+    }
+    await this.#recount();
+    this.#nothingToEvict = false;
   }
 
   async purgeAll(): Promise<void> {

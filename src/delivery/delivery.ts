@@ -9,6 +9,7 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
+import type { Sql } from '../database/sql.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -114,6 +115,16 @@ export interface Delivery extends AsyncDisposable {
   purgeItem(itemKey: number, source?: number): Promise<void>;
   purgePeer(peerKey: number): Promise<void>;
   purgeAll(): Promise<void>;
+  /**
+   * Gives what is kept of some items of one peer to another, in one transaction with `move`, which does the same with
+   * the items themselves and answers the keys of those that it moved.
+   */
+  takeOver(
+    from: number,
+    to: number,
+    itemKeys: readonly number[],
+    move: (transaction: Sql) => Promise<readonly number[]>,
+  ): Promise<void>;
   /** False where nothing of the item is here to be pinned. */
   pin(itemKey: number, pinned: boolean): Promise<boolean>;
   usage(): Promise<CacheUsage>;
@@ -328,6 +339,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     purgeAll: async () => {
       small.clear();
       await ledger.purgeAll();
+    },
+    takeOver: async (from, to, itemKeys, move) => {
+      small.clear();
+      await ledger.takeOver(from, to, itemKeys, move);
     },
     pin: (itemKey, pinned) => ledger.pin(itemKey, pinned),
     usage: () => ledger.usage(),

@@ -1,4 +1,5 @@
 /** Puts the parts of this room together. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { forgetOldRemovals } from '../catalog/feed.ts';
 import { sql } from '../database/sql.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
@@ -7,28 +8,35 @@ import { HedgerowError, isCode } from '../lib/errors.ts';
 import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './agents.ts';
 import type { FederationContext } from './context.ts';
 import type { MediaRef, PeerClient } from './dialects/dialect.ts';
-import type { Federation } from './federation.ts';
+import type { Federation, PairWithPeer } from './federation.ts';
 import { createOutgoing } from './outgoing/dispatcher.ts';
+import { parseInvitationCode } from './pairing/invitation-code.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { redeemInvitation } from './pairing/redeem.ts';
 import { clientOf } from './peers/clients.ts';
 import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
-import { refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
+import { createNotices } from './peers/notices.ts';
+import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
+import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 const DAY = 24 * 3600 * 1000;
 
 export interface FederationParts extends AsyncDisposable {
   readonly federation: Federation;
+  /** What runs for peers, and is cut when their pairing ends. */
+  readonly streams: PeerStreams;
   /** What delivery asks a peer through. */
   readonly upstreamFor: (peerKey: number) => Promise<Upstream>;
+  /** The other side says that the pairing is over. */
+  readonly endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
   /** Counts bytes that came from a peer. */
   readonly fetched: (peerKey: number, bytes: number) => void;
   /** Counts bytes that a peer was served, and that it was here. */
   readonly served: (peerKey: number, bytes: number) => void;
   /** Must be told before anything is pulled; given late because delivery asks its bytes through this room. */
-  deliverThrough(delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'>): void;
+  deliverThrough(delivery: Bytes): void;
   /** Begins to pull by itself. */
   start(): Promise<void>;
 }
@@ -39,12 +47,22 @@ export interface FederationOptions {
   enabled: boolean;
   /** ms between pulls. */
   pullInterval: number;
+  noticeDelay?: ((failures: number) => number) | undefined;
 }
 
-export function createFederation({ context, enabled, pullInterval }: FederationOptions): FederationParts {
+/** What this room asks of the bytes' own. */
+type Bytes = Pick<Delivery, 'purgeItem' | 'purgePeer' | 'takeOver' | 'prefetch'>;
+
+export function createFederation(options: FederationOptions): FederationParts {
+  const { context, enabled, pullInterval } = options;
   const { prisma } = context.database;
   const outgoing = createOutgoing();
-  let delivery: Pick<Delivery, 'purgeItem' | 'purgePeer' | 'prefetch'> | undefined;
+  const streams = createPeerStreams({
+    read: context.database.read,
+    now: context.now,
+    onError: (error) => context.log.failed({ what: 'looking after open streams', error }),
+  });
+  let delivery: Bytes | undefined;
 
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
@@ -54,10 +72,12 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
   const pulls = createPullManager({
     context,
     clientFor,
+    streams,
     interval: pullInterval,
     purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
     purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
     onPulled: (peerKey, client, signal) => pullAgents(context, peerKey, client, signal),
+    takeOverBytes: async (...items) => delivery?.takeOver(...items),
     fetchThumbnail: async (item, signal) => {
       const file = deliverableFile(item, 'thumbnail', await cacheModeOf(context.database.read, item.source));
       return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
@@ -65,23 +85,15 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
   });
 
   /** What fails here says something about the peer: the next pull finds out what. */
-  async function watched<T>(peerKey: number, work: Promise<T>): Promise<T> {
+  async function watched<T>(peerKey: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      const result = await work;
+      const result = await patiently(work, signal);
       pulls.reached(peerKey);
       return result;
     } catch (error) {
-      if (
-        isCode(
-          error,
-          'PEER_UNREACHABLE',
-          'PEER_TIMEOUT',
-          'NOT_FOUND',
-          'MEDIA_GONE',
-          'REVOKED',
-          'CREDENTIAL_REFUSED',
-          'GRANT_ENDED',
-        )
+      if (isCode(error, 'REVOKED', 'GRANT_ENDED')) pulls.refused(peerKey, error);
+      else if (
+        isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT', 'NOT_FOUND', 'MEDIA_GONE', 'CREDENTIAL_REFUSED')
       ) {
         pulls.suspect(peerKey);
       }
@@ -93,11 +105,13 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     if (!enabled) throw new HedgerowError('UNAVAILABLE', 'Federation is switched off here.');
     const client = await clientFor(peerKey);
     return {
-      bytes: (ref: MediaRef, range, signal) => watched(peerKey, client.bytes(ref, range, signal)),
-      segmentList: (ref: MediaRef, signal) => watched(peerKey, client.segmentList(ref, signal)),
+      bytes: (ref: MediaRef, range, signal) =>
+        watched(peerKey, () => client.bytes(ref, range, signal), signal),
+      segmentList: (ref: MediaRef, signal) => watched(peerKey, () => client.segmentList(ref, signal), signal),
     };
   };
 
+  const notices = createNotices({ context, outgoing, delay: options.noticeDelay });
   const counted = createByteCounts(context);
   const diagnoses = createDiagnoses({ context, outgoing, clientFor });
 
@@ -106,6 +120,17 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
       throw new HedgerowError('CONFLICT', 'Federation is switched off here (HEDGEROW_FEDERATION).');
   };
 
+  /** No notice of a former pairing may be on its way while the new one is made. */
+  async function redeemHeld(input: PairWithPeer): Promise<{ peerId: string }> {
+    const release = await notices.hold(parseInvitationCode(input.code).thumbprint);
+    try {
+      return await redeemInvitation(context, outgoing, input);
+    } finally {
+      release();
+    }
+  }
+
+  const end = { pulls, streams, notices };
   const federation: Federation = {
     instance: () => ({
       id: context.identity.id,
@@ -126,7 +151,7 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
     },
     pairWithPeer: async (input) => {
       requireEnabled();
-      const { peerId } = await redeemInvitation(context, outgoing, input);
+      const { peerId } = await redeemHeld(input);
       const peer = await prisma.peer.findUniqueOrThrow({ where: { id: peerId }, select: { key: true } });
       await pulls.request(peer.key);
       return { peerId };
@@ -141,15 +166,17 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
       requireEnabled();
       return diagnoses.begin(id);
     },
-    revokePeer: (id, options) => revokePeer(context, pulls, id, options),
     agents: () => publishedAgents(context),
     publishAgents: (agents) => publishAgents(context, agents),
+    revokePeer: (id, how) => revokePeer(context, end, id, how),
   };
 
   let daily: NodeJS.Timeout | undefined;
   return {
     federation,
+    streams,
     upstreamFor,
+    endedByPeer: (peer) => endedByPeer(context, end, peer),
     fetched: counted.fetched,
     served: counted.served,
     deliverThrough: (given) => {
@@ -164,16 +191,37 @@ export function createFederation({ context, enabled, pullInterval }: FederationO
       await diagnoses.endUnfinished();
       daily = setInterval(forget, DAY);
       daily.unref();
-      if (enabled) await pulls.start();
+      if (!enabled) return;
+      await pulls.start();
+      await notices.start();
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(daily);
       await diagnoses[Symbol.asyncDispose]();
+      streams[Symbol.dispose]();
+      await notices[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await counted.flush();
       await outgoing[Symbol.asyncDispose]();
     },
   };
+}
+
+/** s that a reader is kept waiting where the peer asks us to slow down; beyond that it is told so. */
+const PATIENCE = 5;
+const PATIENT_TRIES = 4;
+
+/** A peer's limit is no fault: what it holds up for a moment goes on by itself, so that no stream breaks off for it. */
+async function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const wait = isCode(error, 'PEER_RATE_LIMITED') ? (error.retryAfter ?? PATIENCE + 1) : PATIENCE + 1;
+      if (wait > PATIENCE || tries === PATIENT_TRIES) throw error;
+      await sleep(wait * 1000 * (1 + Math.random() / 4), undefined, { signal });
+    }
+  }
 }
 
 /** ms between two writings of the counts: a stream must not cost a write a chunk. */

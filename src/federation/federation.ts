@@ -29,6 +29,14 @@ export interface UpdatePeer {
   interval?: number | undefined;
   cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | undefined;
   audience?: 'ADMINS' | 'USERS' | 'ANYONE' | undefined;
+  limits?: LimitChanges | undefined;
+}
+
+/** What is left out stays; null: the default again, and of bytes: no limit. */
+export interface LimitChanges {
+  requestsPerMinute?: number | null | undefined;
+  bytesPerSecond?: bigint | null | undefined;
+  concurrentStreams?: number | null | undefined;
 }
 
 export interface InstanceIdentity {
@@ -59,6 +67,7 @@ export interface Federation {
   refresh(peerId: string | null): Promise<{ pullIds: string[] }>;
   /** Begins to walk the whole way to a peer; its row (`diagnoses`) fills up step by step. */
   diagnosePeer(peerId: string): Promise<{ diagnosisId: string }>;
+  /** Ends both directions here and now, and lets the other side know. Again, without `keepCached`: what was kept goes. */
   revokePeer(peerId: string, options: { keepCached: boolean }): Promise<void>;
   /** Automated agents that peers are told of. */
   agents(): Promise<Agent[]>;

@@ -3,6 +3,7 @@
 import { builder } from './builder.ts';
 import type { GraphqlContext } from './context.ts';
 import { AudienceEnum, CacheModeEnum, Peer } from './peer.ts';
+import { PeerLimitsInput } from './peer-limits.ts';
 import { Pull } from './pull.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
@@ -72,6 +73,7 @@ const UpdatePeerInput = builder.inputType('UpdatePeerInput', {
     interval: t.int({ description: 'Seconds between pulls where no event stream is open.' }),
     cacheMode: t.field({ type: CacheModeEnum, description: 'Which of its bytes are kept here.' }),
     audience: t.field({ type: AudienceEnum, description: "Which of this instance's people see its items." }),
+    limits: t.field({ type: PeerLimitsInput, description: 'What it may ask of us.' }),
   }),
 });
 
@@ -83,7 +85,7 @@ builder.mutationField('updatePeer', (t) =>
     args: { input: t.arg({ type: UpdatePeerInput, required: true, description: 'What to do.' }) },
     resolve: (_root, { input }, { federation }) =>
       changePeer(async () => {
-        const { id, name, endpoint, paused, interval, cacheMode, audience } = input;
+        const { id, name, endpoint, paused, interval, cacheMode, audience, limits } = input;
         await federation.updatePeer(id, {
           name: name ?? undefined,
           endpoint: endpoint ?? undefined,
@@ -91,6 +93,7 @@ builder.mutationField('updatePeer', (t) =>
           interval: interval ?? undefined,
           cacheMode: cacheMode ?? undefined,
           audience: audience ?? undefined,
+          limits: limits ?? undefined,
         });
         return { peerId: id };
       }),

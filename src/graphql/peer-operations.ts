@@ -8,6 +8,7 @@ import { Grant } from './grant.ts';
 import { forwardArguments, pageComplexity } from './pages.ts';
 import { AudienceEnum, CacheModeEnum, known, Peer } from './peer.ts';
 import { PeerError, peerErrorOf } from './peer-error.ts';
+import { PeerLimits } from './peer-limits.ts';
 import { PullConnection, readPulls } from './pull.ts';
 
 const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
@@ -90,6 +91,11 @@ const ServeSide = builder.objectRef<PeerRow>('ServeSide').implement({
       type: Grant,
       description: 'What it may see of what is shared.',
       resolve: (peer) => storedGrant(peer.serveGrant ?? 'null'),
+    }),
+    limits: t.field({
+      type: PeerLimits,
+      description: 'What it may ask of us.',
+      resolve: (peer) => peer,
     }),
     mediaCount: t.int({
       description: 'Items that it may see.',

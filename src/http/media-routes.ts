@@ -1,12 +1,13 @@
 /** Bytes of any item, local or remote, for clients of this instance. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Item } from '../catalog/items.ts';
+import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
+import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
 import { sendFile } from './send-file.ts';
@@ -15,6 +16,7 @@ export interface MediaRoutesOptions {
   catalog: Pick<Catalog, 'item' | 'remoteItem'>;
   database: Database;
   delivery: Pick<Delivery, 'open'>;
+  streams: PeerStreams;
   /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN where the token may not read media */
   readerOf: (request: FastifyRequest) => Promise<Reader>;
   /** Writes a fault of our own down; answers the id under which the log has it. */
@@ -22,7 +24,7 @@ export interface MediaRoutesOptions {
 }
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
-  const { catalog, database, delivery, readerOf, onError } = options;
+  const { catalog, database, delivery, streams, readerOf, onError } = options;
 
   app.get('/media/:id/:variant', async (request, reply) => {
     const { id } = request.params as { id: string };
@@ -58,11 +60,24 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     // Whether it is not there or not for this reader is nobody's business.
     if (item === null || file === null) throw new HedgerowError('NOT_FOUND');
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
+    // What a peer has shared ends with the pairing, also where it comes from our own disk.
+    const ended =
+      item.source === LOCAL_SOURCE
+        ? undefined
+        : streams.enter({
+            peerKey: item.source,
+            direction: 'to-clients',
+            cut: () => reply.raw.destroy(),
+          });
     reply.hijack();
-    await sendFile(request.raw, reply.raw, file, {
-      delivery,
-      fill: reader.kind !== 'ANONYMOUS',
-      onError,
-    });
+    try {
+      await sendFile(request.raw, reply.raw, file, {
+        delivery,
+        fill: reader.kind !== 'ANONYMOUS',
+        onError,
+      });
+    } finally {
+      ended?.();
+    }
   }
 }

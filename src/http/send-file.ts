@@ -1,8 +1,10 @@
 /** Answers GET and HEAD for one file: RFC 9110 with its conditions and ranges, and what keeps foreign bytes tame. */
 
+import { once } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { DeliverableFile, Delivery, OpenedFile } from '../delivery/delivery.ts';
 import { decide } from '../delivery/ranges.ts';
+import type { Pacer } from '../federation/serve/limits.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { release } from '../storage/buffer-pool.ts';
 import { problemOf } from './problem.ts';
@@ -15,6 +17,8 @@ export interface SendOptions {
   disposition?: 'inline' | 'attachment';
   /** Value of Cache-Control; by default browsers keep the file and ask each time whether they still may. */
   cacheControl?: string;
+  /** How fast the bytes may go; without one, as fast as they are taken. */
+  pacer?: Pacer;
   now?: () => number;
   /** Told of an error that is none of ours; answers the id under which the log has it. */
   onError?: (error: unknown) => string | undefined;
@@ -136,7 +140,7 @@ async function answer(
     fields['content-range'] = `bytes ${opened.start}-${opened.end}/${opened.size ?? '*'}`;
   }
   response.writeHead(verdict.status, fields);
-  const sent = await sendBody(response, opened);
+  const sent = await sendBody(response, opened, options.pacer);
   return { status: verdict.status, ...sent, source: opened.source };
 }
 
@@ -169,27 +173,56 @@ async function open(
 function sendBody(
   response: ServerResponse,
   opened: OpenedFile,
+  pacer: Pacer | undefined,
 ): Promise<{ bytes: number; complete: boolean }> {
   const { body } = opened;
   return new Promise((resolve) => {
     let bytes = 0;
     let ended = false;
+    let pacing = false;
+    const closed = new AbortController();
     // An interrupted connection is all that tells a client of a body with a Content-Length that it is short.
     const fail = (): void => {
       response.destroy();
     };
     response.once('close', () => {
+      closed.abort();
       body.destroy();
       resolve({ bytes, complete: ended && response.writableFinished });
     });
     response.on('error', () => {});
+    const end = (): void => {
+      ended = true;
+      response.end();
+    };
+    const paced = (chunk: Buffer, done: () => void): Promise<void> =>
+      writePaced(response, chunk, pacer as Pacer, closed.signal, (written) => {
+        bytes += written;
+      }).then(done, () => {
+        // The connection was closed meanwhile, and there is nobody to tell.
+      });
     if (opened.bytes !== null) {
+      if (typeof pacer?.slice() === 'number') {
+        void paced(opened.bytes, end);
+        return;
+      }
       bytes = opened.bytes.length;
       ended = true;
       response.end(opened.bytes);
       return;
     }
     body.on('data', (chunk: Buffer) => {
+      if (typeof pacer?.slice() === 'number') {
+        // One chunk is held at most: the next is read when this one is on its way.
+        body.pause();
+        pacing = true;
+        void paced(chunk, () => {
+          release(chunk);
+          pacing = false;
+          if (!response.destroyed) body.resume();
+        });
+        return;
+      }
       bytes += chunk.length;
       // The chunk is the kernel's once the callback comes; until then the buffer must not be used again.
       const more = response.write(chunk, (error) => {
@@ -197,16 +230,39 @@ function sendBody(
       });
       if (!more) body.pause();
     });
-    response.on('drain', () => body.resume());
-    body.once('end', () => {
-      ended = true;
-      response.end();
+    response.on('drain', () => {
+      if (!pacing) body.resume();
     });
+    body.once('end', end);
     body.once('error', fail);
     body.once('close', () => {
       if (!ended) fail();
     });
   });
+}
+
+/** Writes a chunk slice by slice, each once it may go, and resolves when the kernel has it all. */
+async function writePaced(
+  response: ServerResponse,
+  chunk: Buffer,
+  pacer: Pacer,
+  signal: AbortSignal,
+  onWritten: (bytes: number) => void,
+): Promise<void> {
+  const written: Promise<void>[] = [];
+  for (let at = 0; at < chunk.length; ) {
+    const part = chunk.subarray(at, at + (pacer.slice() ?? chunk.length));
+    await pacer.take(part.length, signal);
+    signal.throwIfAborted();
+    at += part.length;
+    onWritten(part.length);
+    const flushed = Promise.withResolvers<void>();
+    written.push(flushed.promise);
+    flushed.promise.catch(() => {});
+    const more = response.write(part, (error) => (error ? flushed.reject(error) : flushed.resolve()));
+    if (!more) await once(response, 'drain', { signal });
+  }
+  await Promise.all(written);
 }
 
 function sendEmpty(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): SentFile {

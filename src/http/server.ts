@@ -18,6 +18,7 @@ import type { Database } from '../database/database.ts';
 import { sql } from '../database/sql.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { FederationContext } from '../federation/context.ts';
+import type { PeerStreams } from '../federation/serve/streams.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
@@ -44,7 +45,9 @@ export interface ServerParts {
   database: Database;
   delivery: Delivery;
   federation: FederationContext;
+  streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
+  endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
   graphql: GraphqlServices;
   library: InternalRoutesOptions['library'];
   accounts: Accounts;
@@ -159,6 +162,7 @@ async function registerRoutes(
     catalog,
     database,
     delivery,
+    streams: parts.streams,
     readerOf: async (request) => mediaReader(await viewerOf(request), config.anonymous),
     onError,
   });
@@ -177,7 +181,9 @@ async function registerRoutes(
     await app.register(federationRoutes, {
       context: parts.federation,
       delivery,
+      streams: parts.streams,
       served: parts.served,
+      endedByPeer: parts.endedByPeer,
       software: { name: 'Hedgerow', version: parts.version },
     });
   }

@@ -63,6 +63,11 @@ export interface BlobStore {
   delete(key: string): Promise<void>;
   /** Deletes what is under a prefix of the layout that ends with `/`. */
   deleteAll(prefix: string): Promise<void>;
+  /**
+   * Gives every blob under one prefix a second name under another; both end with `/`. What is there already stays.
+   * Each copy is whole or absent, so a call that was broken off can be repeated.
+   */
+  copyAll(from: string, to: string): Promise<void>;
   /** All blobs under a prefix that ends with `/`, in no order. */
   list(prefix: string): AsyncIterable<BlobEntry>;
   /**

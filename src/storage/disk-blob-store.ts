@@ -1,7 +1,19 @@
 /** Blobs as files of one folder, laid out as paths.ts draws it. */
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import {
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  opendir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
@@ -54,6 +66,16 @@ export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
         // A writer may still add to the folder while it is emptied.
         await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
         await removeEmptied(root, dirname(path));
+      }),
+    copyAll: (from, to) =>
+      translatingFileErrors(async () => {
+        for await (const { key } of list(root, folderOf(root, from))) {
+          await copy(
+            pathOf(root, key),
+            pathOf(root, to + key.slice(from.length)),
+            join(temporary, randomName()),
+          );
+        }
       }),
     list: (prefix) => list(root, folderOf(root, prefix)),
     sweep: (olderThan = 0) => translatingFileErrors(() => sweep(temporary, olderThan)),
@@ -139,6 +161,19 @@ async function moveTo(temporary: string, path: string): Promise<void> {
       await mkdir(dirname(path), { recursive: true });
     }
   }
+}
+
+/** A blob never changes under its key, so two names for one file do; where the disk has no such names, a copy. */
+async function copy(from: string, path: string, temporary: string): Promise<void> {
+  try {
+    await link(from, temporary);
+  } catch (error) {
+    if (isAbsent(error)) return;
+    await copyFile(from, temporary);
+  }
+  await moveTo(temporary, path);
+  // Of two names of one file, rename leaves both.
+  await unlink(temporary).catch(() => {});
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -162,6 +162,29 @@ export function describeBlobStore(name: string, open: () => Promise<StoreUnderTe
       expect(await test.leftovers()).toBe(0);
     });
 
+    it('copies what is under a prefix, again without harm, and each name lives by itself', async () => {
+      const places = [
+        cachedFileKey(1, 7, 'thumbnail', 't1'),
+        `${cachedFileKey(1, 7, 'original', 't1')}/0`,
+        `${cachedFileKey(1, 7, 'original', 't1')}/list`,
+      ];
+      for (const place of places) await store.write(place, Buffer.from(place), { sync: false });
+      await store.write(cachedFileKey(1, 77, 'thumbnail', 't1'), content, { sync: false });
+      await store.copyAll('cache/1/7/', 'cache/2/7/');
+      await store.copyAll('cache/1/7/', 'cache/2/7/');
+      await store.copyAll('cache/1/8/', 'cache/2/8/');
+      expect(await test.leftovers()).toBe(0);
+      expect(await namesOf(store.list('cache/2/'))).toEqual(
+        places.map((place) => place.replace('cache/1', 'cache/2')).sort(),
+      );
+      await store.deleteAll('cache/1/7/');
+      expect(await namesOf(store.list('cache/1/'))).toEqual([cachedFileKey(1, 77, 'thumbnail', 't1')]);
+      for (const place of places) {
+        const bytes = await store.bytes(place.replace('cache/1', 'cache/2'), 0, 200);
+        expect(bytes.toString()).toBe(place);
+      }
+    });
+
     it('sweeps what a crash left, and no blob', async () => {
       await store.write(key, content, { sync: false });
       await test.crash();

@@ -1,8 +1,9 @@
 /** `hedgerow peers`: who is paired, how they are, and what an admin does with them. */
 
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import {
   type PeerFieldsFragment,
+  type PeerLimitsInput,
   type PeerStatus,
   PeersDocument,
   RevokePeerDocument,
@@ -51,6 +52,28 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       });
   }
   peers
+    .command('limit')
+    .description('say what a peer may ask of this server; without options, show it')
+    .argument('<peer>', 'id or name')
+    .option('--requests <number>', 'requests a minute, or default', limitOrElse('default'))
+    .option('--bytes <number>', 'bytes of files a second, or none', limitOrElse('none'))
+    .option('--streams <number>', 'files at once, or default', limitOrElse('default'))
+    .option('--json', 'print the limits as JSON', false)
+    .action(async (wanted: string, options: LimitOptions) => {
+      const limits = limitChanges(options);
+      await using backend = await open();
+      let peer = await findPeer(backend, wanted);
+      if (Object.keys(limits).length > 0) {
+        const { updatePeer } = await backend.graphql(UpdatePeerDocument, { input: { id: peer.id, limits } });
+        assertDone(updatePeer.userErrors);
+        peer = await findPeer(backend, peer.id);
+      }
+      const set = peer.operations?.serve?.limits;
+      if (set === undefined) throw new HedgerowError('CONFLICT', 'This peer takes nothing from here.');
+      if (options.json) terminal.out(JSON.stringify(set));
+      else terminal.out(`${printable(peer.name)}: ${limitText(set)}`);
+    });
+  peers
     .command('revoke')
     .description('end a pairing: its items leave this catalog, and it gets nothing any more')
     .argument('<peer>', 'id or name')
@@ -63,6 +86,37 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       const { name, status } = present(revokePeer.peer);
       terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
     });
+}
+
+interface LimitOptions {
+  requests?: number | null;
+  bytes?: number | null;
+  streams?: number | null;
+  json: boolean;
+}
+
+function limitChanges({ requests, bytes, streams }: LimitOptions): PeerLimitsInput {
+  return {
+    ...(requests !== undefined && { requestsPerMinute: requests }),
+    ...(bytes !== undefined && { bytesPerSecond: bytes?.toString() ?? null }),
+    ...(streams !== undefined && { concurrentStreams: streams }),
+  };
+}
+
+/** Reads a number, or the word that takes the limit back. */
+function limitOrElse(unset: string): (text: string) => number | null {
+  return (text) => {
+    if (text === unset) return null;
+    if (!/^\d{1,13}$/.test(text)) throw new InvalidArgumentError(`It takes a number, or ${unset}.`);
+    return Number(text);
+  };
+}
+
+type Limits = NonNullable<NonNullable<PeerFieldsFragment['operations']>['serve']>['limits'];
+
+function limitText({ requestsPerMinute, bytesPerSecond, concurrentStreams }: Limits): string {
+  const speed = bytesPerSecond === null ? 'any speed' : `${bytesPerSecond} bytes a second`;
+  return `${requestsPerMinute} requests a minute, ${speed}, ${concurrentStreams} files at once`;
 }
 
 async function listPeers(backend: Backend, all = false): Promise<PeerFieldsFragment[]> {

@@ -1,10 +1,14 @@
 /** What an admin changes about a peer. */
 import { wantThumbnailsAgain } from '../../catalog/thumbnail-queue.ts';
-import { HedgerowError } from '../../lib/errors.ts';
+import { type Code, HedgerowError } from '../../lib/errors.ts';
 import { toBaseUrl } from '../base-url.ts';
 import type { FederationContext } from '../context.ts';
-import type { UpdatePeer } from '../federation.ts';
+import type { LimitChanges, UpdatePeer } from '../federation.ts';
 import type { PullManager } from '../pull/pull-manager.ts';
+import { LIMIT_RANGES } from '../serve/limits.ts';
+import type { PeerStreams } from '../serve/streams.ts';
+import type { PeerHealth } from './health.ts';
+import type { Notices } from './notices.ts';
 
 const NAME_LENGTH = 200;
 /** Seconds. */
@@ -22,7 +26,7 @@ export async function updatePeer(
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
   if (peer.status === 'REVOKED')
     throw new HedgerowError('REVOKED', 'The peer was revoked; pair again to go on.');
-  const { name, endpoint, paused, interval, cacheMode, audience } = input;
+  const { name, endpoint, paused, interval, cacheMode, audience, limits } = input;
   const status = paused === undefined ? peer.status : paused ? 'PAUSED' : 'ACTIVE';
   const resumed = peer.status === 'PAUSED' && status === 'ACTIVE';
   await prisma.peer.update({
@@ -34,6 +38,7 @@ export async function updatePeer(
       ...(interval !== undefined && { interval: checkedInterval(interval) }),
       ...(cacheMode !== undefined && { cacheMode }),
       ...(audience !== undefined && { audience }),
+      ...(limits !== undefined && checkedLimits(limits)),
       status,
       ...((resumed || endpoint !== undefined) && { nextAttemptAt: new Date(context.now()), failures: 0 }),
       ...(status === 'PAUSED' && { nextAttemptAt: null }),
@@ -74,42 +79,125 @@ export async function refreshPeers(
   return { pullIds: [await pulls.request(peer.key)] };
 }
 
+/** What has to end with a pairing. */
+export interface PairingEnd {
+  pulls: Pick<PullManager, 'forget' | 'clear'>;
+  streams: Pick<PeerStreams, 'end'>;
+  notices: Pick<Notices, 'schedule'>;
+}
+
+/** For how long the other side is told that the pairing is over, ms. */
+const NOTICE_KEPT = 24 * 3600 * 1000;
+
 /**
- * From the moment the row says so, nothing of the peer is served or pulled, and it gets nothing. What it left here
- * is removed afterwards, in the background.
+ * From the moment the row says so, nothing of the peer is served or pulled, and it gets nothing; what runs for it is
+ * cut. What it left here is removed afterwards, in the background, and the other side is told; a crash before that is
+ * done is made up for at the next start.
+ *
+ * Of a peer that is revoked already, what was kept is removed after all.
  */
 export async function revokePeer(
   context: FederationContext,
-  pulls: PullManager,
+  end: PairingEnd,
   peerId: string,
   { keepCached }: { keepCached: boolean },
 ): Promise<void> {
   const { prisma } = context.database;
-  const now = new Date(context.now());
+  const now = context.now();
   const peer = await prisma.peer.findUnique({ where: { id: peerId } });
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
-  if (peer.status === 'REVOKED') return;
-  await prisma.$transaction(async (tx) => {
-    await tx.peer.update({
-      where: { key: peer.key },
-      data: {
-        status: 'REVOKED',
-        revokedAt: now,
-        nextAttemptAt: null,
-        sealedToken: null,
-        keptCached: keepCached,
-      },
-    });
-    await tx.peerCredential.updateMany({
-      where: { peerKey: peer.key, endedAt: null },
-      data: { endedAt: now },
-    });
+  const hasCredential = peer.sealedToken !== null && peer.endpoint !== '';
+  const revoked = await endPairing(context, peer.key, {
+    keptCached: keepCached,
+    // Whoever holds a credential can say so; it is kept until that is done.
+    ...(hasCredential
+      ? { noticeUntil: new Date(now + NOTICE_KEPT) }
+      : { sealedToken: null, sealedNextToken: null }),
+    // What they took back before stays hidden for its day, or goes at once.
+    ...(!keepCached && { hiddenSince: null }),
   });
-  context.log.revoked({ peerId, by: 'us' });
-  await pulls.forget(peer.key);
-  pulls
-    .clear(peer.key, { keepCached })
-    .catch((error: unknown) => context.log.failed({ what: 'clearing a revoked peer', error }));
+  if (revoked) context.log.revoked({ peerId, by: 'us' });
+  else if (!keepCached) {
+    await prisma.peer.updateMany({
+      where: { key: peer.key, status: 'REVOKED' },
+      data: { keptCached: false, hiddenSince: null },
+    });
+  }
+  if (!keepCached && peer.inheritsFrom !== null) {
+    // What was kept of it under a former row, and was on its way to this one.
+    await prisma.peer.updateMany({
+      where: { key: peer.inheritsFrom, status: 'REVOKED' },
+      data: { keptCached: false },
+    });
+  }
+  end.streams.end(peer.key, 'REVOKED');
+  await end.pulls.forget(peer.key);
+  if (revoked) end.notices.schedule(peer.key);
+  const cleared = [peer.key, ...(peer.inheritsFrom === null ? [] : [peer.inheritsFrom])].map(end.pulls.clear);
+  Promise.all(cleared).catch((error: unknown) =>
+    context.log.failed({ what: 'clearing a revoked peer', error }),
+  );
+}
+
+/**
+ * The other side says, by its signature, that the pairing is over: both directions end, and what is here of it is
+ * hidden at once and gone after a day. Nothing happens where it is over already.
+ */
+export async function endedByPeer(
+  context: FederationContext,
+  end: Pick<PairingEnd, 'pulls' | 'streams'>,
+  peer: { key: number; id: string },
+): Promise<void> {
+  const now = new Date(context.now());
+  const ended = await endPairing(context, peer.key, {
+    sealedToken: null,
+    sealedNextToken: null,
+    hiddenSince: now,
+    health: 'AUTH_FAILED',
+    errorCode: 'REVOKED',
+    errorMessage: 'The other server ended the pairing.',
+    errorAt: now,
+  });
+  if (!ended) return;
+  context.log.revoked({ peerId: peer.id, by: 'them' });
+  await context.audit.record({
+    actorKind: 'PEER',
+    actor: peer.id,
+    action: 'peer.revoked-by-them',
+    target: peer.id,
+    peerId: peer.id,
+    outcome: 'done',
+  });
+  end.streams.end(peer.key, 'REVOKED');
+  await end.pulls.forget(peer.key);
+}
+
+/** The one step that counts, in one transaction; false where it was done before. */
+async function endPairing(
+  context: FederationContext,
+  peerKey: number,
+  columns: {
+    keptCached?: boolean;
+    noticeUntil?: Date;
+    sealedToken?: null;
+    sealedNextToken?: null;
+    hiddenSince?: Date | null;
+    health?: PeerHealth;
+    errorCode?: Code;
+    errorMessage?: string;
+    errorAt?: Date;
+  },
+): Promise<boolean> {
+  const now = new Date(context.now());
+  return context.database.prisma.$transaction(async (tx) => {
+    const { count } = await tx.peer.updateMany({
+      where: { key: peerKey, status: { not: 'REVOKED' } },
+      data: { ...columns, status: 'REVOKED', revokedAt: now, nextAttemptAt: null },
+    });
+    if (count === 0) return false;
+    await tx.peerCredential.updateMany({ where: { peerKey, endedAt: null }, data: { endedAt: now } });
+    return true;
+  });
 }
 
 function checkedName(text: string): string {
@@ -143,4 +231,24 @@ function checkedInterval(seconds: number): number {
     });
   }
   return seconds;
+}
+
+/** The columns that change; null is the default again. */
+function checkedLimits({ requestsPerMinute, bytesPerSecond, concurrentStreams }: LimitChanges) {
+  const checked = <T extends number | bigint>(name: keyof typeof LIMIT_RANGES, value: T | null): T | null => {
+    const { min, max } = LIMIT_RANGES[name];
+    if (value === null || (value >= min && value <= max)) return value;
+    throw new HedgerowError('INVALID', `${name} is a number from ${min} to ${max}.`, {
+      field: ['limits', name],
+    });
+  };
+  return {
+    ...(requestsPerMinute !== undefined && {
+      requestsPerMinute: checked('requestsPerMinute', requestsPerMinute),
+    }),
+    ...(bytesPerSecond !== undefined && { bytesPerSecond: checked('bytesPerSecond', bytesPerSecond) }),
+    ...(concurrentStreams !== undefined && {
+      concurrentStreams: checked('concurrentStreams', concurrentStreams),
+    }),
+  };
 }

@@ -1,12 +1,14 @@
 /** When which peer is pulled: on its interval, at once when asked, sooner or later after a failure. */
 import type { Item } from '../../catalog/items.ts';
-import { removeSource } from '../../catalog/remote-changes.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
 import { askedPause, endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
+import type { PeerStreams } from '../serve/streams.ts';
+import { clearPeer, peersToClear } from './clear-peer.ts';
 import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
+import { type TakeOverBytes, takeOver } from './take-over.ts';
 import { fetchThumbnails } from './thumbnails.ts';
 
 /** Pulls that run at once. */
@@ -17,8 +19,10 @@ const PLACE_KEPT = 1_000;
 const HISTORY = 100;
 /** ms between two writings of a running pull's counts. */
 const PROGRESS_EVERY = 1_000;
-/** How long what a peer took back stays here, hidden, ms. */
-const HIDDEN_KEPT = 24 * 3600 * 1000;
+/** ms until a peer that has revoked us is asked again: a new pairing there is noticed within a day. */
+const AFTER_REVOKED = 24 * 3600 * 1000;
+/** ms between two looks for what revoked peers have left here. */
+const CLEAR_EVERY = 600_000;
 /** ms until the next pull after one that a fault of our own ended, such as a full disk. */
 const AFTER_FAULT = 60_000;
 /** ms between two looks after a peer. */
@@ -29,10 +33,12 @@ export interface PullManagerOptions {
   context: FederationContext;
   /** @throws HedgerowError where the peer must not be asked */
   clientFor: (peerKey: number) => Promise<PeerClient>;
+  streams: Pick<PeerStreams, 'enter' | 'end'>;
   /** ms between pulls of a peer that has no interval of its own. */
   interval: number;
   purgeItem: (itemKey: number, source: number) => Promise<void>;
   purgePeer: (peerKey: number) => Promise<void>;
+  takeOverBytes: TakeOverBytes;
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
@@ -46,6 +52,8 @@ export interface PullManager extends AsyncDisposable {
   request(peerKey: number): Promise<string>;
   /** Something of the peer could not be reached: finds out soon whether the peer is there. */
   suspect(peerKey: number): void;
+  /** The peer itself, by its signature, took back what it shares: hides it at once. */
+  refused(peerKey: number, error: HedgerowError): void;
   /** Something of the peer was reached: one that is held to be away is looked after at once. */
   reached(peerKey: number): void;
   /** Takes up the queue of thumbnails, where it is not worked at already. */
@@ -54,8 +62,8 @@ export interface PullManager extends AsyncDisposable {
   forget(peerKey: number): Promise<void>;
   /** Plans anew after the peer's row changed. */
   reschedule(peerKey: number): Promise<void>;
-  /** Removes what is left of a revoked peer: items first, then bytes. */
-  clear(peerKey: number, options: { keepCached: boolean }): Promise<void>;
+  /** Removes what is left of a peer that is revoked, or long hidden, unless its bytes are kept. */
+  clear(peerKey: number): Promise<void>;
 }
 
 interface Scheduled {
@@ -78,7 +86,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const waiting: (() => void)[] = [];
   let running = 0;
   let closed = false;
-  let purgeTimer: NodeJS.Timeout | undefined;
+  let clearTimer: NodeJS.Timeout | undefined;
 
   const entry = (peerKey: number): Scheduled => {
     let scheduled = peers.get(peerKey);
@@ -107,16 +115,28 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     clearTimeout(scheduled.timer);
     const delay = Math.min(Math.max(0, at - context.now()), LONGEST_TIMER);
     scheduled.timer = setTimeout(() => {
-      const queued = request(peerKey).catch((error: unknown) => {
+      const queued = requestOfActive(peerKey).catch((error: unknown) => {
         plan(peerKey, context.now() + AFTER_FAULT);
         throw error;
       });
-      void background(
-        queued.then(() => undefined),
-        'scheduling a pull',
-      );
+      void background(queued, 'scheduling a pull');
     }, delay);
     scheduled.timer.unref();
+  }
+
+  /** Another process may have paused or revoked the peer: then there is nothing to queue. */
+  async function requestOfActive(peerKey: number): Promise<void> {
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (peer?.status === 'ACTIVE' && peer.pulls && !closed) await request(peerKey);
+  }
+
+  /** Runs something that ends where the peer is revoked, in whichever process that is. */
+  function runningFor(peerKey: number): () => void {
+    return options.streams.enter({
+      peerKey,
+      direction: 'pull',
+      cut: () => void background(forget(peerKey), 'ending what runs for a revoked peer'),
+    });
   }
 
   async function request(peerKey: number): Promise<string> {
@@ -182,8 +202,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
     let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
     let shownAt = 0;
+    const ended = runningFor(peerKey);
     try {
       const client = await options.clientFor(peerKey);
+      if (peer.generation === 0 || peer.inheritsFrom !== null) {
+        await takeOver(context.database, options.takeOverBytes, peerKey, { now: context.now, signal });
+      }
       const outcome = await pullPeer(context.database, peerKey, client, {
         signal,
         now: context.now,
@@ -197,10 +221,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
           for (const item of items) await options.purgeItem(item.key, peerKey);
         },
       });
-      await succeeded(peerKey, pullId, peer, outcome);
+      await succeeded(peerKey, pullId, peer, outcome, signal);
       await background(options.onPulled(peerKey, client, signal), 'asking a peer for more than its catalog');
     } catch (error) {
       await failed(peerKey, pullId, error, counts, signal);
+    } finally {
+      ended();
     }
   }
 
@@ -209,8 +235,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     pullId: string,
     peer: { id: string; interval: number | null; divergedInARow: number },
     outcome: PullOutcome,
+    signal: AbortSignal,
   ): Promise<void> {
-    entry(peerKey).away = false;
     const now = context.now();
     const { inSync, total, roundTripMs, ...counts } = outcome;
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
@@ -237,6 +263,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
     await endPull(pullId, 'SUCCEEDED', null, counts, total);
     context.log.pulled({ peerId: peer.id, ...counts });
+    // Ended from here at the last moment: there is nothing more to plan.
+    if (signal.aborted) return;
+    entry(peerKey).away = false;
     plan(peerKey, now + delay);
     startThumbnails(peerKey);
   }
@@ -253,6 +282,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const { code, message } = known;
     // Ended from here, by a pause, a revocation or the end of the process: that says nothing about the peer.
     if (!signal.aborted && code !== 'CONFLICT') await noteFailure(peerKey, known);
+    // Another pull was faster, or the peer is not to be pulled any more, which is looked at then.
+    else if (!signal.aborted) plan(peerKey, context.now() + AFTER_FAULT);
     await endPull(pullId, 'FAILED', { code, message }, counts);
   }
 
@@ -263,8 +294,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     entry(peerKey).away = true;
     const now = context.now();
     const failures = peer.failures + 1;
-    // Revoked there: nothing will change by itself, but a new grant or pairing is noticed within a day.
-    const delay = code === 'REVOKED' ? HIDDEN_KEPT : retryDelay(failures, askedPause(error), random());
+    // Revoked there: nothing will change by itself.
+    const delay = code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random());
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
@@ -280,6 +311,19 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
     context.log.pullFailed({ peerId: peer.id, code, message, cause });
     plan(peerKey, now + delay);
+    if (!endsAccess(code)) return;
+    options.streams.end(peerKey, code, ['to-clients']);
+    if (peer.hiddenSince !== null) return;
+    if (code === 'REVOKED') context.log.revoked({ peerId: peer.id, by: 'them' });
+    await context.audit.record({
+      actorKind: 'PEER',
+      actor: peer.id,
+      action: code === 'REVOKED' ? 'peer.revoked-by-them' : 'peer.grant-ended',
+      target: peer.id,
+      peerId: peer.id,
+      outcome: 'done',
+      code,
+    });
   }
 
   async function endPull(
@@ -315,6 +359,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if (closed || scheduled.thumbnails !== null || scheduled.abort.signal.aborted) return;
     clearTimeout(scheduled.thumbnailTimer);
     const { signal } = scheduled.abort;
+    const ended = runningFor(peerKey);
     const work = fetchThumbnails(
       peerKey,
       { database: context.database, fetch: options.fetchThumbnail, now: context.now, random },
@@ -326,6 +371,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       scheduled.thumbnailTimer.unref();
     });
     scheduled.thumbnails = background(work, 'fetching thumbnails').finally(() => {
+      ended();
       scheduled.thumbnails = null;
     });
   }
@@ -345,44 +391,15 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const scheduled = entry(peerKey);
     if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < LOOK_EVERY) return;
     scheduled.suspectedAt = context.now();
-    const looked = async (): Promise<void> => {
-      const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
-      // Bytes of a paused peer are still asked for; whether it is there is not looked after.
-      if (peer?.status === 'ACTIVE' && peer.pulls && !closed) await request(peerKey);
-    };
-    void background(looked(), 'looking after a peer');
+    // Bytes of a paused peer are still asked for; whether it is there is not looked after.
+    void background(requestOfActive(peerKey), 'looking after a peer');
   }
 
-  async function clear(peerKey: number, { keepCached }: { keepCached: boolean }): Promise<void> {
-    // Kept bytes hang on the items' rows, so both stay, shown to nobody.
-    if (keepCached) return;
-    await options.purgePeer(peerKey);
-    for (;;) {
-      const removed = await context.database.write((tx) => removeSource(tx, peerKey, 500, context.now()));
-      if (removed < 500) break;
-    }
-    await prisma.peer.update({
-      where: { key: peerKey },
-      data: {
-        itemCount: 0,
-        skippedCount: 0,
-        checksumFirst: 0,
-        checksumSecond: 0,
-        cursor: null,
-        inSync: null,
-        remoteTotal: null,
-      },
-    });
-  }
+  const clear = (peerKey: number): Promise<void> =>
+    clearPeer(context.database, peerKey, { purge: () => options.purgePeer(peerKey), now: context.now });
 
-  /** What a peer took back, by revoking us or ending its grant, is hidden at once and gone after a day. */
-  async function purgeHidden(): Promise<void> {
-    const before = new Date(context.now() - HIDDEN_KEPT);
-    const hidden = await prisma.peer.findMany({
-      where: { hiddenSince: { lt: before }, itemCount: { gt: 0 } },
-      select: { key: true },
-    });
-    for (const peer of hidden) await clear(peer.key, { keepCached: false });
+  async function clearAll(): Promise<void> {
+    for (const peerKey of await peersToClear(context.database, context.now())) await clear(peerKey);
   }
 
   return {
@@ -405,19 +422,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         plan(row.key, row.nextAttemptAt?.getTime() ?? context.now());
         startThumbnails(row.key);
       }
-      const revoked = await prisma.peer.findMany({
-        where: { status: 'REVOKED', keptCached: false, itemCount: { gt: 0 } },
-        select: { key: true },
-      });
-      for (const row of revoked)
-        void background(clear(row.key, { keepCached: false }), 'clearing a revoked peer');
-      purgeTimer = setInterval(() => void background(purgeHidden(), 'purging hidden items'), 3600_000);
-      purgeTimer.unref();
-      void background(purgeHidden(), 'purging hidden items');
+      clearTimer = setInterval(() => void background(clearAll(), 'clearing revoked peers'), CLEAR_EVERY);
+      clearTimer.unref();
+      void background(clearAll(), 'clearing revoked peers');
     },
     request,
     fetchThumbnails: startThumbnails,
     suspect: look,
+    refused: (peerKey, error) => void background(noteFailure(peerKey, error), 'noting a refusal'),
     reached: (peerKey) => {
       if (peers.get(peerKey)?.away) look(peerKey);
     },
@@ -430,7 +442,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     clear,
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      clearInterval(purgeTimer);
+      clearInterval(clearTimer);
       await Promise.all([...peers.keys()].map(forget));
     },
   };

@@ -210,7 +210,7 @@ async function endListing(
  * A copy that disagrees although it was listed anew: the sums themselves may be wrong, so they are made from the rows.
  * Nobody else changes those meanwhile, and whoever begins anew changes the cursor.
  */
-async function recount(
+export async function recount(
   database: { read: Sql; write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
   source: number,
 ): Promise<void> {

@@ -25,7 +25,8 @@ export interface ThumbnailOptions {
  * Works until nothing is due, and answers when something will be: ms since 1970, or null.
  *
  * A failure of one item is tried again later, with its own backoff; a failure of the peer (not reachable, too
- * fast, refused) ends the round, and nothing of the queue is lost by it.
+ * fast) ends the round, and nothing of the queue is lost by it. One that refuses us is not asked again: the next
+ * pull that succeeds takes the queue up.
  */
 export async function fetchThumbnails(
   source: number,
@@ -49,6 +50,7 @@ export async function fetchThumbnails(
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    if (pause === Number.POSITIVE_INFINITY) return null;
     if (pause !== null) return now() + pause;
   }
   return nextThumbnailAt(database.read, source);
@@ -71,19 +73,10 @@ async function fetchOne(
     return null;
   } catch (error) {
     if (signal.aborted) return 0;
-    if (
-      isCode(
-        error,
-        'PEER_UNREACHABLE',
-        'PEER_TIMEOUT',
-        'PEER_RATE_LIMITED',
-        'REVOKED',
-        'CREDENTIAL_REFUSED',
-        'GRANT_ENDED',
-        'PEER_IDENTITY',
-        'CLOCK_SKEW',
-      )
-    ) {
+    if (isCode(error, 'REVOKED', 'CREDENTIAL_REFUSED', 'GRANT_ENDED')) return Number.POSITIVE_INFINITY;
+    // The peer says itself when it is ready for more; to wait longer would only leave its limit unused.
+    if (isCode(error, 'PEER_RATE_LIMITED')) return (error.retryAfter ?? 60) * 1000 * (1 + random() / 4);
+    if (isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT', 'PEER_IDENTITY', 'CLOCK_SKEW')) {
       return retryDelay(3, askedPause(error), random());
     }
     if (!(error instanceof HedgerowError)) throw error;

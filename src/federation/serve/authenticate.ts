@@ -14,12 +14,14 @@ import {
   verifyRequestSignature,
 } from '../identity/request-signatures.ts';
 import { type Grant, grantSchema, readMessage } from '../wire/messages.ts';
+import { type LimitColumns, limitsOf, type PeerLimits } from './limits.ts';
 
 export interface ServedPeer {
   key: number;
   /** Our id of it. */
   id: string;
   grant: Grant;
+  limits: PeerLimits;
   /** What answers to this request are bound to. */
   binding: AnswerBinding;
 }
@@ -39,7 +41,12 @@ export class RequestRefused extends Error {
   }
 }
 
-interface CredentialRow {
+export interface AuthenticateOptions {
+  /** The route is open also after the grant has ended: what it does is no part of the grant. */
+  afterGrant?: boolean;
+}
+
+interface CredentialRow extends LimitColumns {
   id: string;
   ended: number | boolean;
   unused: number | boolean;
@@ -58,6 +65,7 @@ const keys = new LRUCache<string, PublicKey>({ max: 1_000 });
 export async function authenticatePeer(
   context: FederationContext,
   request: IncomingRequest,
+  { afterGrant = false }: AuthenticateOptions = {},
 ): Promise<ServedPeer> {
   // 1. The token, by its hash.
   const authorization = attempt(() => readAuthorization(request.fields), null);
@@ -80,11 +88,11 @@ export async function authenticatePeer(
   if (row.status === 'REVOKED') throw refuse(new HedgerowError('REVOKED'));
   if (row.ended || !row.serves || row.grant === null) throw refuse(new HedgerowError('CREDENTIAL_REFUSED'));
   const grant = readMessage(grantSchema, JSON.parse(row.grant), 'INTERNAL');
-  if (grant.until !== null && Date.parse(grant.until) <= context.now())
+  if (!afterGrant && grant.until !== null && Date.parse(grant.until) <= context.now())
     throw refuse(new HedgerowError('GRANT_ENDED'));
 
   if (row.unused) await firstUse(context, row);
-  return { key: row.peerKey, id: row.peerId, grant, binding };
+  return { key: row.peerKey, id: row.peerId, grant, limits: limitsOf(row), binding };
 }
 
 function verify(context: FederationContext, signature: RequestSignature, row: CredentialRow): void {
@@ -114,7 +122,7 @@ function attempt<T>(work: () => T, binding: AnswerBinding | null, peerId?: strin
 
 function findCredential(database: Sql, hash: string): Promise<CredentialRow | undefined> {
   return database.get<CredentialRow>(
-    sql`SELECT c.id, CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key AS "peerKey", p.id AS "peerId", p.public_key AS "publicKey", p.status, p.serves, p.serve_grant AS "grant", p.dialect FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
+    sql`SELECT c.id, CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key AS "peerKey", p.id AS "peerId", p.public_key AS "publicKey", p.status, p.serves, p.serve_grant AS "grant", p.dialect, p.requests_per_minute AS "requestsPerMinute", p.bytes_per_second AS "bytesPerSecond", p.concurrent_streams AS "concurrentStreams" FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
   );
 }
 

@@ -5,6 +5,8 @@ import { deliverableFile } from '../../delivery/deliverable.ts';
 import type { DeliverableFile, Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
 import type { ServedPeer } from '../../federation/serve/authenticate.ts';
+import type { PeerLimiter } from '../../federation/serve/limits.ts';
+import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { VARIANT_NAMES, type VariantName } from '../../lib/media.ts';
 import { segmentListKey } from '../../storage/paths.ts';
@@ -15,11 +17,13 @@ export interface ByteRoutesOptions {
   context: FederationContext;
   delivery: Pick<Delivery, 'open'>;
   route: PeerRoute;
+  limiter: PeerLimiter;
+  streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
 }
 
 export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): void {
-  const { context, delivery, route, served } = options;
+  const { context, delivery, route, limiter, streams, served } = options;
   const get = { exposeHeadRoute: false };
 
   app.get(
@@ -55,15 +59,28 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
     reply: FastifyReply,
     file: DeliverableFile,
   ): Promise<SentFile> {
-    reply.hijack();
-    const sent = await sendFile(request.raw, reply.raw, file, {
-      delivery,
-      fill: false,
-      cacheControl: 'private, no-transform',
-      now: context.now,
+    const { leave, pacer } = limiter.stream(peer.key, peer.limits);
+    const ended = streams.enter({
+      peerKey: peer.key,
+      direction: 'to-peer',
+      grant: peer.grant,
+      cut: () => reply.raw.destroy(),
     });
-    served(peer.key, sent.bytes);
-    return sent;
+    reply.hijack();
+    try {
+      const sent = await sendFile(request.raw, reply.raw, file, {
+        delivery,
+        fill: false,
+        cacheControl: 'private, no-transform',
+        pacer,
+        now: context.now,
+      });
+      served(peer.key, sent.bytes);
+      return sent;
+    } finally {
+      ended();
+      leave();
+    }
   }
 }
 

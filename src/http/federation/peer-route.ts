@@ -1,7 +1,13 @@
 /** The way into every route of a peer: who asks is settled before the route's own work begins. */
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import type { FederationContext } from '../../federation/context.ts';
-import { authenticatePeer, RequestRefused, type ServedPeer } from '../../federation/serve/authenticate.ts';
+import {
+  type AuthenticateOptions,
+  authenticatePeer,
+  RequestRefused,
+  type ServedPeer,
+} from '../../federation/serve/authenticate.ts';
+import type { PeerLimiter } from '../../federation/serve/limits.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { createFailureLimit } from '../../lib/failure-limit.ts';
 import { type Answers, incomingRequest } from './answers.ts';
@@ -15,14 +21,15 @@ export type PeerHandler = (peer: ServedPeer, request: FastifyRequest, reply: Fas
 export interface PeerRouteOptions {
   context: FederationContext;
   answers: Answers;
+  limiter: PeerLimiter;
   /** Counts bytes that a peer was served, and that it was here. */
   served: (peerKey: number, bytes: number) => void;
 }
 
 /** Makes a route of the federation out of what it does for an authenticated peer. */
-export type PeerRoute = (handle: PeerHandler) => RouteHandlerMethod;
+export type PeerRoute = (handle: PeerHandler, options?: AuthenticateOptions) => RouteHandlerMethod;
 
-export function createPeerRoute({ context, answers, served }: PeerRouteOptions): PeerRoute {
+export function createPeerRoute({ context, answers, limiter, served }: PeerRouteOptions): PeerRoute {
   const failures = createFailureLimit({ most: FAILURES_A_MINUTE, windowMs: MINUTE, now: context.now });
 
   async function refuse(
@@ -54,10 +61,25 @@ export function createPeerRoute({ context, answers, served }: PeerRouteOptions):
     );
   }
 
-  return (handle) => async (request, reply) => {
+  /** One line a minute is enough of a peer that does not heed what it is told. */
+  function noteLimit(peer: ServedPeer, request: FastifyRequest): void {
+    if (!limiter.worthNoting(peer.key)) return;
+    context.log.refused({ what: 'request', code: 'RATE_LIMITED', peerId: peer.id });
+    void context.audit.record({
+      actorKind: 'PEER',
+      actor: peer.id,
+      action: 'federation.request',
+      peerId: peer.id,
+      outcome: 'refused',
+      code: 'RATE_LIMITED',
+      address: request.ip,
+    });
+  }
+
+  return (handle, options) => async (request, reply) => {
     let peer: ServedPeer;
     try {
-      peer = await authenticatePeer(context, incomingRequest(request));
+      peer = await authenticatePeer(context, incomingRequest(request), options);
     } catch (error) {
       if (error instanceof RequestRefused) return refuse(request, reply, error);
       const known = error instanceof HedgerowError ? error : answers.unexpected(error);
@@ -65,11 +87,13 @@ export function createPeerRoute({ context, answers, served }: PeerRouteOptions):
     }
     try {
       served(peer.key, 0);
+      limiter.request(peer.key, peer.limits);
       await handle(peer, request, reply);
       return reply;
     } catch (error) {
       if (reply.sent) throw error;
       const known = error instanceof HedgerowError ? error : answers.unexpected(error);
+      if (known.code === 'RATE_LIMITED') noteLimit(peer, request);
       return answers.sendProblem(reply, known, peer.binding);
     }
   };

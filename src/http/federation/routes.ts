@@ -2,19 +2,24 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
+import { createPeerLimiter } from '../../federation/serve/limits.ts';
+import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { REQUEST_BYTES } from '../../federation/wire/limits.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { createAnswers } from './answers.ts';
 import { byteRoutes } from './byte-routes.ts';
 import { discoveryRoute } from './discovery-route.ts';
 import { feedRoutes } from './feed-routes.ts';
+import { noticeRoute } from './notice-route.ts';
 import { pairingRoutes } from './pairing-routes.ts';
 import { createPeerRoute } from './peer-route.ts';
 
 export interface FederationRoutesOptions {
   context: FederationContext;
   delivery: Pick<Delivery, 'open'>;
+  streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
+  endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
   software: { name: string; version: string };
 }
 
@@ -22,7 +27,7 @@ export async function federationRoutes(
   app: FastifyInstance,
   options: FederationRoutesOptions,
 ): Promise<void> {
-  const { context, delivery, served, software } = options;
+  const { context, delivery, streams, served, endedByPeer, software } = options;
   // Signatures are over bodies as they arrive, so nothing may parse them on the way.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: REQUEST_BYTES }, (_request, body, done) => {
@@ -30,10 +35,16 @@ export async function federationRoutes(
   });
 
   const answers = createAnswers(context);
-  const route = createPeerRoute({ context, answers, served });
+  const limiter = createPeerLimiter(context.now);
+  // An admin's change also holds for what runs already.
+  streams.onLook((peers) => {
+    for (const { peerKey, limits } of peers) limiter.configure(peerKey, limits);
+  });
+  const route = createPeerRoute({ context, answers, limiter, served });
   discoveryRoute(app, context);
   pairingRoutes(app, { context, answers });
   feedRoutes(app, { context, answers, route, served, software });
   agentRoutes(app, { context, answers, route });
-  byteRoutes(app, { context, delivery, route, served });
+  byteRoutes(app, { context, delivery, route, limiter, streams, served });
+  noticeRoute(app, { answers, route, endedByPeer });
 }
