@@ -19,6 +19,7 @@ import { cacheModeOf } from './peers/find-peer.ts';
 import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
+import { watchStanding } from './pull/standing.ts';
 import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 const DAY = 24 * 3600 * 1000;
@@ -83,6 +84,8 @@ export function createFederation(options: FederationOptions): FederationParts {
       return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
     },
   });
+
+  const standing = watchStanding({ context, streams, clientFor, refused: pulls.refused });
 
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -199,6 +202,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       clearInterval(daily);
       await diagnoses[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
+      await standing[Symbol.asyncDispose]();
       await notices[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await counted.flush();

@@ -10,7 +10,7 @@ import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
-import { sendFile } from './send-file.ts';
+import { breakOff, sendFile } from './send-file.ts';
 
 export interface MediaRoutesOptions {
   catalog: Pick<Catalog, 'item' | 'remoteItem'>;
@@ -67,7 +67,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
         : streams.enter({
             peerKey: item.source,
             direction: 'to-clients',
-            cut: () => reply.raw.destroy(),
+            cut: () => breakOff(reply.raw),
           });
     reply.hijack();
     try {

@@ -89,6 +89,12 @@ export async function sendFile(
   }
 }
 
+/** Ends an answer so that not even what the kernel holds of it is sent any more. */
+export function breakOff(response: ServerResponse): void {
+  response.socket?.resetAndDestroy();
+  response.destroy();
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,

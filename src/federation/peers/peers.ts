@@ -149,25 +149,33 @@ export async function endedByPeer(
   peer: { key: number; id: string },
 ): Promise<void> {
   const now = new Date(context.now());
+  const before = await context.database.prisma.peer.findUnique({
+    where: { key: peer.key },
+    select: { hiddenSince: true, errorCode: true },
+  });
   const ended = await endPairing(context, peer.key, {
     sealedToken: null,
     sealedNextToken: null,
-    hiddenSince: now,
+    hiddenSince: before?.hiddenSince ?? now,
     health: 'AUTH_FAILED',
     errorCode: 'REVOKED',
     errorMessage: 'The other server ended the pairing.',
     errorAt: now,
   });
   if (!ended) return;
-  context.log.revoked({ peerId: peer.id, by: 'them' });
-  await context.audit.record({
-    actorKind: 'PEER',
-    actor: peer.id,
-    action: 'peer.revoked-by-them',
-    target: peer.id,
-    peerId: peer.id,
-    outcome: 'done',
-  });
+  // Where a pull was told before, it is written down already.
+  if (before?.hiddenSince === null || before?.errorCode !== 'REVOKED') {
+    context.log.revoked({ peerId: peer.id, by: 'them' });
+    await context.audit.record({
+      actorKind: 'PEER',
+      actor: peer.id,
+      action: 'peer.revoked-by-them',
+      target: peer.id,
+      peerId: peer.id,
+      outcome: 'done',
+      code: 'REVOKED',
+    });
+  }
   end.streams.end(peer.key, 'REVOKED');
   await end.pulls.forget(peer.key);
 }

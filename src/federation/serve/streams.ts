@@ -33,6 +33,8 @@ export interface WatchedPeer {
   /** Null where nothing is served any more. */
   grant: Grant | null;
   limits: PeerLimits;
+  /** Whether bytes of its items are on their way to our own clients. */
+  toClients: boolean;
 }
 
 export interface PeerStreams extends Disposable {
@@ -93,7 +95,9 @@ export function createPeerStreams({ read, now, onError }: PeerStreamsOptions): P
         const code = endOf(each, row, grant);
         if (code !== null) cut(each, code);
       }
-      if (row !== undefined) watched.push({ peerKey: key, grant, limits: limitsOf(row) });
+      if (row === undefined) continue;
+      const toClients = [...(running.get(key) ?? [])].some(({ direction }) => direction === 'to-clients');
+      watched.push({ peerKey: key, grant, limits: limitsOf(row), toClients });
     }
     for (const listener of listeners) await listener(watched);
   }

@@ -10,7 +10,7 @@ import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { VARIANT_NAMES, type VariantName } from '../../lib/media.ts';
 import { segmentListKey } from '../../storage/paths.ts';
-import { type SentFile, sendFile } from '../send-file.ts';
+import { breakOff, type SentFile, sendFile } from '../send-file.ts';
 import type { PeerRoute } from './peer-route.ts';
 
 export interface ByteRoutesOptions {
@@ -64,7 +64,7 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
       peerKey: peer.key,
       direction: 'to-peer',
       grant: peer.grant,
-      cut: () => reply.raw.destroy(),
+      cut: () => breakOff(reply.raw),
     });
     reply.hijack();
     try {

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
+import { createEventHub } from '../../federation/serve/events.ts';
 import { createPeerLimiter } from '../../federation/serve/limits.ts';
 import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { REQUEST_BYTES } from '../../federation/wire/limits.ts';
@@ -9,6 +10,7 @@ import { agentRoutes } from './agent-routes.ts';
 import { createAnswers } from './answers.ts';
 import { byteRoutes } from './byte-routes.ts';
 import { discoveryRoute } from './discovery-route.ts';
+import { eventRoutes } from './event-routes.ts';
 import { feedRoutes } from './feed-routes.ts';
 import { noticeRoute } from './notice-route.ts';
 import { pairingRoutes } from './pairing-routes.ts';
@@ -46,5 +48,7 @@ export async function federationRoutes(
   feedRoutes(app, { context, answers, route, served, software });
   agentRoutes(app, { context, answers, route });
   byteRoutes(app, { context, delivery, route, limiter, streams, served });
+  const events = createEventHub({ read: context.database.read, streams, now: context.now });
+  eventRoutes(app, { events, route });
   noticeRoute(app, { answers, route, endedByPeer });
 }
