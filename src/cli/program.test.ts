@@ -280,6 +280,25 @@ describe('through running servers', () => {
     expect((await run(['peers', 'resume', 'The garden'], { data: 'coast' })).out).toBe(
       'The garden: active\n',
     );
+    const { name: taker } = JSON.parse((await run(['peers', '--json'], { data: 'garden' })).out)[0];
+    const limit = (...words: string[]) => run(['peers', 'limit', taker, ...words], { data: 'garden' });
+    expect((await limit()).out).toBe(`${taker}: 30000 requests a minute, any speed, 64 files at once\n`);
+    expect((await limit('--requests', '100', '--bytes', '5000000', '--streams', '3')).out).toBe(
+      `${taker}: 100 requests a minute, 5000000 bytes a second, 3 files at once\n`,
+    );
+    expect(JSON.parse((await limit('--bytes', 'none', '--streams', 'default', '--json')).out)).toEqual({
+      requestsPerMinute: 100,
+      bytesPerSecond: null,
+      concurrentStreams: 64,
+    });
+    expect(await limit('--requests', '0')).toMatchObject({
+      code: 1,
+      err: 'hedgerow: requestsPerMinute is a number from 1 to 1000000.\n',
+    });
+    expect((await limit('--bytes', 'fast')).code).toBe(2);
+    expect((await run(['peers', 'limit', 'The garden'], { data: 'coast' })).err).toBe(
+      'hedgerow: This peer takes nothing from here.\n',
+    );
     expect((await run(['doctor'], { data: 'coast' })).out).toContain(coast.url);
     await run(['user', 'add', 'Ada', '--role', 'editor'], { data: 'coast' });
     expect((await run(['user', 'list'], { data: 'coast' })).out).toMatch(/\nAda +editor +active /);

@@ -42,6 +42,9 @@ export function createTokenBucket(settings: BucketSettings, now: () => number): 
       return Math.max(1, Math.ceil(((needed - tokens) / rate) * 1000 - 1e-6));
     },
     configure: (changed) => {
+      // The time since the last look counts at the faster of the two rates, so that a limit that is lifted is felt.
+      rate = Math.max(rate, changed.rate);
+      capacity = Math.max(capacity, changed.capacity);
       fill();
       ({ rate, capacity } = changed);
       tokens = Math.min(tokens, capacity);

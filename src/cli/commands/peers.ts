@@ -89,26 +89,26 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
 }
 
 interface LimitOptions {
-  requests?: number | null;
-  bytes?: number | null;
-  streams?: number | null;
+  requests?: { value: number | null };
+  bytes?: { value: number | null };
+  streams?: { value: number | null };
   json: boolean;
 }
 
 function limitChanges({ requests, bytes, streams }: LimitOptions): PeerLimitsInput {
   return {
-    ...(requests !== undefined && { requestsPerMinute: requests }),
-    ...(bytes !== undefined && { bytesPerSecond: bytes?.toString() ?? null }),
-    ...(streams !== undefined && { concurrentStreams: streams }),
+    ...(requests !== undefined && { requestsPerMinute: requests.value }),
+    ...(bytes !== undefined && { bytesPerSecond: bytes.value?.toString() ?? null }),
+    ...(streams !== undefined && { concurrentStreams: streams.value }),
   };
 }
 
-/** Reads a number, or the word that takes the limit back. */
-function limitOrElse(unset: string): (text: string) => number | null {
+/** Reads a number, or the word that takes the limit back. Wrapped, for commander makes an empty text of null. */
+function limitOrElse(unset: string): (text: string) => { value: number | null } {
   return (text) => {
-    if (text === unset) return null;
+    if (text === unset) return { value: null };
     if (!/^\d{1,13}$/.test(text)) throw new InvalidArgumentError(`It takes a number, or ${unset}.`);
-    return Number(text);
+    return { value: Number(text) };
   };
 }
 
