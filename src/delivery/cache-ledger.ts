@@ -371,6 +371,9 @@ export class CacheLedger {
         await transaction.run(
           sql`UPDATE cached_files SET source = ${to} WHERE source = ${from} AND item_key IN (${integers(transaction, JSON.stringify(answer))})`,
         );
+        await transaction.run(
+          sql`DELETE FROM cached_files WHERE source = ${from} AND item_key IN (${integers(transaction, JSON.stringify(itemKeys))})`,
+        );
         return answer;
       });
       moved = new Set(keys);

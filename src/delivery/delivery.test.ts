@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { content, type DeliveryFixture, openDeliveryFixture } from '../../test/support/delivery-fixture.ts';
+import { sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { SEGMENT_BYTES } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { cachedFileKey } from '../storage/paths.ts';
-import type { DeliverableFile, OpenedFile } from './delivery.ts';
+import { createDelivery, type DeliverableFile, type OpenedFile } from './delivery.ts';
 
 const FILL = { fill: true };
 const SEGMENT = SEGMENT_BYTES;
@@ -364,6 +365,52 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     expect((await read(other)).source).toBe('peer');
     await fixture.delivery.purgeAll();
     expect(await rows()).toEqual([]);
+  });
+
+  it('gives what is kept to another peer, also for a process that remembers the former one', async () => {
+    const film = content(4 * SEGMENT);
+    const [long, short, left] = [
+      await fixture.addRemote(film),
+      await fixture.addRemote(content(5000)),
+      await fixture.addRemote(content(5000)),
+    ];
+    await read(long, 0, 2 * SEGMENT - 1);
+    for (const file of [short, left]) await read(file);
+    await fixture.delivery.pin(short.itemKey, true);
+    // What is on its way into the store when it begins is given along.
+    const other = createDelivery({
+      database: fixture.database,
+      store: fixture.store,
+      cacheBudget: 1e9,
+      upstreamFor: async () => fixture.peer.upstream,
+    });
+    const keys = [long, short, left].map(({ itemKey }) => itemKey);
+    await other.takeOver(1, 2, keys, async (tx) => {
+      await tx.run(sql`UPDATE items SET source = 2 WHERE key <> ${left.itemKey}`);
+      return [long.itemKey, short.itemKey];
+    });
+    await other[Symbol.asyncDispose]();
+    expect((await blobs('cache/1/')).length).toBe(0);
+    const asked = fixture.peer.requests.length;
+    for (const file of [
+      { ...long, source: 2 },
+      { ...short, source: 2 },
+    ]) {
+      const opened = await fixture.delivery.open(file, { start: 0, end: 999 }, FILL);
+      expect((await buffer(opened.body)).length).toBe(1000);
+      expect(opened.source).toBe('cache');
+    }
+    expect(fixture.peer.requests.length).toBe(asked);
+    // The rest of the film is fetched, and kept under the new peer.
+    const { body } = await fixture.delivery.open({ ...long, source: 2 }, null, FILL);
+    expect((await buffer(body)).equals(film)).toBe(true);
+    await fixture.delivery.flush();
+    expect(await fixture.delivery.usage()).toMatchObject({
+      pinnedBytes: 5000,
+      peers: [{ peerKey: 2, bytes: film.length + 5000, items: 2 }],
+    });
+    // Nothing is there under two names, and nothing under none.
+    expect(await fixture.delivery.sweep()).toMatchObject({ files: 0, rows: 0 });
   });
 
   it('makes rows and blobs agree after a crash', async () => {

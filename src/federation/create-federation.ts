@@ -85,7 +85,9 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
   });
 
-  const standing = watchStanding({ context, streams, clientFor, refused: pulls.refused });
+  const standing = enabled
+    ? watchStanding({ context, streams, clientFor, refused: pulls.refused })
+    : undefined;
 
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -133,7 +135,8 @@ export function createFederation(options: FederationOptions): FederationParts {
     }
   }
 
-  const end = { pulls, streams, notices };
+  // Switched off, nothing is sent: the notice waits in the row for its day.
+  const end = { pulls, streams, notices: enabled ? notices : { schedule: () => {} } };
   const federation: Federation = {
     instance: () => ({
       id: context.identity.id,
@@ -202,7 +205,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       clearInterval(daily);
       await diagnoses[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
-      await standing[Symbol.asyncDispose]();
+      await standing?.[Symbol.asyncDispose]();
       await notices[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await counted.flush();

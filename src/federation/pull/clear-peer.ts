@@ -40,11 +40,11 @@ export async function peersToClear(database: Database, now: number): Promise<num
 export async function clearPeer(
   database: Database,
   peerKey: number,
-  { purge, now }: { purge: () => Promise<void>; now: () => number },
+  { purge, now, signal }: { purge: () => Promise<void>; now: () => number; signal: AbortSignal },
 ): Promise<void> {
   if (!(await mayClear(database.read, peerKey, empty))) return;
   await purge();
-  for (;;) {
+  while (!signal.aborted) {
     const removed = await database.write(async (tx) => {
       if (!(await mayClear(tx, peerKey, lockOf(tx)))) return null;
       const count = await removeSource(tx, peerKey, AT_ONCE, now());
@@ -61,6 +61,7 @@ export async function clearPeer(
     }
     if (removed < AT_ONCE) break;
   }
+  if (signal.aborted) return;
   // An answer that was begun before the revocation may have kept something of an item that was still there.
   await purge();
 }

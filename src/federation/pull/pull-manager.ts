@@ -87,6 +87,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   let running = 0;
   let closed = false;
   let clearTimer: NodeJS.Timeout | undefined;
+  const clearing = new Set<Promise<void>>();
+  const ending = new AbortController();
 
   const entry = (peerKey: number): Scheduled => {
     let scheduled = peers.get(peerKey);
@@ -395,11 +397,21 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     void background(requestOfActive(peerKey), 'looking after a peer');
   }
 
-  const clear = (peerKey: number): Promise<void> =>
-    clearPeer(context.database, peerKey, { purge: () => options.purgePeer(peerKey), now: context.now });
+  /** Goes on at the next start where the process ends meanwhile. */
+  function clear(peerKey: number): Promise<void> {
+    const work = clearPeer(context.database, peerKey, {
+      purge: () => options.purgePeer(peerKey),
+      now: context.now,
+      signal: ending.signal,
+    });
+    clearing.add(work);
+    return work.finally(() => clearing.delete(work));
+  }
 
   async function clearAll(): Promise<void> {
-    for (const peerKey of await peersToClear(context.database, context.now())) await clear(peerKey);
+    for (const peerKey of await peersToClear(context.database, context.now())) {
+      if (!closed) await clear(peerKey);
+    }
   }
 
   return {
@@ -443,7 +455,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     [Symbol.asyncDispose]: async () => {
       closed = true;
       clearInterval(clearTimer);
+      ending.abort();
       await Promise.all([...peers.keys()].map(forget));
+      await Promise.allSettled(clearing);
     },
   };
 }
