@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request as undiciRequest } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { loadMasterKey } from '../src/config/master-key.ts';
+import { generatePeerToken, sealPeerToken } from '../src/federation/credentials.ts';
 import type { BlobEntry, BlobStore } from '../src/storage/blob-store.ts';
 import { newPostgresUrl } from './support/databases.ts';
 import { type FakePeer, startFakePeer } from './support/fake-peer.ts';
@@ -462,6 +464,19 @@ describe('the notice', () => {
     await a.start();
     await eventually('the purge', async () => (await leftOf(a, atA.key)).items === 0);
     expect(await leftOf(b, row.key)).toEqual(NOTHING);
+  });
+
+  it('is sent with whichever credential is in use, where one was being renewed', async () => {
+    const { a, b, atB } = await mutual(() => null);
+    const { prisma } = b.app.database;
+    const { sealedToken } = await prisma.peer.findUniqueOrThrow({ where: { id: atB } });
+    const masterKey = await loadMasterKey(join(b.folder, 'data'), null, { make: false });
+    const unused = sealPeerToken(masterKey, atB, generatePeerToken());
+    await prisma.peer.update({ where: { id: atB }, data: { sealedToken, sealedNextToken: unused } });
+    await revoke(b, atB);
+    await eventually('the arrival', async () => (await peerRow(a)).status === 'REVOKED');
+    await eventually('its end', async () => (await peerRow(b)).noticeUntil === null);
+    expect(await peerRow(b)).toMatchObject({ sealedToken: null, sealedNextToken: null });
   });
 
   it('of a former pairing does not end a new one', async () => {

@@ -305,9 +305,13 @@ describe('through running servers', () => {
     expect((await run(['user', 'disable', 'Bob'], { data: 'coast' })).err).toBe(
       'hedgerow: There is no account Bob.\n',
     );
-    expect((await run(['peers', 'revoke', 'The garden'], { data: 'coast' })).out).toBe(
+    expect((await run(['peers', 'revoke', 'The garden', '--keep-cached'], { data: 'coast' })).out).toBe(
       'The garden: revoked\n',
     );
+    // Once more, for what was kept.
+    const [{ id }] = JSON.parse((await run(['peers', '--all', '--json'], { data: 'coast' })).out);
+    expect((await run(['peers', 'revoke', id], { data: 'coast' })).out).toBe('The garden: revoked\n');
+    expect((await run(['peers', 'revoke', 'Nobody'], { data: 'coast' })).code).toBe(1);
     expect((await run(['peers', '--json'], { data: 'coast' })).out).toBe('[]\n');
     expect(JSON.parse((await run(['peers', '--all', '--json'], { data: 'coast' })).out)).toHaveLength(1);
   });

@@ -9,7 +9,7 @@ import {
   RevokePeerDocument,
   UpdatePeerDocument,
 } from '../../../schema/generated/graphql.ts';
-import { HedgerowError } from '../../lib/errors.ts';
+import { HedgerowError, isCode } from '../../lib/errors.ts';
 import type { Backend } from '../backend.ts';
 import type { CommandContext } from '../context.ts';
 import { assertDone, present } from '../failure.ts';
@@ -80,7 +80,7 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
     .option('--keep-cached', 'leave its bytes on the disk, for pairing again', false)
     .action(async (wanted: string, { keepCached }: { keepCached: boolean }) => {
       await using backend = await open();
-      const { id } = await findPeer(backend, wanted);
+      const { id } = await findAnyPeer(backend, wanted);
       const { revokePeer } = await backend.graphql(RevokePeerDocument, { input: { id, keepCached } });
       assertDone(revokePeer.userErrors);
       const { name, status } = present(revokePeer.peer);
@@ -139,6 +139,16 @@ export async function findPeer(
     throw new HedgerowError('CONFLICT', `${byName.length} peers are called ${wanted}; name one by its id.`);
   }
   return found;
+}
+
+/** One that is paired before one that is history, which is revoked again for what was kept of it. */
+async function findAnyPeer(backend: Backend, wanted: string): Promise<PeerFieldsFragment> {
+  try {
+    return await findPeer(backend, wanted);
+  } catch (error) {
+    if (!isCode(error, 'NOT_FOUND')) throw error;
+    return findPeer(backend, wanted, { all: true });
+  }
 }
 
 function peerTable(rows: readonly PeerFieldsFragment[]): string {

@@ -2,7 +2,7 @@
  * Tells the other side that a pairing is over: `DELETE /federation/v1/pairing`. A courtesy, never relied upon: whoever
  * does not get it is refused by a signed answer when it asks next.
  */
-import { HedgerowError, isCode } from '../../lib/errors.ts';
+import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import { openPeerToken } from '../credentials.ts';
 import { verifyAnswer } from '../identity/answer-signatures.ts';
@@ -90,23 +90,33 @@ export function createNotices({ context, outgoing, delay }: NoticesOptions): Not
       where: { thumbprint: peer.thumbprint, status: { not: 'REVOKED' } },
       select: { key: true },
     });
-    const token =
-      peer.sealedToken === null || anew !== null
-        ? undefined
-        : openPeerToken(context.masterKey, peer.id, peer.sealedToken);
-    if (token === undefined) {
+    const tokens = anew === null ? tokensOf(peer) : [];
+    if (tokens.length === 0) {
       await finish(peer, 'failed', { attempts: failures, superseded: anew !== null });
       return false;
     }
-    try {
-      await send(peer, token);
-    } catch (error) {
-      if (!(error instanceof HedgerowError)) throw error;
-      // It knows already: it was revoked there, or no longer knows the credential.
-      if (!isCode(error, 'REVOKED', 'CREDENTIAL_REFUSED', 'GRANT_ENDED')) return true;
+    for (const token of tokens) {
+      try {
+        await send(peer, token);
+        break;
+      } catch (error) {
+        if (!(error instanceof HedgerowError)) throw error;
+        // It may be the other of two that is in use; and if neither is, there is nothing left to end.
+        if (error.code === 'CREDENTIAL_REFUSED') continue;
+        // It knows already.
+        if (error.code === 'REVOKED') break;
+        return true;
+      }
     }
     await finish(peer, 'sent', { attempts: failures + 1 });
     return false;
+  }
+
+  /** A credential that was renewed may not have been used yet, so both are there. */
+  function tokensOf(peer: Row): string[] {
+    return [peer.sealedNextToken, peer.sealedToken].flatMap((sealed) =>
+      sealed === null ? [] : (openPeerToken(context.masterKey, peer.id, sealed) ?? []),
+    );
   }
 
   /** The credential has served its last purpose. */

@@ -41,9 +41,10 @@ export class RequestRefused extends Error {
   }
 }
 
-export interface AuthenticateOptions {
-  /** The route is open also after the grant has ended: what it does is no part of the grant. */
-  afterGrant?: boolean;
+/** What a route asks for besides the rule. */
+export interface RouteRules {
+  /** The route serves nothing of what was granted, so that it is open after the grant has ended. */
+  beyondGrant?: boolean;
 }
 
 interface CredentialRow extends LimitColumns {
@@ -65,7 +66,7 @@ const keys = new LRUCache<string, PublicKey>({ max: 1_000 });
 export async function authenticatePeer(
   context: FederationContext,
   request: IncomingRequest,
-  { afterGrant = false }: AuthenticateOptions = {},
+  { beyondGrant = false }: RouteRules = {},
 ): Promise<ServedPeer> {
   // 1. The token, by its hash.
   const authorization = attempt(() => readAuthorization(request.fields), null);
@@ -88,7 +89,7 @@ export async function authenticatePeer(
   if (row.status === 'REVOKED') throw refuse(new HedgerowError('REVOKED'));
   if (row.ended || !row.serves || row.grant === null) throw refuse(new HedgerowError('CREDENTIAL_REFUSED'));
   const grant = readMessage(grantSchema, JSON.parse(row.grant), 'INTERNAL');
-  if (!afterGrant && grant.until !== null && Date.parse(grant.until) <= context.now())
+  if (!beyondGrant && grant.until !== null && Date.parse(grant.until) <= context.now())
     throw refuse(new HedgerowError('GRANT_ENDED'));
 
   if (row.unused) await firstUse(context, row);

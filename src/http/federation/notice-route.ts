@@ -18,7 +18,7 @@ export function noticeRoute(app: FastifyInstance, { answers, route, endedByPeer 
         await answers.send(reply, 200, '{}', peer.binding);
       },
       // A pairing can be ended also where nothing is granted any more.
-      { afterGrant: true },
+      { beyondGrant: true },
     ),
   );
 }

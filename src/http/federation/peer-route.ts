@@ -2,9 +2,9 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import type { FederationContext } from '../../federation/context.ts';
 import {
-  type AuthenticateOptions,
   authenticatePeer,
   RequestRefused,
+  type RouteRules,
   type ServedPeer,
 } from '../../federation/serve/authenticate.ts';
 import type { PeerLimiter } from '../../federation/serve/limits.ts';
@@ -27,7 +27,7 @@ export interface PeerRouteOptions {
 }
 
 /** Makes a route of the federation out of what it does for an authenticated peer. */
-export type PeerRoute = (handle: PeerHandler, options?: AuthenticateOptions) => RouteHandlerMethod;
+export type PeerRoute = (handle: PeerHandler, options?: RouteRules) => RouteHandlerMethod;
 
 export function createPeerRoute({ context, answers, limiter, served }: PeerRouteOptions): PeerRoute {
   const failures = createFailureLimit({ most: FAILURES_A_MINUTE, windowMs: MINUTE, now: context.now });
