@@ -13,12 +13,14 @@ import { auditedAccess } from './access/audited-access.ts';
 import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { learnOriginal } from './catalog/learn.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { type Database, openDatabase } from './database/database.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import type { FederationContext } from './federation/context.ts';
 import { createFederation } from './federation/create-federation.ts';
+import type { ForeignDialect } from './federation/dialects/dialect.ts';
 import type { Federation } from './federation/federation.ts';
 import { loadIdentity } from './federation/identity/instance-identity.ts';
 import type { GraphqlServices } from './graphql/context.ts';
@@ -42,6 +44,8 @@ export interface AppOptions {
     random?: () => number;
     /** ms until a peer is told again that its pairing is over, after so many attempts in vain. */
     noticeDelay?: (failures: number) => number;
+    sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+    dialects?: readonly ForeignDialect[];
   };
 }
 
@@ -142,6 +146,8 @@ async function build(
       enabled: config.federation,
       pullInterval: config.pullInterval,
       noticeDelay: overrides.noticeDelay,
+      dialects: overrides.dialects,
+      sleep: overrides.sleep,
     }),
   );
   const delivery = opened.use(
@@ -152,6 +158,12 @@ async function build(
       cacheBudget: config.cacheBytes,
       now,
       onFetched: parts.fetched,
+      onLearnt: (file, learnt) => {
+        if (file.variant !== 'original') return;
+        database
+          .write((tx) => learnOriginal(tx, file, learnt, now()))
+          .catch((error: unknown) => log.error({ err: error }, 'what was learnt of a file was not kept'));
+      },
       onFault: (file, error) =>
         log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes'),
       onStoreError: (error) => log.error({ err: error }, 'the cache could not keep bytes'),

@@ -94,9 +94,9 @@ export type DiagnosisStep =
 
 /** The protocol that a peer speaks. */
 export type Dialect =
-  /** A server that offers agent feeds. */
+  /** A server of the AppKask make, which shares media under API keys. */
   | 'APPKASK'
-  /** A server that offers image feeds. */
+  /** A server of the Artifex make, which shares pictures and the parameters that they were made with. */
   | 'ARTIFEX'
   /** An instance of this kind. */
   | 'HEDGEROW';

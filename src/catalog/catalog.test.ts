@@ -323,7 +323,9 @@ describeOnBothDatabases('the catalog', (open) => {
     expect(checksum).toEqual(sumOf(['s', '2'], ['b', '3']));
     expect(await titles(catalog, USER, { filter: { query: 'a1' } })).toEqual([]);
 
-    const ended = await database.write((tx) => removeUnseen(tx, peer.key, 3, checksum, 100, Date.now()));
+    const ended = await database.write((tx) =>
+      removeUnseen(tx, peer.key, 3, checksum, { heldToo: false, limit: 100, now: Date.now() }),
+    );
     expect(ended).toMatchObject({ removed: 1, skippedCount: -1, checksum: EMPTY_CHECKSUM });
     expect(await database.read.all(sql`SELECT 1 FROM items`)).toEqual([]);
   });

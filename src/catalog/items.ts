@@ -1,6 +1,6 @@
 /** What a row of the one catalog is, and how it is read. */
 import { raw } from '../database/sql.ts';
-import { MEDIA_KINDS, type MediaKind, type Variant } from '../lib/media.ts';
+import { MEDIA_KINDS, type MediaKind, type OfferedVariant } from '../lib/media.ts';
 
 /** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */
 export const VISIBILITIES = ['PRIVATE', 'INSTANCE', 'PEERS', 'PUBLIC'] as const;
@@ -39,7 +39,7 @@ export interface Item {
   creator: string | null;
   license: string | null;
   properties: Record<string, unknown>;
-  variants: Variant[];
+  variants: OfferedVariant[];
   revision: number;
   hidden: boolean;
   visibility: Visibility;

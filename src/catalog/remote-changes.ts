@@ -4,7 +4,7 @@ import { integers, texts } from '../database/lists.ts';
 import { raw, type Sql, type Statement, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
-import type { MediaKind, Variant } from '../lib/media.ts';
+import type { MediaKind, OfferedVariant } from '../lib/media.ts';
 import { kindNumber } from './items.ts';
 import { indexItems, unindexItems } from './search-index.ts';
 import { finishChange } from './state.ts';
@@ -18,6 +18,7 @@ export interface RemoteItem {
   title: string;
   description: string | null;
   filename: string | null;
+  /** Empty where the peer does not say. */
   mimeType: string;
   byteSize: number | null;
   digest: string | null;
@@ -28,14 +29,15 @@ export interface RemoteItem {
   thumbhash: string | null;
   takenAt: number | null;
   takenAtOffset: number | null;
-  createdAt: number;
-  updatedAt: number;
+  /** Null where the peer does not say: then it is when the item, or this version of it, came here. */
+  createdAt: number | null;
+  updatedAt: number | null;
   tags: readonly string[];
   creator: string | null;
   license: string | null;
   properties: Record<string, unknown>;
   /** The original included. */
-  variants: readonly Variant[];
+  variants: readonly OfferedVariant[];
 }
 
 export interface RemotePage {
@@ -51,22 +53,36 @@ export interface RemoteResult {
   added: number;
   changed: number;
   removed: number;
-  /** Change of what the peer's row counts. */
+  /** Change of what the peer's row counts; held and kept items are no part of `itemCount`. */
   itemCount: number;
   skippedCount: number;
+  heldCount: number;
   /** Of `before`, after this page. */
   checksum: Checksum;
   /** Items whose kept bytes are of no use any more: removed, or other bytes under the same id. */
   stale: { key: number; id: string }[];
 }
 
+/**
+ * Generation of an item that the peer lists no longer, and that an admin keeps all the same: no listing takes it
+ * away, and, as a held one, it is no part of what is compared with the peer. Listed again, it is an item like others.
+ */
+const KEPT = -1;
+
 interface Known {
   key: number;
   id: string;
   remoteId: string;
   version: string;
-  digest: string | null;
   variants: string;
+  addedAt: number;
+  generation: number;
+  held: number | boolean;
+}
+
+/** Whether the item is part of what the peer said it has: of count and checksum. */
+function isCounted(row: Pick<Known, 'generation' | 'held'>): boolean {
+  return !row.held && row.generation !== KEPT;
 }
 
 /** Items that are already here in this version are only marked as seen: they cost next to nothing. */
@@ -86,30 +102,30 @@ export async function applyRemotePage(
   const skippedBefore = new Map(
     (await selectSkipped(tx, source, all)).map((row) => [row.remoteId, row.version]),
   );
-  const result: RemoteResult = {
-    added: 0,
-    changed: 0,
-    removed: 0,
-    itemCount: 0,
-    skippedCount: 0,
-    checksum: before,
-    stale: [],
-  };
+  const result = unchanged(before);
   const replaceTerm = (remoteId: string, version: string | null): void => {
-    const old = known.get(remoteId)?.version ?? skippedBefore.get(remoteId);
+    const row = known.get(remoteId);
+    const old = row === undefined ? skippedBefore.get(remoteId) : isCounted(row) ? row.version : undefined;
     if (old !== undefined) result.checksum = subtractChecksum(result.checksum, checksumTerm(remoteId, old));
     if (version !== null) result.checksum = addChecksum(result.checksum, checksumTerm(remoteId, version));
   };
 
   const put: RemoteItem[] = [];
   const seen: number[] = [];
+  const back: number[] = [];
   for (const item of page.items) {
     const old = known.get(item.remoteId);
+    if (old === undefined || !isCounted(old)) result.itemCount += 1;
+    if (old?.held) result.heldCount -= 1;
     if (old?.version === item.version) {
+      if (!isCounted(old)) {
+        replaceTerm(item.remoteId, item.version);
+        back.push(old.key);
+      }
       seen.push(old.key);
       continue;
     }
-    put.push(item);
+    put.push(old === undefined ? item : { ...item, createdAt: item.createdAt ?? old.addedAt });
     replaceTerm(item.remoteId, item.version);
     if (old === undefined) result.added += 1;
     else {
@@ -130,6 +146,8 @@ export async function applyRemotePage(
     goneRows.map((row) => row.key),
   );
   result.removed = goneRows.length;
+  result.itemCount -= goneRows.filter(isCounted).length;
+  result.heldCount -= goneRows.filter((row) => row.held).length;
   result.stale.push(...goneRows.map(({ key, id }) => ({ key, id })));
   await deleteSkipped(
     tx,
@@ -140,14 +158,49 @@ export async function applyRemotePage(
   await markSeen(tx, seen, page.generation);
   const keys = await upsertItems(tx, source, put, page.generation, now);
 
-  result.itemCount = result.added - result.removed;
   result.skippedCount = page.skipped.length - skippedBefore.size;
-  if (put.length > 0 || goneRows.length > 0) await finishChange(tx, [], keys, now);
+  if (put.length > 0 || goneRows.length > 0 || back.length > 0) {
+    await finishChange(tx, [], [...keys, ...back], now);
+  }
   return result;
 }
 
+function unchanged(checksum: Checksum): RemoteResult {
+  return {
+    added: 0,
+    changed: 0,
+    removed: 0,
+    itemCount: 0,
+    skippedCount: 0,
+    heldCount: 0,
+    checksum,
+    stale: [],
+  };
+}
+
+/** How many entries carry just this generation: what one pass of a listing has shown. */
+export async function countSeen(database: Sql, source: number, generation: number): Promise<number> {
+  const row = await database.get<{ seen: number }>(
+    sql`SELECT (SELECT COUNT(*) FROM items WHERE source = ${source} AND generation = ${generation} AND held = ${false}) + (SELECT COUNT(*) FROM skipped_items WHERE source = ${source} AND generation = ${generation}) AS seen`,
+  );
+  return row?.seen ?? 0;
+}
+
+/** How many items a listing that ends now would take away, of how many; those that are held already included. */
+export async function countUnseen(
+  database: Sql,
+  source: number,
+  generation: number,
+): Promise<{ unseen: number; all: number }> {
+  const row = await database.get<{ unseen: number; total: number }>(
+    sql`SELECT COUNT(CASE WHEN generation < ${generation} THEN 1 END) AS unseen, COUNT(*) AS total FROM items WHERE source = ${source} AND generation <> ${KEPT}`,
+  );
+  return { unseen: row?.unseen ?? 0, all: row?.total ?? 0 };
+}
+
 /**
- * Ends a listing: what it did not show is not at the peer any more.
+ * Ends a listing: what it did not show is not at the peer any more. What is held waits for an admin all the same,
+ * unless `heldToo`.
  *
  * @param limit - at most so many at once, so that the transaction stays short; call again while it answers that many.
  */
@@ -156,14 +209,74 @@ export async function removeUnseen(
   source: number,
   generation: number,
   before: Checksum,
-  limit: number,
+  { heldToo, limit, now }: { heldToo: boolean; limit: number; now: number },
+): Promise<RemoteResult> {
+  const items = heldToo
+    ? sql`generation < ${generation} AND generation <> ${KEPT}`
+    : sql`generation < ${generation} AND generation <> ${KEPT} AND held = ${false}`;
+  const unseen = await tx.all<{ remoteId: string }>(
+    sql`SELECT remote_id AS "remoteId" FROM items WHERE source = ${source} AND ${items} UNION ALL SELECT remote_id AS "remoteId" FROM skipped_items WHERE source = ${source} AND generation < ${generation} LIMIT ${limit}`,
+  );
+  return remove(tx, source, generation, before, unseen, now);
+}
+
+function remove(
+  tx: Sql,
+  source: number,
+  generation: number,
+  before: Checksum,
+  rows: readonly { remoteId: string }[],
   now: number,
 ): Promise<RemoteResult> {
-  const unseen = await tx.all<{ remoteId: string }>(
-    sql`SELECT remote_id AS "remoteId" FROM items WHERE source = ${source} AND generation < ${generation} UNION ALL SELECT remote_id AS "remoteId" FROM skipped_items WHERE source = ${source} AND generation < ${generation} LIMIT ${limit}`,
-  );
-  const page: RemotePage = { items: [], skipped: [], removed: unseen.map((row) => row.remoteId), generation };
+  const page: RemotePage = { items: [], skipped: [], removed: rows.map((row) => row.remoteId), generation };
   return applyRemotePage(tx, source, page, before, now);
+}
+
+/** Holds what a listing did not show, at most `limit` items at once: shown as unavailable until an admin decides. */
+export async function holdUnseen(
+  tx: Sql,
+  source: number,
+  generation: number,
+  before: Checksum,
+  { limit, now }: { limit: number; now: number },
+): Promise<RemoteResult> {
+  const rows = await tx.all<{ key: number; remoteId: string; version: string }>(
+    sql`SELECT key, remote_id AS "remoteId", version FROM items WHERE source = ${source} AND generation < ${generation} AND generation <> ${KEPT} AND held = ${false} LIMIT ${limit}`,
+  );
+  const result = unchanged(before);
+  if (rows.length === 0) return result;
+  const keys = rows.map((row) => row.key);
+  await tx.run(sql`UPDATE items SET held = ${true} WHERE key IN (${integers(tx, JSON.stringify(keys))})`);
+  for (const { remoteId, version } of rows) {
+    result.checksum = subtractChecksum(result.checksum, checksumTerm(remoteId, version));
+  }
+  result.itemCount = -rows.length;
+  result.heldCount = rows.length;
+  await finishChange(tx, [], keys, now);
+  return result;
+}
+
+/** What an admin decided about held items: they go, or they stay although the peer lists them no longer. */
+export async function resolveHeld(
+  tx: Sql,
+  source: number,
+  decision: 'REMOVE' | 'KEEP',
+  before: Checksum,
+  { limit, now }: { limit: number; now: number },
+): Promise<RemoteResult> {
+  const rows = await tx.all<{ key: number; remoteId: string }>(
+    sql`SELECT key, remote_id AS "remoteId" FROM items WHERE source = ${source} AND held = ${true} LIMIT ${limit}`,
+  );
+  if (decision === 'REMOVE') return remove(tx, source, 0, before, rows, now);
+  const result = unchanged(before);
+  if (rows.length === 0) return result;
+  const keys = rows.map((row) => row.key);
+  await tx.run(
+    sql`UPDATE items SET held = ${false}, generation = ${KEPT} WHERE key IN (${integers(tx, JSON.stringify(keys))})`,
+  );
+  result.heldCount = -rows.length;
+  await finishChange(tx, [], keys, now);
+  return result;
 }
 
 /** Removes what is left of a peer, at most `limit` items at once; answers how many it removed. */
@@ -181,7 +294,7 @@ export async function removeSource(tx: Sql, source: number, limit: number, now: 
 function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
   const list = JSON.stringify(remoteIds);
   return tx.all<Known>(
-    sql`SELECT key, id, remote_id AS "remoteId", version, digest, variants FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+    sql`SELECT key, id, remote_id AS "remoteId", version, variants, added_at AS "addedAt", generation, held FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
   );
 }
 
@@ -225,7 +338,7 @@ async function insertSkipped(
 async function markSeen(tx: Sql, keys: readonly number[], generation: number): Promise<void> {
   if (keys.length === 0) return;
   await tx.run(
-    sql`UPDATE items SET generation = ${generation}, held = ${false} WHERE key IN (${integers(tx, JSON.stringify(keys))}) AND generation < ${generation}`,
+    sql`UPDATE items SET generation = ${generation}, held = ${false} WHERE key IN (${integers(tx, JSON.stringify(keys))}) AND (generation < ${generation} OR held = ${true})`,
   );
 }
 
@@ -249,10 +362,10 @@ const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: numbe
   ['thumbhash', 'text', (item) => item.thumbhash],
   ['taken_at', 'bigint', (item) => item.takenAt],
   ['taken_at_offset', 'int', (item) => item.takenAtOffset],
-  ['timeline_at', 'bigint', (item, now) => item.takenAt ?? Math.min(item.createdAt, now)],
+  ['timeline_at', 'bigint', (item, now) => item.takenAt ?? Math.min(item.createdAt ?? now, now)],
   // A peer's clock may run ahead; nothing was added in the future.
-  ['added_at', 'bigint', (item, now) => Math.min(item.createdAt, now)],
-  ['updated_at', 'bigint', (item, now) => Math.min(item.updatedAt, now)],
+  ['added_at', 'bigint', (item, now) => Math.min(item.createdAt ?? now, now)],
+  ['updated_at', 'bigint', (item, now) => Math.min(item.updatedAt ?? now, now)],
   ['tags', 'text', (item) => JSON.stringify(item.tags)],
   ['creator', 'text', (item) => item.creator],
   ['license', 'text', (item) => item.license],
@@ -263,8 +376,8 @@ const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: numbe
 
 const NAMES = COLUMNS.map(([name]) => name);
 /** What an item keeps when the peer changes it: its id here, and whether an admin hid it. */
-const KEPT = new Set(['remote_id', 'id']);
-const ASSIGNMENTS = NAMES.filter((name) => !KEPT.has(name))
+const KEPT_COLUMNS = new Set(['remote_id', 'id']);
+const ASSIGNMENTS = NAMES.filter((name) => !KEPT_COLUMNS.has(name))
   .map((name) => `${name} = excluded.${name}`)
   .join(', ');
 

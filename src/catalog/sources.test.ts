@@ -15,6 +15,7 @@ function peer(parts: Partial<PeerListing> = {}): PeerListing {
     skippedCount: 0,
     remoteTotal: 10,
     inSync: true,
+    heldCount: 0,
     ...parts,
   };
 }
@@ -28,6 +29,13 @@ describe('a source', () => {
       inSync: true,
       stale: false,
       reason: null,
+    });
+  });
+
+  it('is as current as ever while removals are held, and says so', () => {
+    expect(sourceState(peer({ heldCount: 60 }), OPTIONS)).toMatchObject({
+      stale: false,
+      reason: expect.stringMatching(/^60 items .* admin/),
     });
   });
 

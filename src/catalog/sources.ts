@@ -29,6 +29,8 @@ export interface PeerListing {
   /** How many items the peer said it has; null where it has not said. */
   remoteTotal: number | null;
   inSync: boolean | null;
+  /** Items whose removal waits for an admin. */
+  heldCount: number;
 }
 
 export interface SourceState {
@@ -69,7 +71,7 @@ export function sourceState(peer: PeerListing, options: SourceOptions): SourceSt
     completeness: completeness(peer),
     inSync: peer.inSync,
     stale: reason !== null,
-    reason,
+    reason: reason ?? heldReason(peer),
   };
 }
 
@@ -96,6 +98,13 @@ function staleReason(peer: PeerListing, { now, defaultInterval }: SourceOptions)
     return 'The last successful pull was longer ago than two intervals.';
   }
   return null;
+}
+
+/** The copy is as new as ever; what is held is shown in it as unavailable. */
+function heldReason({ heldCount }: PeerListing): string | null {
+  return heldCount === 0
+    ? null
+    : `${heldCount} items that this peer lists no longer are held until an admin decides.`;
 }
 
 const HEALTH_REASONS: Record<PeerHealth, string | null> = {

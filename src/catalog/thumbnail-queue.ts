@@ -16,7 +16,7 @@ export async function wantedThumbnails(
   now: number,
 ): Promise<(Item & { attempts: number })[]> {
   const rows = await database.all<ItemRow & { attempts: number }>(
-    sql`SELECT ${ITEM_COLUMNS}, i.thumb_attempts AS attempts FROM items i WHERE i.thumb_state = ${WANTED} AND i.source = ${source} AND i.thumb_next_at <= ${now} ORDER BY i.thumb_next_at, i.timeline_at DESC LIMIT ${limit}`,
+    sql`SELECT ${ITEM_COLUMNS}, i.thumb_attempts AS attempts FROM items i WHERE i.thumb_state = ${WANTED} AND i.source = ${source} AND i.held = ${false} AND i.thumb_next_at <= ${now} ORDER BY i.thumb_next_at, i.timeline_at DESC LIMIT ${limit}`,
   );
   return rows.map(({ attempts, ...row }) => ({ ...itemFromRow(row), attempts }));
 }
@@ -24,7 +24,7 @@ export async function wantedThumbnails(
 /** When the next thumbnail of any peer is due, ms; null where none is wanted. */
 export async function nextThumbnailAt(database: Sql, source: number): Promise<number | null> {
   const row = await database.get<{ at: number | null }>(
-    sql`SELECT MIN(thumb_next_at) AS at FROM items WHERE thumb_state = ${WANTED} AND source = ${source}`,
+    sql`SELECT MIN(thumb_next_at) AS at FROM items WHERE thumb_state = ${WANTED} AND source = ${source} AND held = ${false}`,
   );
   return row?.at ?? null;
 }

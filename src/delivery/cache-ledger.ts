@@ -60,6 +60,10 @@ export interface CacheRecord {
   readonly segments: SegmentMap;
   /** Verified segments on their way into the store, where nobody else could find them yet. */
   readonly arriving: Map<number, Buffer>;
+  /** The peer's tag of the version that is here, where there is no digest; null where it gave none. */
+  tag: string | null;
+  /** When the peer last said that this is its version, ms. */
+  checkedAt: number;
   /** Bytes that are here. */
   bytes: number;
   usedAt: number;
@@ -99,9 +103,11 @@ interface Row {
   whole: boolean | number;
   bytes: number;
   usedAt: number;
+  tag: string | null;
+  checkedAt: number | null;
 }
 
-const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, used_at AS "usedAt"`;
+const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, used_at AS "usedAt", tag, checked_at AS "checkedAt"`;
 
 export function validatorOf(file: Pick<FileIdentity, 'digest' | 'updatedAt'>): string {
   return file.digest ?? `updated:${file.updatedAt}`;
@@ -184,6 +190,15 @@ export class CacheLedger {
     if (this.#running.get(id) !== record) return;
     this.#running.delete(id);
     this.#idle.set(id, record);
+  }
+
+  /** Notes that the peer's file is, at this moment, of the version that is here, and how the peer calls it. */
+  current(record: CacheRecord, tag: string | null): void {
+    record.tag = tag;
+    record.checkedAt = this.#options.now();
+    if (record.bytes === 0 || record.dead) return;
+    this.#dirty.add(record);
+    this.#schedule();
   }
 
   /** Notes that the file was used, which is what eviction goes by. */
@@ -565,6 +580,8 @@ export class CacheLedger {
       key: keyOf({ ...file, validator }),
       segments,
       arriving: new Map(),
+      tag: row?.tag ?? null,
+      checkedAt: row?.checkedAt ?? 0,
       bytes: bytesOf(size, segments),
       usedAt: row?.usedAt ?? this.#options.now(),
       users: 0,
@@ -625,12 +642,12 @@ export class CacheLedger {
     if (transaction.dialect === 'postgresql') await this.#merge(transaction, record);
     const { segments } = record;
     const changed = await transaction.run(
-      sql`INSERT INTO cached_files (item_key, source, variant, digest, size, segments, whole, bytes, pinned, used_at)
-          SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, ${bitsOf(segments)}, ${segments.whole}, ${record.bytes},
+      sql`INSERT INTO cached_files (item_key, source, variant, digest, size, segments, whole, bytes, tag, checked_at, pinned, used_at)
+          SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, ${bitsOf(segments)}, ${segments.whole}, ${record.bytes}, CAST(${record.tag} AS text), CAST(${record.checkedAt} AS bigint),
                  EXISTS (SELECT 1 FROM cached_files AS other WHERE other.item_key = items.key AND other.pinned), ${record.usedAt}
           FROM items WHERE key = ${record.itemKey}
           ON CONFLICT (item_key, variant) DO UPDATE SET source = excluded.source, digest = excluded.digest, size = excluded.size,
-            segments = excluded.segments, whole = excluded.whole, bytes = excluded.bytes, used_at = excluded.used_at`,
+            segments = excluded.segments, whole = excluded.whole, bytes = excluded.bytes, tag = excluded.tag, checked_at = excluded.checked_at, used_at = excluded.used_at`,
     );
     return changed > 0;
   }

@@ -23,7 +23,8 @@ export function deliverableFile(item: Item, variant: VariantName, cache: CacheMo
     segments: found.segments ?? null,
     filename: variant === 'original' ? item.filename : null,
     updatedAt: item.updatedAt,
-    local: item.source === LOCAL_SOURCE ? localPlace(item, variant, found.digest) : null,
+    local:
+      item.source === LOCAL_SOURCE && found.digest !== null ? localPlace(item, variant, found.digest) : null,
     cache,
   };
 }

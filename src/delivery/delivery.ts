@@ -57,6 +57,14 @@ export interface DeliverableFile {
   cache: CacheMode;
 }
 
+export interface LearntFile {
+  size: number;
+  /** Null where not all of the bytes have been here. */
+  digest: string | null;
+  /** Empty where the peer does not say. */
+  mimeType: string;
+}
+
 export interface OpenOptions {
   /** Whether this reading may fill the cache: false for the anonymous. */
   fill: boolean;
@@ -91,11 +99,18 @@ export interface DeliveryOptions {
   onFault?: (file: DeliverableFile, error: HedgerowError) => void;
   /** Told of a store or database that does not take what is to be kept; bytes flow on without. */
   onStoreError?: (error: unknown) => void;
+  /** Told of what a peer's dialect does not say of an original, once its bytes have shown it. */
+  onLearnt?: (file: DeliverableFile, learnt: LearntFile) => void;
   /** Told of bytes as they arrive. */
   onFetched?: (peerKey: number, bytes: number) => void;
 }
 
 export interface Delivery extends AsyncDisposable {
+  /**
+   * The file with its size and media type, which the peer is asked for where its dialect does not list them: without
+   * the size there is no range. As it was, where the peer cannot be asked now.
+   */
+  measure(file: DeliverableFile, signal?: AbortSignal): Promise<DeliverableFile>;
   /**
    * Opens a file, or a range of it, once its first bytes are there.
    *
@@ -140,6 +155,14 @@ export interface Delivery extends AsyncDisposable {
 /** Small files stay in memory: reading a thumbnail costs three system calls, finding it here none. */
 const SMALL = 65_536;
 const SMALL_TOTAL = 33_554_432;
+/** ms after which a file without a digest is compared with the peer's again, by tag. */
+const COMPARE_AFTER = 3_600_000;
+/** ms after which that is tried again where the peer could not be asked. */
+const COMPARE_RETRY = 60_000;
+/** ms that such a question may take, while somebody waits for bytes that are here. */
+const COMPARE_DEADLINE = 5_000;
+/** Files whose size and type are remembered. */
+const MEASURED = 10_000;
 /** s after which a folder may be mounted again. */
 const MOUNT_RETRY = 60;
 
@@ -149,6 +172,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const onFault = options.onFault ?? (() => {});
   const onFetched = options.onFetched ?? (() => {});
   const onStoreError = options.onStoreError ?? (() => {});
+  const onLearnt = options.onLearnt ?? (() => {});
   const ledger = new CacheLedger({
     database,
     store,
@@ -158,6 +182,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   });
   const remoteFiles = new Map<CacheRecord, RemoteFile>();
   const probes = new Map<string, Promise<Probe>>();
+  const measured = new LRUCache<string, Promise<{ size: number | null; mimeType: string }>>({
+    max: MEASURED,
+  });
+  const comparing = new Map<CacheRecord, Promise<boolean>>();
   const small = new LRUCache<string, Buffer>({
     maxSize: SMALL_TOTAL,
     sizeCalculation: (bytes) => bytes.length + 100,
@@ -206,6 +234,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       onFault: (error) => onFault(file, error),
       onStoreError,
       onFetched: (bytes) => onFetched(file.source, bytes),
+      onLearnt: (digest) => onLearnt(file, { size: record.size, digest, mimeType: file.mimeType }),
+      onChanged: () => {
+        void measureAnew(file).catch(() => {});
+      },
       onIdle: () => remoteFiles.delete(record),
     };
     const remote = new RemoteFile(
@@ -239,6 +271,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       if (size === 0) return fromMemory(Buffer.alloc(0), null, 'cache', 'hedgerow; hit');
       signal?.throwIfAborted();
       const record = await ledger.enter(file, size);
+      if (!(await isCurrent(file, record))) {
+        ledger.leave(record);
+        return await openRemote(await measureAnew(file), range, { fill, signal });
+      }
       ledger.touch(record);
       const key = segmentKey(record, 0);
       if (size <= SMALL && record.segments.whole) {
@@ -271,9 +307,87 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   };
 
+  /**
+   * Whether what is here of a file without a digest is still the peer's version. Thumbnails are not asked for: there
+   * are many of them, and a new one comes with a new version of its item.
+   */
+  const isCurrent = async (file: DeliverableFile, record: CacheRecord): Promise<boolean> => {
+    const { tag } = record;
+    if (file.digest !== null || file.variant === 'thumbnail' || tag === null || record.bytes === 0)
+      return true;
+    if (now() - record.checkedAt < COMPARE_AFTER) return true;
+    let pending = comparing.get(record);
+    if (pending === undefined) {
+      pending = compare(file, record, tag).finally(() => comparing.delete(record));
+      comparing.set(record, pending);
+    }
+    return pending;
+  };
+
+  const compare = async (file: DeliverableFile, record: CacheRecord, tag: string): Promise<boolean> => {
+    try {
+      const upstream = await upstreamFor(file.source);
+      const ref = { remoteId: file.remoteId ?? '', variant: file.variant };
+      const current = await upstream.isCurrent?.(ref, tag, AbortSignal.timeout(COMPARE_DEADLINE));
+      if (current === false) {
+        await ledger.forget(record);
+        return false;
+      }
+      ledger.current(record, tag);
+    } catch {
+      // A peer that cannot be asked now is no reason to keep back what is here.
+      record.checkedAt = now() - COMPARE_AFTER + COMPARE_RETRY;
+    }
+    return true;
+  };
+
+  const identityOf = (file: DeliverableFile): string =>
+    `${file.itemKey}/${file.variant}/${file.digest ?? file.updatedAt}`;
+
+  const measure: Delivery['measure'] = async (file) => {
+    if (file.source === 0 || file.digest !== null) return file;
+    if (file.size !== null && file.mimeType !== '') return file;
+    const id = identityOf(file);
+    const known = file.mimeType === '' ? null : await ledger.knownSize(file);
+    if (known !== null) return { ...file, size: known };
+    let asking = measured.get(id);
+    if (asking === undefined) {
+      asking = ask(file);
+      measured.set(id, asking);
+      asking.catch(() => measured.delete(id));
+    }
+    const told = await asking.catch((error: unknown) => {
+      if (error instanceof HedgerowError) return null;
+      throw error;
+    });
+    if (told === null) return file;
+    return { ...file, size: file.size ?? told.size, mimeType: file.mimeType || told.mimeType };
+  };
+
+  /** After the peer's file turned out to be another one than what was known of it. */
+  const measureAnew = async (file: DeliverableFile): Promise<DeliverableFile> => {
+    measured.delete(identityOf(file));
+    const told = await ask(file);
+    return { ...file, size: told.size };
+  };
+
+  /** One byte tells how long the file is and of which type. */
+  const ask = async (file: DeliverableFile): Promise<{ size: number | null; mimeType: string }> => {
+    const controller = new AbortController();
+    const upstream = await upstreamFor(file.source);
+    const ref = { remoteId: file.remoteId ?? '', variant: file.variant };
+    const answer = await upstream.bytes(ref, { start: 0, end: 0 }, controller.signal);
+    answer.body.on('error', () => {});
+    controller.abort();
+    answer.body.destroy();
+    const mimeType = file.mimeType || (answer.type ?? '');
+    if (answer.size !== null) onLearnt(file, { size: answer.size, digest: null, mimeType });
+    return { size: answer.size, mimeType };
+  };
+
   /** Finds out how long a file is, from its row or from the peer, once for everybody who asks meanwhile. */
   const joinProbe = async (file: DeliverableFile): Promise<Probe> => {
-    const id = `${file.itemKey}/${file.variant}/${file.digest ?? file.updatedAt}`;
+    const id = identityOf(file);
     let pending = probes.get(id);
     if (pending === undefined) {
       pending = ledger
@@ -326,6 +440,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   return {
     open: async (file, range, openOptions) =>
       file.source === 0 ? openLocal(file, range) : openRemote(file, range, openOptions),
+    measure,
     prefetch,
     has: (itemKeys) => ledger.availability(itemKeys),
     purgeItem: async (itemKey, source) => {
@@ -493,7 +608,7 @@ async function probeSize(file: DeliverableFile, upstreamFor: DeliveryOptions['up
       })(),
     );
     body.on('error', () => {});
-    opened = { body, taker: takerOf(body), controller };
+    opened = { body, taker: takerOf(body), controller, tag: answer.tag ?? null };
   }
   return probeOf(size, opened);
 }

@@ -49,6 +49,10 @@ export interface RemoteHost {
   /** Told of a store that does not take what it is given. */
   onStoreError: (error: unknown) => void;
   onFetched: (bytes: number) => void;
+  /** Told of the digest of a whole file for which the peer names none. */
+  onLearnt: (digest: string) => void;
+  /** Told of a file that is another one at the peer by now. */
+  onChanged: () => void;
   /** The last reader has left. */
   onIdle: () => void;
 }
@@ -71,6 +75,8 @@ export interface OpenedAnswer {
   body: Readable;
   taker: Taker;
   controller: AbortController;
+  /** The peer's tag of the version that it is of. */
+  tag: string | null;
 }
 
 export class RemoteFile {
@@ -187,7 +193,7 @@ export class RemoteFile {
       return;
     }
     if (!host.ledger.stored(record, index)) await host.store.delete(key).catch(host.onStoreError);
-    else if (record.segments.whole && digest === null) await this.#checkWhole();
+    else if (record.segments.whole && digest === null) await this.#wholeIsHere();
   }
 
   async #stored(index: number, from: number, to: number): Promise<Buffer | null> {
@@ -269,10 +275,11 @@ export class RemoteFile {
     return list;
   }
 
-  /** Where a dialect has no segment lists, only the whole can be checked, once it is here. */
-  async #checkWhole(): Promise<void> {
+  /** Where a dialect has no segment lists, only the whole can be checked; where it has no digest, it is learnt. */
+  async #wholeIsHere(): Promise<void> {
     const { spec, host, record } = this;
-    if (spec.digest === null || record.segments.count === 1) return;
+    if (spec.digest !== null && record.segments.count === 1) return;
+    if (spec.digest === null && spec.ref.variant !== 'original') return;
     const hasher = createDigestHasher();
     for (let index = 0; index < record.segments.count; index += 1) {
       const length = segmentLength(record.size, index);
@@ -280,9 +287,35 @@ export class RemoteFile {
       hasher.update(bytes);
       release(bytes);
     }
-    if (hasher.finish().digest === spec.digest) return;
+    const { digest } = hasher.finish();
+    if (spec.digest === null) {
+      if (!record.dead) host.onLearnt(digest);
+      return;
+    }
+    if (digest === spec.digest) return;
     this.fault();
     await host.ledger.forget(record);
+  }
+
+  /**
+   * Where no digest names the bytes, parts of two versions must not become one file: the peer's tag and the size tell
+   * them apart, as far as the peer gives them.
+   *
+   * @throws HedgerowError UNAVAILABLE where it is another version than the one that is here
+   */
+  async admit(answer: { tag: string | null; size: number | null }): Promise<void> {
+    const { spec, record, host } = this;
+    if (spec.digest !== null) return;
+    const otherTag = answer.tag !== null && record.tag !== null && answer.tag !== record.tag;
+    if (!otherTag && (answer.size === null || answer.size === spec.size)) {
+      if (record.tag === null && record.segments.held === 0) host.ledger.current(record, answer.tag);
+      return;
+    }
+    await host.ledger.forget(record);
+    host.onChanged();
+    throw new HedgerowError('UNAVAILABLE', 'The file has changed at the peer; open it again.', {
+      retryAfter: 1,
+    });
   }
 
   /** Makes the error of wrong bytes, and tells of it. */
@@ -379,6 +412,7 @@ export class FetchRun {
     const file = this.#file;
     const list = file.list();
     list.catch(() => {});
+    if (this.#answer !== null) await file.admit({ tag: this.#answer.tag, size: null });
     this.#answer ??= await this.#request();
     const answer = this.#answer;
     try {
@@ -417,6 +451,10 @@ export class FetchRun {
       this.#controller.signal,
     );
     const opened = openAnswer(answer, this.#controller);
+    await file.admit({ tag: opened.tag, size: answer.size }).catch((error: unknown) => {
+      answer.body.destroy();
+      throw error;
+    });
     if (answer.start > start || (answer.size !== null && answer.size !== size)) {
       answer.body.destroy();
       throw file.fault('The peer has other bytes under this name than its catalog says.');
@@ -487,7 +525,7 @@ export class FetchRun {
 /** Makes an answer ready to be read, with the errors of its body caught wherever it is not. */
 export function openAnswer(answer: UpstreamBytes, controller: AbortController): OpenedAnswer {
   answer.body.on('error', () => {});
-  return { body: answer.body, taker: takerOf(answer.body), controller };
+  return { body: answer.body, taker: takerOf(answer.body), controller, tag: answer.tag ?? null };
 }
 
 /** The digest that the bytes have, null where none is known. */

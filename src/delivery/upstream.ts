@@ -19,6 +19,10 @@ export interface UpstreamBytes {
   body: Readable;
   /** Bytes of the whole file; null where the peer does not say. */
   size: number | null;
+  /** The peer's own tag of this version of the file; it counts where no digest names the bytes. */
+  tag?: string | null;
+  /** Media type as the peer gives it, in lower case. */
+  type?: string;
 }
 
 /**
@@ -29,4 +33,6 @@ export interface Upstream {
   bytes(ref: UpstreamRef, range: ByteRange | null, signal: AbortSignal): Promise<UpstreamBytes>;
   /** The SHA-256 of each segment, concatenated; as received, it is verified here. */
   segmentList(ref: UpstreamRef, signal: AbortSignal): Promise<Buffer>;
+  /** Whether the file is still of the version that `tag` names; absent where digests tell. */
+  isCurrent?(ref: UpstreamRef, tag: string, signal: AbortSignal): Promise<boolean>;
 }

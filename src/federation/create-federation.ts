@@ -7,19 +7,24 @@ import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './agents.ts';
 import type { FederationContext } from './context.ts';
-import type { MediaRef, PeerClient } from './dialects/dialect.ts';
+import type { ForeignDialect, MediaRef, PeerClient } from './dialects/dialect.ts';
+import { FOREIGN_DIALECTS } from './dialects/registry.ts';
 import type { Federation, PairWithPeer } from './federation.ts';
 import { createOutgoing } from './outgoing/dispatcher.ts';
 import { parseInvitationCode } from './pairing/invitation-code.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { redeemInvitation } from './pairing/redeem.ts';
+import { addPeer } from './peers/add-peer.ts';
 import { clientOf } from './peers/clients.ts';
 import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
+import { createForeignClients } from './peers/foreign-clients.ts';
+import { resolveHeldRemovals } from './peers/held-removals.ts';
 import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
 import { watchStanding } from './pull/standing.ts';
+import { createPeerCredential } from './serve/peer-credentials.ts';
 import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 const DAY = 24 * 3600 * 1000;
@@ -49,15 +54,20 @@ export interface FederationOptions {
   /** ms between pulls. */
   pullInterval: number;
   noticeDelay?: ((failures: number) => number) | undefined;
+  /** Servers of other make that are known; those of the registry unless told. */
+  dialects?: readonly ForeignDialect[] | undefined;
+  /** How a request waits for its turn; by a timer unless told. */
+  sleep?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** What this room asks of the bytes' own. */
 type Bytes = Pick<Delivery, 'purgeItem' | 'purgePeer' | 'takeOver' | 'prefetch'>;
 
 export function createFederation(options: FederationOptions): FederationParts {
-  const { context, enabled, pullInterval } = options;
+  const { context, enabled, pullInterval, dialects = FOREIGN_DIALECTS, sleep } = options;
   const { prisma } = context.database;
   const outgoing = createOutgoing();
+  const foreign = createForeignClients({ context, outgoing, dialects, sleep });
   const streams = createPeerStreams({
     read: context.database.read,
     now: context.now,
@@ -68,7 +78,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
     if (peer === null) throw new HedgerowError('NOT_FOUND');
-    return clientOf(context, outgoing, peer);
+    return foreign.of(peer) ?? clientOf(context, outgoing, peer);
   };
   const pulls = createPullManager({
     context,
@@ -113,6 +123,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       bytes: (ref: MediaRef, range, signal) =>
         watched(peerKey, () => client.bytes(ref, range, signal), signal),
       segmentList: (ref: MediaRef, signal) => watched(peerKey, () => client.segmentList(ref, signal), signal),
+      ...(client.isCurrent !== undefined && { isCurrent: client.isCurrent }),
     };
   };
 
@@ -162,6 +173,20 @@ export function createFederation(options: FederationOptions): FederationParts {
       await pulls.request(peer.key);
       return { peerId };
     },
+    addPeer: async (input) => {
+      requireEnabled();
+      const { peerId, peerKey } = await addPeer(context, outgoing, foreign, input);
+      await pulls.request(peerKey);
+      return { peerId };
+    },
+    createPeerCredential: async (input) => {
+      requireEnabled();
+      return createPeerCredential(context, dialects, input);
+    },
+    resolveHeldRemovals: (id, decision) =>
+      resolveHeldRemovals(context, id, decision, async (itemKey, source) =>
+        delivery?.purgeItem(itemKey, source),
+      ),
     updatePeer: (id, input) => updatePeer(context, pulls, id, input),
     refresh: async (id) => {
       requireEnabled();

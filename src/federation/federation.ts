@@ -1,6 +1,5 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
 import type { Agent } from './agents.ts';
-
 import type { Grant } from './wire/messages.ts';
 
 export interface CreateInvitation {
@@ -19,6 +18,26 @@ export interface PairWithPeer {
   name: string | null;
   /** Dialled in place of the invitation's URL; the identity stays the invitation's. */
   endpoint: string | null;
+}
+
+/** A server of another make, without keys, from which we pull. */
+export interface AddPeer {
+  /** Base URL; named by our own admin, so it may be on a private network. */
+  endpoint: string;
+  /** What the server asks for; null where it asks for nothing. */
+  token: string | null;
+  /** Null: found by asking. */
+  dialect: string | null;
+  /** What the peer is called here; null takes the name that the server gives itself, or its host's. */
+  name: string | null;
+}
+
+/** A server of another make, without keys, that pulls from us. */
+export interface CreatePeerCredential {
+  name: string;
+  dialect: string;
+  /** Null opens everything that peers may see. */
+  grant: Grant | null;
 }
 
 export interface UpdatePeer {
@@ -62,6 +81,15 @@ export interface Federation {
   /** How many shared items an invitation with the whole grant opens now, and how many originals carry a place. */
   invitationCounts(): Promise<{ mediaCount: number; placedCount: number }>;
   pairWithPeer(input: PairWithPeer): Promise<{ peerId: string }>;
+  /**
+   * @throws INVALID with the field, also where a Hedgerow answers; PAIRING_ALREADY_PAIRED, PAIRING_OWN_INSTANCE,
+   *   CREDENTIAL_REFUSED, PROTOCOL_UNSUPPORTED where no known make answers, and what says that none could be reached
+   */
+  addPeer(input: AddPeer): Promise<{ peerId: string }>;
+  /** @throws INVALID with the field. */
+  createPeerCredential(input: CreatePeerCredential): Promise<{ peerId: string; token: string }>;
+  /** @throws NOT_FOUND, CONFLICT where nothing is held. */
+  resolveHeldRemovals(peerId: string, decision: 'REMOVE' | 'KEEP'): Promise<void>;
   updatePeer(peerId: string, input: UpdatePeer): Promise<void>;
   /** Queues a pull of one peer, or of every active one; answers the ids of the pulls at once. */
   refresh(peerId: string | null): Promise<{ pullIds: string[] }>;

@@ -36,7 +36,11 @@ builder.interfaceType(Media, {
     title: t.exposeString('title', { description: 'What the item is called.' }),
     description: t.exposeString('description', { nullable: true, description: 'What its owner says of it.' }),
     filename: t.exposeString('filename', { nullable: true, description: 'Name of the original file.' }),
-    mimeType: t.exposeString('mimeType', { nullable: true, description: 'Type of the original.' }),
+    mimeType: t.string({
+      nullable: true,
+      description: 'Type of the original; null where a peer does not say.',
+      resolve: (item) => item.mimeType || null,
+    }),
     byteSize: t.field({
       type: 'BigInt',
       nullable: true,

@@ -9,7 +9,7 @@ import { attempt, type Outcome, UserError } from './user-error.ts';
 
 type PeerOutcome = Outcome<{ peerId: string | null }>;
 
-function peerPayload(name: string, description: string) {
+export function peerPayload(name: string, description: string) {
   return builder.objectRef<PeerOutcome>(name).implement({
     description,
     fields: (t) => ({
@@ -30,7 +30,7 @@ function peerPayload(name: string, description: string) {
   });
 }
 
-function changePeer(work: () => Promise<{ peerId: string }>): Promise<PeerOutcome> {
+export function changePeer(work: () => Promise<{ peerId: string }>): Promise<PeerOutcome> {
   return attempt<{ peerId: string | null }>({ peerId: null }, work);
 }
 

@@ -3,6 +3,7 @@
 import { PEER_STATUSES, peerHealth } from '../catalog/sources.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Peer as PeerRow, Prisma } from '../database/generated/sqlite/client.ts';
+import { FOREIGN_DIALECTS } from '../federation/dialects/registry.ts';
 import { builder } from './builder.ts';
 import { forwardArguments, pageComplexity, readKeyset } from './pages.ts';
 
@@ -32,9 +33,8 @@ export const DialectEnum = builder.enumType('Dialect', {
   description: 'The protocol that a peer speaks.',
   values: {
     HEDGEROW: { description: 'An instance of this kind.' },
-    ARTIFEX: { description: 'A server that offers image feeds.' },
-    APPKASK: { description: 'A server that offers agent feeds.' },
-  } as const,
+    ...Object.fromEntries(FOREIGN_DIALECTS.map(({ name, description }) => [name, { description }])),
+  } as Record<string, { description: string }>,
 });
 
 export const CacheModeEnum = builder.enumType('CacheMode', {
@@ -147,7 +147,7 @@ export function peersShownTo(reader: Reader): Prisma.PeerWhereInput {
   return { audience: { in: audiences }, NOT: { status: 'REVOKED' } };
 }
 
-const DIALECTS = ['HEDGEROW', 'ARTIFEX', 'APPKASK'] as const;
+const DIALECTS: readonly string[] = ['HEDGEROW', ...FOREIGN_DIALECTS.map(({ name }) => name)];
 
 /** A column holds text; a value that an enum does not know is not passed on. */
 export function known<const T extends string>(values: readonly T[], value: string): T | undefined {

@@ -14,6 +14,8 @@ import './node.ts';
 import './instance.ts';
 import './invitation.ts';
 import './peer-mutations.ts';
+import './add-peer.ts';
+import './held-removals.ts';
 import './media-mutations.ts';
 import './audit-event.ts';
 import './agent.ts';

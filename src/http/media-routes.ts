@@ -15,7 +15,7 @@ import { breakOff, sendFile } from './send-file.ts';
 export interface MediaRoutesOptions {
   catalog: Pick<Catalog, 'item' | 'remoteItem'>;
   database: Database;
-  delivery: Pick<Delivery, 'open'>;
+  delivery: Pick<Delivery, 'open' | 'measure'>;
   streams: PeerStreams;
   /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN where the token may not read media */
   readerOf: (request: FastifyRequest) => Promise<Reader>;
@@ -60,6 +60,9 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     // Whether it is not there or not for this reader is nobody's business.
     if (item === null || file === null) throw new HedgerowError('NOT_FOUND');
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
+    // The headers of an answer to these, or of any without a known type, say what not every peer's catalog does.
+    const unknown = file.mimeType === '' || (file.size === null && needsSize(request));
+    const measured = unknown ? await delivery.measure(file) : file;
     // What a peer has shared ends with the pairing, also where it comes from our own disk.
     const ended =
       item.source === LOCAL_SOURCE
@@ -71,7 +74,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
           });
     reply.hijack();
     try {
-      await sendFile(request.raw, reply.raw, file, {
+      await sendFile(request.raw, reply.raw, measured, {
         delivery,
         fill: reader.kind !== 'ANONYMOUS',
         onError,
@@ -80,4 +83,8 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
       ended?.();
     }
   }
+}
+
+function needsSize({ method, headers }: FastifyRequest): boolean {
+  return method === 'HEAD' || headers.range !== undefined;
 }

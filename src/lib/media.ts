@@ -29,3 +29,9 @@ export interface Variant {
   width?: number;
   height?: number;
 }
+
+/** The same of an item that a peer offers: not every dialect says how long a file is, or what its digest is. */
+export type OfferedVariant = Omit<Variant, 'size' | 'digest'> & {
+  size: number | null;
+  digest: string | null;
+};

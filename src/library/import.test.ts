@@ -125,7 +125,8 @@ describeOnBothDatabases('an import', (open) => {
     for (const item of all) {
       expect(item.variants.map(({ name }) => name)).toEqual(['thumbnail', 'preview', 'original']);
       for (const variant of item.variants) {
-        const key = variant.name === 'original' ? originalKey(variant.digest) : renditionKey(variant.digest);
+        const digest = variant.digest ?? '';
+        const key = variant.name === 'original' ? originalKey(digest) : renditionKey(digest);
         const bytes = await buffer((await store.read(key)).body);
         expect(`sha-256:${createHash('sha256').update(bytes).digest('hex')}`).toBe(variant.digest);
         expect(bytes.length).toBe(variant.size);
@@ -300,7 +301,7 @@ describeOnBothDatabases('an import', (open) => {
     for (const item of await items()) {
       for (const { name, digest } of item.variants) {
         expect(
-          await store.stat(name === 'original' ? originalKey(digest) : renditionKey(digest)),
+          await store.stat(name === 'original' ? originalKey(digest ?? '') : renditionKey(digest ?? '')),
         ).not.toBeNull();
       }
     }

@@ -47,8 +47,11 @@ async function removeBytes({ database, store }: RemoveOptions, item: Item): Prom
 
 function* keysOf(storage: string | null, variants: Item['variants']): Generator<string> {
   for (const variant of variants) {
-    if (variant.segments !== undefined) yield segmentListKey(variant.segments.digest);
-    if (variant.name !== 'original') yield renditionKey(variant.digest);
-    else if (storage === 'MANAGED') yield originalKey(variant.digest);
+    const { name, digest, segments } = variant;
+    if (segments !== undefined) yield segmentListKey(segments.digest);
+    // Of a local item every digest is known.
+    if (digest === null) continue;
+    if (name !== 'original') yield renditionKey(digest);
+    else if (storage === 'MANAGED') yield originalKey(digest);
   }
 }

@@ -102,6 +102,9 @@ export interface FakePeer extends AsyncDisposable {
   ): Reply;
   /** Breaks every connection off. */
   hangUp(): void;
+  /** Ends all connections and refuses new ones. */
+  goDown(): Promise<void>;
+  comeUp(): Promise<void>;
 }
 
 const ROOT = '/federation/v1';
@@ -203,9 +206,14 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
       body,
     }),
     hangUp: () => server.closeAllConnections(),
-    [Symbol.asyncDispose]: async () => {
+    goDown: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
+    },
+    comeUp: () => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve)),
+    [Symbol.asyncDispose]: async () => {
+      if (server.listening) await peer.goDown();
     },
   };
   return peer;

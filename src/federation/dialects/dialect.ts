@@ -4,8 +4,22 @@
  */
 import type { Readable } from 'node:stream';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
+import type { HedgerowError } from '../../lib/errors.ts';
 import type { VariantName } from '../../lib/media.ts';
 import type { CursorExpiry, WireAgent } from '../wire/messages.ts';
+import type { ForeignHost } from './foreign-host.ts';
+import type { Pace } from './pacer.ts';
+
+/** What a peer says of all that it shares. */
+export interface WholeListing {
+  /** How many items there are; null where the peer does not say, or said different numbers meanwhile. */
+  total: number | null;
+  /**
+   * Over ids and versions. Null in dialects that have none: then an item is gone where a whole in one page does not
+   * show it, or two passes over several pages.
+   */
+  checksum: string | null;
+}
 
 /** One page of what a peer shares. */
 export interface ListingPage {
@@ -16,7 +30,7 @@ export interface ListingPage {
   cursor: string;
   epoch: string;
   /** Null while more is to come; then what the whole should be. */
-  complete: { total: number; checksum: string } | null;
+  complete: WholeListing | null;
   roundTripMs: number;
 }
 
@@ -33,12 +47,22 @@ export interface MediaBytes {
   /** Bytes of the whole file, where the peer says. */
   size: number | null;
   body: Readable;
+  /** What the peer calls this version of the file, where it does and no digest names it. */
+  tag?: string | null;
+  /** Media type, where the catalog may not know it. */
+  type?: string;
 }
 
 /** What can be asked of one peer. Every failure is a HedgerowError of the `PEER_…` kind, or of those named. */
 export interface PeerClient {
   /**
+   * ms after which the peer is listed from the start again, because its changes do not tell everything; 0: every time.
+   * Absent where they do. Throws as `list`.
+   */
+  relistAfter?(signal: AbortSignal): Promise<number>;
+  /**
    * @param cursor - where the last page ended; null lists from the start.
+   * @param limit - entries of the page; a dialect whose server gives pages of a size of its own may exceed it.
    * @throws CursorExpired where the listing must begin anew; REVOKED, GRANT_ENDED, CREDENTIAL_REFUSED, CLOCK_SKEW
    *   only where the peer proved that it says so.
    */
@@ -53,7 +77,35 @@ export interface PeerClient {
   segmentList(ref: MediaRef, signal: AbortSignal): Promise<Buffer>;
   /** Automated agents that it publishes; a dialect that knows none has no such method. @throws NOT_FOUND */
   agents?(signal: AbortSignal): Promise<WireAgent[]>;
+  /** Whether the file is still of the version that `tag` names; absent where digests tell. Throws as `bytes`. */
+  isCurrent?(ref: MediaRef, tag: string, signal: AbortSignal): Promise<boolean>;
 }
+
+/**
+ * A server of another make, without keys: what it takes to recognise it and to pull from it. One of these in
+ * `registry.ts` is all that the rest of the program knows of a dialect (docs/adding-a-dialect.md).
+ */
+export interface ForeignDialect {
+  /** In capitals, as in the peer's row and GraphQL's `Dialect`. */
+  readonly name: string;
+  /** For people, such as `Artifex`. */
+  readonly title: string;
+  /** One sentence, for the API's documentation. */
+  readonly description: string;
+  /** Requests that such a server takes of one address; null where only its own `Retry-After` counts. */
+  readonly pace: Pace | null;
+  /** The token that we give to such a server where it pulls from us; absent where we do not serve the dialect. */
+  readonly issues?: { prefix: string };
+  /**
+   * Whether such a server answers here. Failures of the network are thrown; null where something else answers;
+   * `refused` where it is one, and does not let us in.
+   */
+  probe(host: ForeignHost, signal: AbortSignal): Promise<Probe | null>;
+  /** Made once for each peer, and kept: it may remember what it has found out about the server. */
+  connect(host: ForeignHost): PeerClient;
+}
+
+export type Probe = { kind: 'found'; name: string | null } | { kind: 'refused'; error: HedgerowError };
 
 /** The peer says that the cursor cannot be gone on from. */
 export class CursorExpired extends Error {

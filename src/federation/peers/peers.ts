@@ -208,7 +208,8 @@ async function endPairing(
   });
 }
 
-function checkedName(text: string): string {
+/** @throws HedgerowError INVALID with the field */
+export function checkedName(text: string): string {
   const name = text.normalize('NFC').trim();
   if (name === '' || Array.from(name).length > NAME_LENGTH || /\p{Cc}/u.test(name)) {
     throw new HedgerowError('INVALID', `A name has 1 to ${NAME_LENGTH} characters on one line.`, {

@@ -243,18 +243,19 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const { inSync, total, roundTripMs, ...counts } = outcome;
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
     // The first disagreement is mended at once by a new listing, later ones at the peer's interval.
-    const delay = inSync || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
+    const delay = inSync !== false || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
-        health: inSync ? 'ONLINE' : 'DIVERGED',
+        health: inSync === false ? 'DIVERGED' : 'ONLINE',
         lastSuccessAt: new Date(now),
         nextAttemptAt: new Date(now + delay),
         failures: 0,
-        lag: 0,
+        // Without a checksum nobody knows what else has changed there.
+        lag: inSync === null ? null : 0,
         roundTripMs,
         hiddenSince: null,
-        ...(inSync
+        ...(inSync !== false
           ? { errorCode: null, errorMessage: null, errorAt: null }
           : {
               errorCode: 'INTEGRITY_FAILED',

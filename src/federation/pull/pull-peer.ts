@@ -1,5 +1,14 @@
 /** One pull: asks a peer for what changed, page by page, and puts each page into the catalog with its cursor. */
-import { applyRemotePage, type RemoteResult, removeUnseen } from '../../catalog/remote-changes.ts';
+import {
+  applyRemotePage,
+  countSeen,
+  countUnseen,
+  holdUnseen,
+  type RemotePage,
+  type RemoteResult,
+  removeUnseen,
+  resolveHeld,
+} from '../../catalog/remote-changes.ts';
 import { type Sql, type Statement, sql } from '../../database/sql.ts';
 import {
   addChecksum,
@@ -9,7 +18,8 @@ import {
   formatChecksum,
 } from '../../lib/checksum.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/dialect.ts';
+import { CursorExpired, type ListingPage, type PeerClient, type WholeListing } from '../dialects/dialect.ts';
+import type { CursorExpiry } from '../wire/messages.ts';
 
 /**
  * Entries of a page. A page is one transaction, during which nobody else writes: so many take about 13 ms
@@ -26,6 +36,12 @@ const ITEMS_MAX = 5_000_000;
 const RELISTING_PAUSE = 15 * 60_000;
 /** ms between two listings of a peer whose copy disagrees although it was listed anew. */
 const DIVERGED_PAUSE = 24 * 3600_000;
+/** ms between two listings of a peer that only says how many items it has, and has another number. */
+const MISCOUNT_PAUSE = 15 * 60_000;
+/** Passes over a listing that moves while it is read; after so many it is left at what two in a row have shown. */
+const PASSES_MAX = 4;
+/** A removal without a name of more than so many items, and of more than this share, waits for an admin. */
+const HOLD = { items: 50, share: 0.2 };
 /** Rows that are read at once where a copy is counted. */
 const COUNT_AT_ONCE = 5_000;
 
@@ -37,8 +53,10 @@ export interface PullCounts {
 }
 
 export interface PullOutcome extends PullCounts {
-  inSync: boolean;
-  total: number;
+  /** Null where the dialect has no checksum. */
+  inSync: boolean | null;
+  /** Null where the peer does not say. */
+  total: number | null;
   roundTripMs: number;
 }
 
@@ -57,8 +75,10 @@ interface PeerState {
   generation: number;
   listing: boolean;
   listedAt: number | null;
+  listingCause: string | null;
   itemCount: number;
   skippedCount: number;
+  heldCount: number;
   checksum: Checksum;
   divergedInARow: number;
 }
@@ -75,48 +95,137 @@ export async function pullPeer(
 ): Promise<PullOutcome> {
   const counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
   let state = await readPeerState(database.read, source);
-  if (state.cursor === null) state = await beginListing(database, source, state, options.now());
+  if (state.cursor === null || (await isListingDue(client, state, options))) {
+    state = await beginListing(database, source, state, null, options.now());
+  }
+  let passes = 0;
+  let seenBefore = 0;
   let roundTripMs = 0;
 
   for (let pages = 0; pages < PAGES_MAX; pages++) {
+    const asked = state.cursor;
     const page = await listPage(database, source, client, state, options);
-    if (page === null) {
-      state = await beginListing(database, source, await readPeerState(database.read, source), options.now());
+    if (page instanceof CursorExpired) {
+      const before = await readPeerState(database.read, source);
+      state = await beginListing(database, source, before, page.reason, options.now());
       continue;
     }
     roundTripMs = page.roundTripMs;
     checkPage(page, state);
-    const cursorBefore = state.cursor;
+    await applyPage(database, source, page, state.cursor, counts, options);
+    state = await readPeerState(database.read, source);
+    await options.onPage(counts, page.complete?.total ?? null);
+    if (page.complete === null) continue;
+
+    const listed = state.listing;
+    if (listed) {
+      passes += 1;
+      const pass = await readPass(database.read, source, state.generation, page.complete, {
+        atOnce: asked === '',
+        passes,
+        seenBefore,
+      });
+      if (pass.shown === null) {
+        seenBefore = pass.seen;
+        state = await beginPass(database, source, state);
+        continue;
+      }
+      const { shown } = pass;
+      await endListing(database, source, shown, counts, options);
+      if (state.divergedInARow > 0) await recount(database, source);
+    }
+    state = await readPeerState(database.read, source);
+    const inSync = await compare(database, source, state, page.complete, listed, options.now());
+    return { ...counts, inSync, total: page.complete.total, roundTripMs };
+  }
+  throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's listing does not come to an end.");
+}
+
+/** A listing under way is gone on with, however old it is. */
+async function isListingDue(
+  client: PeerClient,
+  { listing, listedAt }: PeerState,
+  { signal, now }: PullOptions,
+): Promise<boolean> {
+  if (listing || client.relistAfter === undefined) return false;
+  return now() - (listedAt ?? 0) >= (await client.relistAfter(signal));
+}
+
+/** In several transactions where the dialect's pages are longer; the last one moves the cursor. */
+async function applyPage(
+  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  source: number,
+  page: ListingPage,
+  cursorBefore: string | null,
+  counts: PullCounts,
+  options: PullOptions,
+): Promise<void> {
+  const parts = partsOf(page);
+  for (const [index, part] of parts.entries()) {
     const result = await database.write(async (tx) => {
       const current = await lockPeerState(tx, source, cursorBefore);
       const applied = await applyRemotePage(
         tx,
         source,
-        { items: page.items, skipped: page.skipped, removed: page.removed, generation: current.generation },
+        { ...part, generation: current.generation },
         current.checksum,
         options.now(),
       );
-      await tx.run(
-        sql`UPDATE federation_peers SET cursor = ${page.cursor}, epoch = ${page.epoch} WHERE key = ${source}`,
-      );
+      if (index === parts.length - 1) {
+        await tx.run(
+          sql`UPDATE federation_peers SET cursor = ${page.cursor}, epoch = ${page.epoch} WHERE key = ${source}`,
+        );
+      }
       await storeCounts(tx, source, current, applied);
       return applied;
     });
-    count(counts, result, page.skipped.length);
+    count(counts, result, part.skipped.length);
     await options.onStale(result.stale);
-    state = await readPeerState(database.read, source);
-    await options.onPage(counts, page.complete?.total ?? null);
-    if (page.complete === null) continue;
-
-    if (state.listing) {
-      await endListing(database, source, counts, options);
-      if (state.divergedInARow > 0) await recount(database, source);
-    }
-    state = await readPeerState(database.read, source);
-    const inSync = await compare(database, source, state, page.complete, options.now());
-    return { ...counts, inSync, total: page.complete.total, roundTripMs };
   }
-  throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's listing does not come to an end.");
+}
+
+function partsOf(page: ListingPage): Omit<RemotePage, 'generation'>[] {
+  const { items, skipped, removed } = page;
+  if (items.length + skipped.length + removed.length <= PAGE_ITEMS) return [{ items, skipped, removed }];
+  const slices = <T, Part>(all: readonly T[], part: (slice: T[]) => Part): Part[] =>
+    Array.from({ length: Math.ceil(all.length / PAGE_ITEMS) }, (_, index) =>
+      part(all.slice(index * PAGE_ITEMS, (index + 1) * PAGE_ITEMS)),
+    );
+  const nothing = { items: [], skipped: [], removed: [] };
+  return [
+    ...slices(items, (slice) => ({ ...nothing, items: slice })),
+    ...slices(skipped, (slice) => ({ ...nothing, skipped: slice })),
+    ...slices(removed, (slice) => ({ ...nothing, removed: slice })),
+  ];
+}
+
+/**
+ * What a pass over the whole has shown, and the generation from which on an item counts as shown by the listing; null
+ * where another pass is needed to know.
+ *
+ * Pages by offset move while items are added and removed, so a pass of several may miss some, and even the right
+ * number proves nothing once one has gone and another has come. So nothing is taken away on the word of one such pass:
+ * it is gone where two in a row have not shown it.
+ *
+ * @param atOnce - the pass was one page: a whole as of one moment
+ */
+async function readPass(
+  database: Sql,
+  source: number,
+  generation: number,
+  told: WholeListing,
+  { atOnce, passes, seenBefore }: { atOnce: boolean; passes: number; seenBefore: number },
+): Promise<{ seen: number; shown: number | null }> {
+  if (told.checksum !== null) return { seen: 0, shown: generation };
+  const seen = await countSeen(database, source, generation);
+  if (seen === told.total) {
+    const { unseen } = await countUnseen(database, source, generation);
+    if (atOnce || unseen === 0) return { seen, shown: generation };
+  }
+  if (passes < 2) return { seen, shown: null };
+  const agreed = seen === seenBefore && (await countSeen(database, source, generation - 1)) === 0;
+  const ended = seen === told.total || agreed || passes >= PASSES_MAX;
+  return { seen, shown: ended ? generation - 1 : null };
 }
 
 async function listPage(
@@ -125,7 +234,7 @@ async function listPage(
   client: PeerClient,
   state: PeerState,
   options: PullOptions,
-): Promise<ListingPage | null> {
+): Promise<ListingPage | CursorExpired> {
   try {
     return await client.list(state.cursor === '' ? null : state.cursor, PAGE_ITEMS, options.signal);
   } catch (error) {
@@ -138,7 +247,7 @@ async function listPage(
         { retryAfter: RELISTING_PAUSE / 1000 },
       );
     }
-    return null;
+    return error;
   }
 }
 
@@ -164,46 +273,117 @@ async function beginListing(
   database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
   source: number,
   state: PeerState,
+  cause: CursorExpiry | null,
   now: number,
+): Promise<PeerState> {
+  const generation = state.generation + 1;
+  // A listing that takes the place of one under way answers for the cause of that one too.
+  const listingCause = cause ?? (state.listing ? state.listingCause : null);
+  await database.write(async (tx) => {
+    await lockPeerState(tx, source, state.cursor);
+    await tx.run(
+      sql`UPDATE federation_peers SET cursor = '', epoch = NULL, generation = ${generation}, listing = ${true}, listing_begun_at = ${now}, listing_cause = ${listingCause} WHERE key = ${source}`,
+    );
+  });
+  return { ...state, cursor: '', epoch: null, generation, listing: true, listedAt: now, listingCause };
+}
+
+/** Lists once more within the listing that is under way. */
+async function beginPass(
+  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  source: number,
+  state: PeerState,
 ): Promise<PeerState> {
   const generation = state.generation + 1;
   await database.write(async (tx) => {
     await lockPeerState(tx, source, state.cursor);
     await tx.run(
-      sql`UPDATE federation_peers SET cursor = '', epoch = NULL, generation = ${generation}, listing = ${true}, listing_begun_at = ${now} WHERE key = ${source}`,
+      sql`UPDATE federation_peers SET cursor = '', epoch = NULL, generation = ${generation} WHERE key = ${source}`,
     );
   });
-  return { ...state, cursor: '', epoch: null, generation, listing: true, listedAt: now };
+  return { ...state, cursor: '', epoch: null, generation };
 }
 
+/**
+ * Takes away what the listing did not show; or holds it, where that is a large part of the whole, which is rather a
+ * mishap at the peer. Both orders stand a crash in between: what is held or removed already is counted, or makes the
+ * rest smaller.
+ *
+ * @param shown - the generation from which on an item counts as shown
+ */
 async function endListing(
-  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  database: { read: Sql; write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
   source: number,
+  shown: number,
   counts: PullCounts,
   options: PullOptions,
+): Promise<void> {
+  const { listingCause } = await readPeerState(database.read, source);
+  const heldToo = listingCause === 'grant-changed';
+  const { unseen, all } = await countUnseen(database.read, source, shown);
+  const hold = !heldToo && unseen > HOLD.items && unseen > HOLD.share * all;
+  const limit = REMOVE_AT_ONCE;
+  if (hold) {
+    await inBatches(database, source, (tx, current) =>
+      holdUnseen(tx, source, shown, current.checksum, { limit, now: options.now() }),
+    );
+  }
+  await inBatches(
+    database,
+    source,
+    (tx, current) =>
+      removeUnseen(tx, source, shown, current.checksum, { heldToo, limit, now: options.now() }),
+    async (removed) => {
+      count(counts, removed, 0);
+      await options.onStale(removed.stale);
+    },
+  );
+  await database.write(async (tx) => {
+    await lockPeerState(tx, source);
+    await tx.run(
+      sql`UPDATE federation_peers SET listing = ${false}, listing_cause = NULL WHERE key = ${source}`,
+    );
+  });
+}
+
+/** Runs a step in transactions of its own until one finds less to do than it may. */
+async function inBatches(
+  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  source: number,
+  step: (tx: Sql, current: PeerState) => Promise<RemoteResult>,
+  after: (result: RemoteResult) => Promise<void> = async () => {},
 ): Promise<void> {
   for (;;) {
     const result = await database.write(async (tx) => {
       const current = await lockPeerState(tx, source);
-      const removed = await removeUnseen(
-        tx,
-        source,
-        current.generation,
-        current.checksum,
-        REMOVE_AT_ONCE,
-        options.now(),
-      );
-      await storeCounts(tx, source, current, removed);
-      const left = removed.removed + Math.abs(removed.skippedCount);
-      if (left < REMOVE_AT_ONCE) {
-        await tx.run(sql`UPDATE federation_peers SET listing = ${false} WHERE key = ${source}`);
-      }
-      return { removed, more: left >= REMOVE_AT_ONCE };
+      const done = await step(tx, current);
+      await storeCounts(tx, source, current, done);
+      return done;
     });
-    count(counts, result.removed, 0);
-    await options.onStale(result.removed.stale);
-    if (!result.more) return;
+    await after(result);
+    if (result.removed + Math.abs(result.skippedCount) + Math.abs(result.heldCount) < REMOVE_AT_ONCE) return;
   }
+}
+
+/**
+ * Carries out what an admin decided about the removals that are held: the items go, or they stay although the peer
+ * lists them no longer.
+ *
+ * @throws HedgerowError CONFLICT where the peer was paused or revoked meanwhile
+ */
+export async function resolveHeldItems(
+  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  source: number,
+  decision: 'REMOVE' | 'KEEP',
+  options: Pick<PullOptions, 'now' | 'onStale'>,
+): Promise<void> {
+  await inBatches(
+    database,
+    source,
+    (tx, current) =>
+      resolveHeld(tx, source, decision, current.checksum, { limit: REMOVE_AT_ONCE, now: options.now() }),
+    (result) => options.onStale(result.stale),
+  );
 }
 
 /**
@@ -215,7 +395,11 @@ export async function recount(
   source: number,
 ): Promise<void> {
   const { cursor } = await readPeerState(database.read, source);
-  const items = await countRows(database.read, source, sql`items WHERE held = ${false} AND`);
+  const items = await countRows(
+    database.read,
+    source,
+    sql`items WHERE held = ${false} AND generation >= 0 AND`,
+  );
   const skipped = await countRows(database.read, source, sql`skipped_items WHERE`);
   const { first, second } = addChecksum(items.checksum, skipped.checksum);
   await database.write(async (tx) => {
@@ -244,18 +428,28 @@ async function countRows(
   }
 }
 
-/** Equal sums: the copy is the original, by ids and versions. Unequal on a complete page: shown, and listed anew. */
+/**
+ * Equal sums: the copy is the original, by ids and versions. Unequal on a complete page: shown, and listed anew.
+ * Where a dialect has no checksum, another number of items than the peer has is a reason to list it again, and no
+ * more than that: it says nothing when items were swapped.
+ */
 async function compare(
   database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
   source: number,
   state: PeerState,
-  told: { total: number; checksum: string },
+  told: WholeListing,
+  listed: boolean,
   now: number,
-): Promise<boolean> {
+): Promise<boolean | null> {
+  const sameNumber = told.total === null || told.total === state.itemCount + state.skippedCount;
   const inSync =
-    told.checksum === formatChecksum(state.checksum) && told.total === state.itemCount + state.skippedCount;
-  const divergedInARow = inSync ? 0 : state.divergedInARow + 1;
-  const listAnew = !inSync && (divergedInARow < 2 || now - (state.listedAt ?? 0) >= DIVERGED_PAUSE);
+    told.checksum === null ? null : told.checksum === formatChecksum(state.checksum) && sameNumber;
+  const divergedInARow = inSync === false ? state.divergedInARow + 1 : 0;
+  const sinceListing = now - (state.listedAt ?? 0);
+  const listAnew =
+    inSync === false
+      ? divergedInARow < 2 || sinceListing >= DIVERGED_PAUSE
+      : inSync === null && !listed && !sameNumber && sinceListing >= MISCOUNT_PAUSE;
   await database.write(async (tx) => {
     await tx.run(
       sql`UPDATE federation_peers SET in_sync = ${inSync}, remote_total = ${told.total}, diverged_in_a_row = ${divergedInARow} WHERE key = ${source}`,
@@ -274,11 +468,11 @@ function count(counts: PullCounts, result: RemoteResult, skipped: number): void 
 
 async function storeCounts(tx: Sql, source: number, before: PeerState, result: RemoteResult): Promise<void> {
   await tx.run(
-    sql`UPDATE federation_peers SET item_count = ${before.itemCount + result.itemCount}, skipped_count = ${before.skippedCount + result.skippedCount}, checksum_first = ${result.checksum.first}, checksum_second = ${result.checksum.second} WHERE key = ${source}`,
+    sql`UPDATE federation_peers SET item_count = ${before.itemCount + result.itemCount}, skipped_count = ${before.skippedCount + result.skippedCount}, held_count = ${before.heldCount + result.heldCount}, checksum_first = ${result.checksum.first}, checksum_second = ${result.checksum.second} WHERE key = ${source}`,
   );
 }
 
-const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow"`;
+const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", listing_cause AS "listingCause", held_count AS "heldCount", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow"`;
 
 type StateRow = Omit<PeerState, 'listing' | 'checksum'> & {
   status: string;

@@ -302,7 +302,7 @@ function readAlbums(value: unknown): { id: string; title: string }[] | typeof BA
   return albums;
 }
 
-function readProperties(value: unknown): Record<string, unknown> | typeof BAD {
+export function readProperties(value: unknown): Record<string, unknown> | typeof BAD {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) return BAD;
   const tally: Tally = { bytes: 0, clean: true };

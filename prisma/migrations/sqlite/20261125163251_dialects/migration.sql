@@ -1,0 +1,6 @@
+-- AlterTable
+ALTER TABLE "federation_peers" ADD COLUMN "listing_cause" TEXT;
+
+-- AlterTable
+ALTER TABLE "cached_files" ADD COLUMN "checked_at" BIGINT;
+ALTER TABLE "cached_files" ADD COLUMN "tag" TEXT;

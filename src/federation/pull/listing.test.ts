@@ -1,0 +1,352 @@
+/** What a listing takes away, holds and keeps: with a checksum, and without one. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { describeOnBothDatabases } from '../../../test/support/databases.ts';
+import { remoteItem, seedPeer } from '../../../test/support/items.ts';
+import { createCatalog } from '../../catalog/catalog.ts';
+import type { RemoteItem } from '../../catalog/remote-changes.ts';
+import type { Database } from '../../database/database.ts';
+import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../../lib/checksum.ts';
+import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/dialect.ts';
+import type { CursorExpiry } from '../wire/messages.ts';
+import { pullPeer, resolveHeldItems } from './pull-peer.ts';
+
+describeOnBothDatabases('a listing', (open) => {
+  async function setUp() {
+    const database = await open();
+    const catalog = await createCatalog(database);
+    const peer = await seedPeer(database);
+    const stale: string[] = [];
+    let clock = Date.UTC(2026, 10, 20);
+    const options = {
+      signal: new AbortController().signal,
+      now: () => clock,
+      onPage: () => {},
+      onStale: async (items: { id: string }[]) => void stale.push(...items.map(({ id }) => id)),
+    };
+    const row = () => database.prisma.peer.findUniqueOrThrow({ where: { key: peer.key } });
+    return {
+      database,
+      catalog,
+      peer,
+      stale,
+      row,
+      /** An hour after the last one: a peer may not ask to be listed anew more often than now and then. */
+      pull: (client: PeerClient, on: Pick<Database, 'read' | 'write'> = database) => {
+        clock += 3600_000;
+        return pullPeer(on, peer.key, client, options);
+      },
+      options,
+      resolve: (decision: 'REMOVE' | 'KEEP') => resolveHeldItems(database, peer.key, decision, options),
+      held: () => database.prisma.item.count({ where: { source: peer.key, held: true } }),
+      here: async () =>
+        (await database.prisma.item.findMany({ where: { source: peer.key }, select: { remoteId: true } }))
+          .map(({ remoteId }) => remoteId ?? '')
+          .sort(),
+    };
+  }
+
+  it('holds a removal of more than 50 items and more than a fifth, and agrees with the peer all the same', async () => {
+    const { pull, row, here, held, stale } = await setUp();
+    const peer = nativePeer(names(300));
+    await pull(peer.client);
+    peer.items = peer.items.slice(0, 200);
+    peer.expire('expired');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 0 });
+    expect(await row()).toMatchObject({ heldCount: 100, itemCount: 200, inSync: true });
+    expect((await here()).length).toBe(300);
+    expect(await held()).toBe(100);
+    expect(stale).toEqual([]);
+    // Later changes go on as ever, and what is held stays so.
+    peer.items.push('new');
+    peer.expire('restored');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, added: 1 });
+    expect(await row()).toMatchObject({ heldCount: 100, itemCount: 201 });
+  });
+
+  it.each([
+    [300, 60, 'not more than a fifth'],
+    [60, 50, 'not more than 50 items'],
+  ])('of %i items takes away %i at once, for these are %s', async (all, removed) => {
+    const { pull, row, here } = await setUp();
+    const peer = nativePeer(names(all));
+    await pull(peer.client);
+    peer.items = peer.items.slice(removed);
+    peer.expire('expired');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed });
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: all - removed });
+    expect((await here()).length).toBe(all - removed);
+  });
+
+  it('holds nothing after the grant was changed, not even what was held before', async () => {
+    const { pull, row, here } = await setUp();
+    const peer = nativePeer(names(300));
+    await pull(peer.client);
+    peer.items = peer.items.slice(0, 100);
+    peer.expire('expired');
+    await pull(peer.client);
+    expect(await row()).toMatchObject({ heldCount: 200 });
+    peer.items = peer.items.slice(0, 10);
+    peer.expire('grant-changed');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 290 });
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: 10, listingCause: null });
+    expect((await here()).length).toBe(10);
+  });
+
+  it('holds nothing that the peer names', async () => {
+    const { pull, row } = await setUp();
+    const peer = nativePeer(names(300));
+    await pull(peer.client);
+    peer.removed = peer.items.splice(0, 200);
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 200 });
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: 100 });
+  });
+
+  it('gives back what was held once the peer lists it again', async () => {
+    const { pull, row, held } = await setUp();
+    const all = names(300);
+    const peer = nativePeer(all);
+    await pull(peer.client);
+    peer.items = all.slice(0, 100);
+    peer.expire('expired');
+    await pull(peer.client);
+    peer.items = all.slice(0, 290);
+    peer.expire('expired');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true });
+    expect(await row()).toMatchObject({ heldCount: 10, itemCount: 290 });
+    peer.removed = all.slice(290);
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 10 });
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: 290 });
+    expect(await held()).toBe(0);
+  });
+
+  it('removes what was held, with its bytes, where an admin says so', async () => {
+    const { pull, row, here, resolve, stale } = await setUp();
+    const peer = nativePeer(names(700));
+    await pull(peer.client);
+    peer.items = peer.items.slice(0, 100);
+    peer.expire('expired');
+    await pull(peer.client);
+    await resolve('REMOVE');
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: 100 });
+    expect((await here()).length).toBe(100);
+    expect(stale.length).toBe(600);
+    expect(await pull(peer.client)).toMatchObject({ inSync: true });
+  });
+
+  it('keeps what was held where an admin says so: no later listing takes it away, and it comes back as it was', async () => {
+    const { pull, row, here, held, resolve } = await setUp();
+    const all = names(300);
+    const peer = nativePeer(all);
+    await pull(peer.client);
+    peer.items = all.slice(0, 100);
+    peer.expire('expired');
+    await pull(peer.client);
+    await resolve('KEEP');
+    expect(await held()).toBe(0);
+    for (const cause of ['expired', 'restored', 'grant-changed'] as const) {
+      peer.expire(cause);
+      expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 0 });
+    }
+    expect(await row()).toMatchObject({ heldCount: 0, itemCount: 100 });
+    expect((await here()).length).toBe(300);
+    peer.items = all.slice(0, 150);
+    peer.expire('expired');
+    expect(await pull(peer.client)).toMatchObject({ inSync: true });
+    expect(await row()).toMatchObject({ itemCount: 150 });
+    peer.removed = all.slice(150, 200);
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 50 });
+    expect((await here()).length).toBe(250);
+  });
+
+  it('goes on after a crash in the middle of holding, without taking away the rest', async () => {
+    const { database, pull, row, here } = await setUp();
+    const peer = nativePeer(names(700));
+    await pull(peer.client);
+    peer.items = peer.items.slice(0, 100);
+    peer.expire('expired');
+    // The second batch of holding fails, as it would where the disk is full.
+    let writes = 0;
+    const failing: Pick<Database, 'read' | 'write'> = {
+      read: database.read,
+      write: (work) => {
+        writes += 1;
+        if (writes === 4) throw new Error('The disk is full.');
+        return database.write(work);
+      },
+    };
+    await expect(pull(peer.client, failing)).rejects.toThrow('disk');
+    expect(await row()).toMatchObject({ heldCount: 500, listing: true });
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 0 });
+    expect(await row()).toMatchObject({ heldCount: 600, itemCount: 100, listing: false });
+    expect((await here()).length).toBe(700);
+  });
+
+  it('without a checksum takes nothing away on the word of one pass over several pages', async () => {
+    const { pull, here, row } = await setUp();
+    const peer = offsetPeer(['a', 'b', 'c', 'd', 'e', 'f'], 2);
+    expect(await pull(peer.client)).toMatchObject({ inSync: null, added: 6 });
+    expect(peer.passes).toBe(1);
+    // One goes and another comes behind it: `c` falls between two pages, and the number is right.
+    peer.between = (page, items) => {
+      if (page !== 0 || peer.passes !== 2) return;
+      items.splice(0, 1);
+      items.push('y');
+    };
+    expect(await pull(peer.client)).toMatchObject({ inSync: null });
+    expect(await here()).toContain('c');
+    expect(peer.passes).toBe(3);
+    peer.between = null;
+    await pull(peer.client);
+    expect(await here()).toEqual(['b', 'c', 'd', 'e', 'f', 'y']);
+    expect(await row()).toMatchObject({ inSync: null, remoteTotal: 6, itemCount: 6 });
+  });
+
+  it('without a checksum ends with what the peer has, whatever moved while it was read', async () => {
+    const { database, pull, here, peer: own } = await setUp();
+    const step = fc.record({
+      at: fc.nat(8),
+      add: fc.array(fc.nat(20), { maxLength: 3 }),
+      take: fc.array(fc.nat(20), { maxLength: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(12),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(step, { maxLength: 4 }),
+        async (count, size, steps) => {
+          await database.prisma.item.deleteMany({ where: { source: own.key } });
+          await database.prisma.peer.update({
+            where: { key: own.key },
+            data: { cursor: null, itemCount: 0, checksumFirst: 0, checksumSecond: 0, heldCount: 0 },
+          });
+          const peer = offsetPeer(names(count), size);
+          let serial = 0;
+          let asked = 0;
+          peer.between = (_page, items) => {
+            for (const { add, take } of steps.filter(({ at }) => at === asked)) {
+              for (const place of take) if (items.length > 0) items.splice(place % items.length, 1);
+              for (const place of add) items.splice(place % (items.length + 1), 0, `new${serial++}`);
+            }
+            asked += 1;
+          };
+          await pull(peer.client);
+          peer.between = null;
+          await pull(peer.client);
+          expect(await here()).toEqual([...peer.items].sort());
+        },
+      ),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('without a checksum is due again when the number of items is another one', async () => {
+    const { database, pull, here, row, peer: own, options } = await setUp();
+    const peer = offsetPeer(['a', 'b', 'c'], 10);
+    peer.relistAfter = 24 * 3600_000;
+    await pull(peer.client);
+    peer.items.splice(1, 1);
+    // A listing a moment ago is not repeated for that.
+    await pullPeer(database, own.key, peer.client, options);
+    expect((await row()).cursor).not.toBeNull();
+    expect(await here()).toEqual(['a', 'b', 'c']);
+    await pull(peer.client);
+    await pull(peer.client);
+    expect(await here()).toEqual(['a', 'c']);
+  });
+});
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `item-${String(index).padStart(4, '0')}`);
+}
+
+function listed(id: string): RemoteItem {
+  return remoteItem({ remoteId: id, title: id });
+}
+
+/** A peer with a checksum, which names what it removes only where it is told to. */
+function nativePeer(items: string[]) {
+  const peer = {
+    items,
+    removed: [] as string[],
+    expiry: null as CursorExpiry | null,
+    expire: (reason: CursorExpiry) => {
+      peer.expiry = reason;
+    },
+    client: null as unknown as PeerClient,
+  };
+  let serial = 0;
+  peer.client = {
+    list: async (cursor): Promise<ListingPage> => {
+      if (cursor !== null && peer.expiry !== null) {
+        const reason = peer.expiry;
+        peer.expiry = null;
+        throw new CursorExpired(reason);
+      }
+      serial += 1;
+      const sum = peer.items.reduce((total, id) => addChecksum(total, checksumTerm(id, '1')), EMPTY_CHECKSUM);
+      const removed = peer.removed.splice(0);
+      return {
+        items: peer.items.map(listed),
+        skipped: [],
+        removed,
+        cursor: `c${serial}`,
+        epoch: 'e',
+        complete: { total: peer.items.length, checksum: formatChecksum(sum) },
+        roundTripMs: 1,
+      };
+    },
+    bytes: async () => Promise.reject(new Error('not asked for')),
+    segmentList: async () => Promise.reject(new Error('not asked for')),
+  };
+  return peer;
+}
+
+/** A peer that lists by offset, and changes between two pages. */
+function offsetPeer(items: string[], size: number) {
+  const peer = {
+    items: [...items],
+    passes: 0,
+    relistAfter: 0,
+    between: null as ((page: number, items: string[]) => void) | null,
+    client: null as unknown as PeerClient,
+  };
+  peer.client = {
+    relistAfter: async () => peer.relistAfter,
+    list: async (cursor): Promise<ListingPage> => {
+      const [offset, before] =
+        cursor === null || cursor === 'end' ? [0, null] : cursor.split('/').map(Number);
+      if (cursor === 'end') {
+        const total = peer.items.length;
+        return {
+          items: [],
+          skipped: [],
+          removed: [],
+          cursor: 'end',
+          epoch: '1',
+          complete: { total, checksum: null },
+          roundTripMs: 1,
+        };
+      }
+      if (offset === 0) peer.passes += 1;
+      const shown = peer.items.slice(offset, (offset ?? 0) + size);
+      const told = peer.items.length;
+      const total = before === null || before === told ? told : null;
+      const next = (offset ?? 0) + shown.length;
+      const complete = shown.length === 0 || next >= told;
+      peer.between?.((offset ?? 0) / size, peer.items);
+      return {
+        items: shown.map(listed),
+        skipped: [],
+        removed: [],
+        cursor: complete ? 'end' : `${next}/${total ?? 'x'}`,
+        epoch: '1',
+        complete: complete ? { total, checksum: null } : null,
+        roundTripMs: 1,
+      };
+    },
+    bytes: async () => Promise.reject(new Error('not asked for')),
+    segmentList: async () => Promise.reject(new Error('not asked for')),
+  };
+  return peer;
+}
