@@ -21,6 +21,11 @@ export interface Database extends AsyncDisposable {
    * await nothing in it but its own statements: on SQLite everybody else who writes waits meanwhile.
    */
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
+  /**
+   * After a secret was erased: on SQLite nothing of it is left in the files of the database then. PostgreSQL keeps former
+   * rows until it vacuums, and its own log; there this does nothing.
+   */
+  scrub(): Promise<void>;
 }
 
 export type DatabaseLocation = { dialect: 'sqlite'; path: string } | { dialect: 'postgresql'; url: string };
@@ -55,6 +60,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     prisma,
     read: connections.reader,
     write: connections.write,
+    scrub: connections.scrub,
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();
       connections.close();
@@ -82,6 +88,7 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
     prisma,
     read: connections.reader,
     write: connections.write,
+    scrub: async () => {},
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();
       await connections.close();
