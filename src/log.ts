@@ -36,6 +36,11 @@ export function federationLog(log: Logger): FederationLog {
   return {
     paired: (event) => log.info(event, 'paired'),
     refused: (event) => log.warn(event, 'refused a peer'),
+    keyFollowed: (event) => log.warn(event, 'followed a peer to its new key'),
+    keyForked: (event) =>
+      log.error(event, 'two keys claim to follow the key of a peer; nothing was followed'),
+    keyRotated: (event) => log.warn(event, "changed this instance's key"),
+    credentialRotated: (event) => log.info(event, 'made a new credential'),
     revoked: (event) => log.info(event, 'revoked a peer'),
     pulled: (event) => log.info(event, 'pulled'),
     pullFailed: ({ cause, ...event }) => log.warn({ ...event, err: cause }, 'a pull failed'),

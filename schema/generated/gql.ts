@@ -22,13 +22,15 @@ type Documents = {
     "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": typeof types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": typeof types.InstanceDocument,
     "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.PairWithPeerDocument,
-    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n    }\n  }\n}": typeof types.PeerFieldsFragmentDoc,
+    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n      credentialRotatedAt\n    }\n  }\n}": typeof types.PeerFieldsFragmentDoc,
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": typeof types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": typeof types.PeersDocument,
     "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": typeof types.PullFieldsFragmentDoc,
     "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": typeof types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RevokePeerDocument,
+    "mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {\n  rotateInstanceKey(input: $input) {\n    instance {\n      thumbprint\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RotateInstanceKeyDocument,
+    "mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {\n  rotatePeerCredential(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RotatePeerCredentialDocument,
     "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": typeof types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": typeof types.WhoDocument,
@@ -41,13 +43,15 @@ const documents: Documents = {
     "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": types.InstanceDocument,
     "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.PairWithPeerDocument,
-    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n    }\n  }\n}": types.PeerFieldsFragmentDoc,
+    "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n      credentialRotatedAt\n    }\n  }\n}": types.PeerFieldsFragmentDoc,
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": types.PeersDocument,
     "fragment PullFields on Pull {\n  id\n  state\n  added\n  changed\n  removed\n  skipped\n  total\n  peer {\n    name\n  }\n  error {\n    code\n    message\n  }\n}": types.PullFieldsFragmentDoc,
     "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RevokePeerDocument,
+    "mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {\n  rotateInstanceKey(input: $input) {\n    instance {\n      thumbprint\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RotateInstanceKeyDocument,
+    "mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {\n  rotatePeerCredential(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RotatePeerCredentialDocument,
     "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": types.WhoDocument,
@@ -84,7 +88,7 @@ export function graphql(source: "mutation PairWithPeer($input: PairWithPeerInput
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n    }\n  }\n}"): typeof import('./graphql.ts').PeerFieldsFragmentDoc;
+export function graphql(source: "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n      credentialRotatedAt\n    }\n  }\n}"): typeof import('./graphql.ts').PeerFieldsFragmentDoc;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -109,6 +113,14 @@ export function graphql(source: "mutation RefreshPeer($input: RefreshPeerInput!)
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').RevokePeerDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {\n  rotateInstanceKey(input: $input) {\n    instance {\n      thumbprint\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').RotateInstanceKeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {\n  rotatePeerCredential(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').RotatePeerCredentialDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -304,6 +304,18 @@ export type Role =
   /** Sees the catalog. */
   | 'VIEWER';
 
+/** Changes this instance's key. */
+export type RotateInstanceKeyInput = {
+  /** Must be true: the former key is erased, and invitations that are open are cancelled. */
+  confirm: boolean;
+};
+
+/** Renews the credential by which a peer is asked. */
+export type RotatePeerCredentialInput = {
+  /** Of the peer. */
+  id: string | number;
+};
+
 /** Changes of a peer; what is left out stays. */
 export type UpdatePeerInput = {
   /** Which of this instance's people see its items. */
@@ -378,7 +390,7 @@ export type PairWithPeerMutationVariables = Exact<{
 
 export type PairWithPeerMutation = { pairWithPeer: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
+export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
 
 export type PeerPullsQueryVariables = Exact<{
   id: string | number;
@@ -395,7 +407,7 @@ export type PeersQueryVariables = Exact<{
 }>;
 
 
-export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
+export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
 
 export type PullFieldsFragment = { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null };
 
@@ -429,6 +441,20 @@ export type RevokePeerMutationVariables = Exact<{
 
 
 export type RevokePeerMutation = { revokePeer: { peer: { id: string, name: string, status: PeerStatus } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type RotateInstanceKeyMutationVariables = Exact<{
+  input: RotateInstanceKeyInput;
+}>;
+
+
+export type RotateInstanceKeyMutation = { rotateInstanceKey: { instance: { thumbprint: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type RotatePeerCredentialMutationVariables = Exact<{
+  input: RotatePeerCredentialInput;
+}>;
+
+
+export type RotatePeerCredentialMutation = { rotatePeerCredential: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type UpdatePeerMutationVariables = Exact<{
   input: UpdatePeerInput;
@@ -508,6 +534,7 @@ export const PeerFieldsFragmentDoc = new TypedDocumentString(`
         bytesPerSecond
         concurrentStreams
       }
+      credentialRotatedAt
     }
   }
 }
@@ -726,6 +753,7 @@ export const PeersDocument = new TypedDocumentString(`
         bytesPerSecond
         concurrentStreams
       }
+      credentialRotatedAt
     }
   }
 }`) as unknown as TypedDocumentString<PeersQuery, PeersQueryVariables>;
@@ -791,6 +819,39 @@ export const RevokePeerDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<RevokePeerMutation, RevokePeerMutationVariables>;
+export const RotateInstanceKeyDocument = new TypedDocumentString(`
+    mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {
+  rotateInstanceKey(input: $input) {
+    instance {
+      thumbprint
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<RotateInstanceKeyMutation, RotateInstanceKeyMutationVariables>;
+export const RotatePeerCredentialDocument = new TypedDocumentString(`
+    mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {
+  rotatePeerCredential(input: $input) {
+    peer {
+      id
+      name
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<RotatePeerCredentialMutation, RotatePeerCredentialMutationVariables>;
 export const UpdatePeerDocument = new TypedDocumentString(`
     mutation UpdatePeer($input: UpdatePeerInput!) {
   updatePeer(input: $input) {

@@ -49,6 +49,14 @@ export interface AuditRecord {
 export interface FederationLog {
   paired(event: { peerId: string; direction: 'pull' | 'serve' }): void;
   refused(event: { what: 'pairing' | 'request'; code: string; peerId?: string | undefined }): void;
+  /** The peer's key was replaced by one that it led us to. */
+  keyFollowed(event: { peerId: string; thumbprint: string; via: 'announcement' | 'discovery' }): void;
+  /** Two keys claim to follow this one of the peer's. */
+  keyForked(event: { peerId: string; thumbprint: string; via: 'announcement' | 'discovery' }): void;
+  /** Our own key was changed. */
+  keyRotated(event: { thumbprint: string; number: number; cancelledInvitations: number }): void;
+  /** `issued`: the peer has a new credential for us; `received`: we have one for it. */
+  credentialRotated(event: { peerId: string; side: 'issued' | 'received' }): void;
   revoked(event: { peerId: string; by: 'us' | 'them' }): void;
   pulled(event: { peerId: string; added: number; changed: number; removed: number; skipped: number }): void;
   pullFailed(event: { peerId: string; code: string; message: string; cause?: unknown }): void;

@@ -16,6 +16,7 @@ import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { redeemInvitation } from './pairing/redeem.ts';
 import { addPeer } from './peers/add-peer.ts';
 import { clientOf } from './peers/clients.ts';
+import { createConnections } from './peers/connections.ts';
 import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
 import { createForeignClients } from './peers/foreign-clients.ts';
@@ -24,10 +25,14 @@ import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createPullManager } from './pull/pull-manager.ts';
 import { watchStanding } from './pull/standing.ts';
+import { renewCredential } from './rotation/credentials.ts';
+import { rotateInstanceKey } from './rotation/rotate-key.ts';
 import { createPeerCredential } from './serve/peer-credentials.ts';
 import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 const DAY = 24 * 3600 * 1000;
+/** ms between two looks whether another process has changed the key. */
+const LOOK_FOR_KEY = 1_000;
 
 export interface FederationParts extends AsyncDisposable {
   readonly federation: Federation;
@@ -67,6 +72,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   const { context, enabled, pullInterval, dialects = FOREIGN_DIALECTS, sleep } = options;
   const { prisma } = context.database;
   const outgoing = createOutgoing();
+  const connections = createConnections({ context, outgoing });
   const foreign = createForeignClients({ context, outgoing, dialects, sleep });
   const streams = createPeerStreams({
     read: context.database.read,
@@ -78,7 +84,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
     if (peer === null) throw new HedgerowError('NOT_FOUND');
-    return foreign.of(peer) ?? clientOf(context, outgoing, peer);
+    return foreign.of(peer) ?? clientOf({ context, outgoing, connections }, peer);
   };
   const pulls = createPullManager({
     context,
@@ -127,7 +133,7 @@ export function createFederation(options: FederationOptions): FederationParts {
     };
   };
 
-  const notices = createNotices({ context, outgoing, delay: options.noticeDelay });
+  const notices = createNotices({ context, outgoing, connections, delay: options.noticeDelay });
   const counted = createByteCounts(context);
   const diagnoses = createDiagnoses({ context, outgoing, clientFor });
 
@@ -199,9 +205,53 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
     agents: () => publishedAgents(context),
     publishAgents: (agents) => publishAgents(context, agents),
+    renewCredential: async (id) => {
+      requireEnabled();
+      const peer = await prisma.peer.findUnique({ where: { id } });
+      if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
+      if (peer.status !== 'REVOKED' && peer.sealedToken === null) {
+        throw new HedgerowError(
+          'CONFLICT',
+          'We hold no credential of this peer: it only takes from us, and renews what it holds itself.',
+        );
+      }
+      await renewCredential(context, peer, await clientFor(peer.key));
+      // The sooner it is used, the sooner the old one is dead.
+      if (running && peer.status === 'ACTIVE') await pulls.request(peer.key);
+    },
+    rotateKey: async (by) => {
+      await rotateInstanceKey(context, by);
+      if (enabled && running) await letKnow();
+    },
     revokePeer: (id, how) => revokePeer(context, end, id, how),
   };
 
+  /** The pull of an active peer announces our key, and is tried again and again; a paused one is told once by itself. */
+  async function letKnow(): Promise<void> {
+    const held = await prisma.peer.findMany({
+      where: { status: { not: 'REVOKED' }, sealedToken: { not: null }, dialect: 'HEDGEROW' },
+      select: { key: true, status: true },
+    });
+    for (const { key, status } of held) {
+      if (status === 'ACTIVE') await pulls.request(key);
+      else {
+        connections
+          .announce(key)
+          .catch((error: unknown) =>
+            context.log.failed({ what: 'announcing our key to a paused peer', error }),
+          );
+      }
+    }
+  }
+
+  const noticeKey = (): void => {
+    context.identity
+      .refresh()
+      .catch((error: unknown) => context.log.failed({ what: 'looking for a new key', error }));
+  };
+
+  let running = false;
+  let watch: NodeJS.Timeout | undefined;
   let daily: NodeJS.Timeout | undefined;
   return {
     federation,
@@ -222,17 +272,23 @@ export function createFederation(options: FederationOptions): FederationParts {
       await diagnoses.endUnfinished();
       daily = setInterval(forget, DAY);
       daily.unref();
+      running = true;
+      // Only on PostgreSQL may there be another process; requests notice by themselves what people are shown here.
+      if (context.database.dialect === 'postgresql') watch = setInterval(noticeKey, LOOK_FOR_KEY).unref();
       if (!enabled) return;
       await pulls.start();
       await notices.start();
     },
     [Symbol.asyncDispose]: async () => {
+      running = false;
+      clearInterval(watch);
       clearInterval(daily);
       await diagnoses[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
       await standing?.[Symbol.asyncDispose]();
       await notices[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
+      await connections[Symbol.asyncDispose]();
       await counted.flush();
       await outgoing[Symbol.asyncDispose]();
     },

@@ -1,6 +1,10 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
 import type { Agent } from './agents.ts';
+import type { AuditRecord } from './context.ts';
 import type { Grant } from './wire/messages.ts';
+
+/** Who does something, for the audit. */
+export type Actor = Pick<AuditRecord, 'actorKind' | 'actor'>;
 
 export interface CreateInvitation {
   note: string | null;
@@ -95,6 +99,14 @@ export interface Federation {
   refresh(peerId: string | null): Promise<{ pullIds: string[] }>;
   /** Begins to walk the whole way to a peer; its row (`diagnoses`) fills up step by step. */
   diagnosePeer(peerId: string): Promise<{ diagnosisId: string }>;
+  /**
+   * Asks the peer for a new credential in place of the one that we hold; the next request to it uses it.
+   *
+   * @throws HedgerowError besides, as the peer answers: PEER_UNREACHABLE, CREDENTIAL_REFUSED and so on
+   */
+  renewCredential(peerId: string): Promise<void>;
+  /** Changes this instance's key, and lets the peers know. The former one is erased, open invitations are cancelled. */
+  rotateKey(by: Actor): Promise<void>;
   /** Ends both directions here and now, and lets the other side know. Again, without `keepCached`: what was kept goes. */
   revokePeer(peerId: string, options: { keepCached: boolean }): Promise<void>;
   /** Automated agents that peers are told of. */

@@ -79,6 +79,8 @@ export interface Loaders {
   readonly kept: DataLoader<Item, Kept | null, number>;
   /** Bytes on disk, by the key of the peer. */
   readonly bytesCached: DataLoader<number, bigint>;
+  /** When the credential that a peer uses here was issued, by the key of the peer; null where it has none. */
+  readonly credentialIssuedAt: DataLoader<number, Date | null>;
   readonly sharedCount: () => Promise<number>;
   readonly invitationCounts: () => ReturnType<Federation['invitationCounts']>;
 }
@@ -161,6 +163,18 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
       });
       const bySource = new Map(sums.map((row) => [row.source, row._sum.bytes ?? 0n]));
       return sources.map((source) => bySource.get(source) ?? 0n);
+    }),
+    credentialIssuedAt: new DataLoader(async (keys) => {
+      const rows = await prisma.peerCredential.findMany({
+        where: { peerKey: { in: [...keys] }, endedAt: null },
+        orderBy: { createdAt: 'desc' },
+        select: { peerKey: true, createdAt: true, firstUsedAt: true },
+      });
+      return keys.map((key) => {
+        const own = rows.filter((row) => row.peerKey === key);
+        // One that was never used is not in use yet, unless it is the only one.
+        return (own.find((row) => row.firstUsedAt !== null) ?? own[0])?.createdAt ?? null;
+      });
     }),
     sharedCount: once(async () => (await catalog.state()).sharedCount),
     invitationCounts: once(() => federation.invitationCounts()),

@@ -107,6 +107,12 @@ const ServeSide = builder.objectRef<PeerRow>('ServeSide').implement({
       nullable: true,
       description: 'When it last asked.',
     }),
+    credentialRotatedAt: t.field({
+      type: 'DateTime',
+      description: 'When the credential that it uses was issued.',
+      resolve: async (peer, _args, { load }) =>
+        (await load.credentialIssuedAt.load(peer.key)) ?? peer.pairedAt,
+    }),
   }),
 });
 

@@ -16,6 +16,7 @@ import './invitation.ts';
 import './peer-mutations.ts';
 import './add-peer.ts';
 import './held-removals.ts';
+import './rotation.ts';
 import './media-mutations.ts';
 import './audit-event.ts';
 import './agent.ts';

@@ -130,6 +130,8 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
     updatePeer: unexpected,
     refresh: unexpected,
     diagnosePeer: unexpected,
+    renewCredential: unexpected,
+    rotateKey: unexpected,
     revokePeer: unexpected,
     agents: async () => [],
     publishAgents: unexpected,

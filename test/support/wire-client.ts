@@ -44,13 +44,16 @@ export interface RedeemOptions {
 
 export interface AskOptions {
   method?: string;
-  token?: string;
   key?: PrivateKey;
   receiver?: string;
   now?: Date;
   /** What is sent in place of what was signed. */
   path?: string;
   body?: Buffer;
+  /** A body that is signed with the rest; `body` is not. */
+  content?: Buffer;
+  /** Another one each time, unless told. */
+  nonce?: string;
   /** As they are sent, in place of the signed ones or beside them; in pairs, so that a name can be repeated. */
   fields?: (signed: Record<string, string>) => [string, string][];
 }
@@ -116,8 +119,9 @@ export function createWireClient(name = 'Wire'): WireClient {
     ask: async (served, token, path, options = {}) => {
       const method = options.method ?? 'GET';
       const signed = signRequest(
-        { method: method === 'HEAD' ? 'HEAD' : method, target: path },
+        { method, target: path, body: options.content },
         {
+          ...(options.nonce !== undefined && { nonce: options.nonce }),
           key: options.key ?? key,
           now: options.now ?? new Date(),
           receiver: options.receiver ?? served.key.thumbprint,
@@ -125,7 +129,7 @@ export function createWireClient(name = 'Wire'): WireClient {
         },
       );
       const fields = options.fields?.(signed) ?? Object.entries(signed);
-      return send(served, method, options.path ?? path, fields, options.body, {
+      return send(served, method, options.path ?? path, fields, options.body ?? options.content, {
         signature: signed['signature'] ?? '',
         authorization: signed['authorization'],
       });

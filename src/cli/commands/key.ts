@@ -1,13 +1,15 @@
-/** `hedgerow key`: the master key, carried to another machine under a passphrase. */
+/** `hedgerow key`: this instance's own key, and the master key, carried to another machine under a passphrase. */
 
 import { open as openFile, readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { InstanceDocument, RotateInstanceKeyDocument } from '../../../schema/generated/graphql.ts';
 import { decideConfig } from '../../config/config.ts';
 import { readEnvironment } from '../../config/env.ts';
 import { loadMasterKey } from '../../config/master-key.ts';
 import { unwrapKey, WRAPPED_MAX, wrapKey } from '../../config/wrapped-key.ts';
 import { HedgerowError, systemCode } from '../../lib/errors.ts';
 import type { CommandContext } from '../context.ts';
+import { assertDone, present, UsageError } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface PassphraseOptions {
@@ -17,7 +19,7 @@ interface PassphraseOptions {
 const PASSPHRASE = ['--passphrase-file <file>', 'read the passphrase from this file'] as const;
 
 export function addKey(program: Command, context: CommandContext): void {
-  const { terminal, environment, host } = context;
+  const { terminal, environment, host, open } = context;
   const key = program.command('key').description('the keys of this instance');
   key
     .command('export')
@@ -56,6 +58,28 @@ export function addKey(program: Command, context: CommandContext): void {
       const { path, outcome, setAside } = await host.importKey(config, masterKey);
       if (setAside !== null) terminal.err(`Another key stood there; it is in ${setAside} now.`);
       terminal.out(outcome === 'unchanged' ? `${path} holds this key already.` : `${path}: imported`);
+    });
+  key
+    .command('rotate')
+    .description('make a new key: the former one is erased, peers follow, open invitations are cancelled')
+    .option('--confirm', 'needed, for there is no way back', false)
+    .option('--json', 'print both thumbprints as JSON', false)
+    .action(async ({ confirm, json }: { confirm: boolean; json: boolean }) => {
+      if (!confirm) {
+        throw new UsageError(
+          'A new key erases the former one and cancels open invitations; add --confirm to make it.',
+        );
+      }
+      await using backend = await open();
+      const { instance } = await backend.graphql(InstanceDocument, {});
+      const { rotateInstanceKey } = await backend.graphql(RotateInstanceKeyDocument, { input: { confirm } });
+      assertDone(rotateInstanceKey.userErrors);
+      const { thumbprint } = present(rotateInstanceKey.instance);
+      terminal.out(
+        json
+          ? JSON.stringify({ thumbprint, former: instance.thumbprint })
+          : `The key is ${thumbprint} now, and was ${instance.thumbprint}.`,
+      );
     });
 }
 

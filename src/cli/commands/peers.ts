@@ -7,6 +7,7 @@ import {
   type PeerStatus,
   PeersDocument,
   RevokePeerDocument,
+  RotatePeerCredentialDocument,
   UpdatePeerDocument,
 } from '../../../schema/generated/graphql.ts';
 import { HedgerowError, isCode } from '../../lib/errors.ts';
@@ -72,6 +73,17 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       if (set === undefined) throw new HedgerowError('CONFLICT', 'This peer takes nothing from here.');
       if (options.json) terminal.out(JSON.stringify(set));
       else terminal.out(`${printable(peer.name)}: ${limitText(set)}`);
+    });
+  peers
+    .command('rotate')
+    .description('ask a peer for a new credential in place of the one that is held here')
+    .argument('<peer>', 'id or name')
+    .action(async (wanted: string) => {
+      await using backend = await open();
+      const { id } = await findPeer(backend, wanted);
+      const { rotatePeerCredential } = await backend.graphql(RotatePeerCredentialDocument, { input: { id } });
+      assertDone(rotatePeerCredential.userErrors);
+      terminal.out(`${printable(present(rotatePeerCredential.peer).name)}: a new credential is here`);
     });
   peers
     .command('revoke')

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
 import type { HedgerowError } from '../../lib/errors.ts';
 import type { VariantName } from '../../lib/media.ts';
-import type { CursorExpiry, WireAgent } from '../wire/messages.ts';
+import type { CursorExpiry, IssuedCredential, StatusAnswer, WireAgent } from '../wire/messages.ts';
 import type { ForeignHost } from './foreign-host.ts';
 import type { Pace } from './pacer.ts';
 
@@ -79,6 +79,10 @@ export interface PeerClient {
   agents?(signal: AbortSignal): Promise<WireAgent[]>;
   /** Whether the file is still of the version that `tag` names; absent where digests tell. Throws as `bytes`. */
   isCurrent?(ref: MediaRef, tag: string, signal: AbortSignal): Promise<boolean>;
+  /** What the peer says of itself; of dialects that have it. */
+  status?(signal: AbortSignal): Promise<StatusAnswer>;
+  /** A new credential in place of the one that is used; of dialects that have it. */
+  renewCredential?(signal: AbortSignal): Promise<IssuedCredential>;
 }
 
 /**

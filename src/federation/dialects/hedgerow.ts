@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { parseLocalDateTime } from '../../catalog/items.ts';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
-import { HedgerowError } from '../../lib/errors.ts';
+import { type Code, HedgerowError } from '../../lib/errors.ts';
 import type { Variant } from '../../lib/media.ts';
 import { type AnswerVerdict, verifyAnswer } from '../identity/answer-signatures.ts';
 import { oneField } from '../identity/http-fields.ts';
@@ -15,7 +15,16 @@ import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-c
 import { kindFromWire, readFeedPage, type WireItem } from '../wire/feed.ts';
 import { parseJson } from '../wire/json.ts';
 import { ANSWER_BYTES, SEGMENT_LIST_BYTES } from '../wire/limits.ts';
-import { readAgents, readProblem } from '../wire/messages.ts';
+import {
+  credentialAnswerSchema,
+  type IssuedCredential,
+  type Problem,
+  readAgents,
+  readMessage,
+  readProblem,
+  type StatusAnswer,
+  statusSchema,
+} from '../wire/messages.ts';
 import {
   CursorExpired,
   type ListingPage,
@@ -30,6 +39,7 @@ const PROBLEM_BYTES = 64 * 1024;
 /** How long a peer may ask to be left alone, seconds: less where nobody has signed it. */
 const RETRY_AFTER_MAX = { signed: 24 * 3600, unsigned: 3600 };
 
+/** What one request is sent with. */
 export interface HedgerowConnection {
   /** Base URL, without a trailing slash. */
   endpoint: string;
@@ -37,108 +47,183 @@ export interface HedgerowConnection {
   /** The pinned key. */
   publicKey: PublicKey;
   token: string;
+  /** Our own key, by which requests are signed. */
+  key: PrivateKey;
 }
+
+/** Why a refusal may be due to a token or a key that has changed meanwhile, and not to the pairing. */
+export type Doubt =
+  /** Proven: the token is refused. */
+  | { kind: 'credential' }
+  /** The answer names another key than the pinned one. */
+  | { kind: 'other-key'; keyid: string }
+  /** A 401 that anyone on the way may have made: maybe our own key is not known there. */
+  | { kind: 'unproven' };
+
+/**
+ * Tokens and keys change while a client is in use, so it takes them anew for each request, and says how it went. The
+ * peer's row is behind it (src/federation/peers/connections.ts).
+ */
+export interface ConnectionSource<C extends HedgerowConnection = HedgerowConnection> {
+  /** @throws HedgerowError where the peer must not be asked, or what comes before a request could not be done */
+  current(signal: AbortSignal): Promise<C>;
+  /** The peer answered well, with its signature. */
+  proved(connection: C): Promise<void>;
+  /** What to try with once more after a refusal; null where there is nothing else. */
+  instead(connection: C, doubt: Doubt, signal: AbortSignal): Promise<C | null>;
+}
+
+/** Times that one request is sent at most: a token and both keys may have changed at once. */
+const SENDINGS = 4;
 
 export interface HedgerowClientOptions {
   outgoing: Outgoing;
-  key: PrivateKey;
   now: () => number;
 }
 
-export function createHedgerowClient(
-  connection: HedgerowConnection,
-  options: HedgerowClientOptions,
-): PeerClient {
-  const dispatcher = options.outgoing.dispatcher(connection.policy);
+export interface JsonRequest {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** Below `/federation/v1`, with the query. */
+  path: string;
+  body?: unknown;
+  /** The status of success; 200 unless told. */
+  status?: number;
+}
 
-  const sign = (method: string, target: string) =>
-    signRequest(
-      { method, target },
-      {
-        key: options.key,
-        now: new Date(options.now()),
-        receiver: connection.publicKey.thumbprint,
-        token: connection.token,
-      },
-    );
+export interface HedgerowClient extends PeerClient {
+  status(signal: AbortSignal): Promise<StatusAnswer>;
+  renewCredential(signal: AbortSignal): Promise<IssuedCredential>;
+  /** Any other route: the content of its signed answer, bounded and parsed, of which nothing else was checked. */
+  ask(request: JsonRequest, signal: AbortSignal): Promise<unknown>;
+}
 
-  async function json(path: string, signal: AbortSignal): Promise<{ value: unknown; roundTripMs: number }> {
-    const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
-    const signed = sign('GET', url);
-    const headers = { ...signed, accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING };
-    const answer = await exchange(dispatcher, {
-      url,
-      method: 'GET',
-      headers,
-      maxBytes: ANSWER_BYTES,
-      deadline: JSON_DEADLINE,
-      signal,
-    });
-    const verdict = verify(answer, signed);
-    if (answer.status !== 200) throw await refusal(answer, verdict);
-    if (verdict.kind !== 'signed') throw unproven(answer.status, verdict);
-    const content = await decodeContent(answer.body, contentCoding(answer.fields));
-    return { value: parseJson(content), roundTripMs: answer.elapsed };
+export function createHedgerowClient<C extends HedgerowConnection>(
+  source: ConnectionSource<C>,
+  { outgoing, now }: HedgerowClientOptions,
+): HedgerowClient {
+  /** Sends, and once more with what has changed meanwhile, where a refusal is due to that. */
+  async function sending<T>(send: (connection: C) => Promise<T>, signal: AbortSignal): Promise<T> {
+    let connection = await source.current(signal);
+    for (let sent = 1; ; sent++) {
+      try {
+        return await send(connection);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        const other =
+          error.doubt === null || sent === SENDINGS
+            ? null
+            : await source.instead(connection, error.doubt, signal);
+        if (other === null) throw error.reason;
+        connection = other;
+      }
+    }
   }
 
-  function verify(answer: Answer, signed: Record<string, string>): AnswerVerdict {
+  function json(request: JsonRequest, signal: AbortSignal): Promise<{ value: unknown; roundTripMs: number }> {
+    const { method, path, status = 200 } = request;
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    return sending(async (connection) => {
+      const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
+      const signed = sign(connection, { method, target: url, body });
+      const answer = await exchange(outgoing.dispatcher(connection.policy), {
+        url,
+        method,
+        headers: {
+          ...signed,
+          accept: 'application/json',
+          'accept-encoding': ACCEPT_ENCODING,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        body,
+        maxBytes: ANSWER_BYTES,
+        deadline: JSON_DEADLINE,
+        signal,
+      });
+      const verdict = verify(connection, answer, signed);
+      if (answer.status !== status) throw await refusal(answer, verdict);
+      if (verdict.kind !== 'signed') throw new Refused(unproven(answer.status, verdict), doubtOf(verdict));
+      await source.proved(connection);
+      const content = await decodeContent(answer.body, contentCoding(answer.fields));
+      return { value: parseJson(content), roundTripMs: answer.elapsed };
+    }, signal);
+  }
+
+  function sign(
+    connection: C,
+    request: { method: string; target: string; body?: Uint8Array | undefined },
+  ): Record<string, string> {
+    return signRequest(request, {
+      key: connection.key,
+      now: new Date(now()),
+      receiver: connection.publicKey.thumbprint,
+      token: connection.token,
+    });
+  }
+
+  function verify(connection: C, answer: Answer, signed: Record<string, string>): AnswerVerdict {
     return verifyAnswer(
       answer,
-      { signature: signed.signature ?? '', authorization: signed.authorization },
+      { signature: signed['signature'] ?? '', authorization: signed['authorization'] },
       connection.publicKey,
-      new Date(options.now()),
+      new Date(now()),
     );
   }
 
-  async function bytes(
+  function bytes(
     path: string,
     range: { start: number; end: number } | null,
     signal: AbortSignal,
   ): Promise<MediaBytes> {
-    const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
-    const signed = sign('GET', url);
-    const { origin, pathname, search } = new URL(url);
-    const answer = await dispatcher
-      .request({
-        origin,
-        path: pathname + search,
-        method: 'GET',
-        headers: {
-          ...signed,
-          'accept-encoding': 'identity',
-          ...(range === null ? {} : { range: `bytes=${range.start}-${range.end}` }),
-        },
-        responseHeaders: 'raw',
-        signal,
-      })
-      .catch((error: unknown) => {
-        throw networkError(error);
-      });
-    const fields = rawFields(answer.headers);
-    const { statusCode: status, body } = answer;
-    if (status !== 200 && status !== 206) {
-      const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
-      throw await refusal(problem, verify(problem, signed));
-    }
-    try {
-      // The digests are of the bytes themselves, so nobody in between may have encoded them.
-      if (contentCoding(fields) !== 'identity') {
-        throw new HedgerowError(
-          'PEER_INVALID_ANSWER',
-          'The bytes arrived encoded, though they were asked for as they are.',
-        );
+    return sending(async (connection) => {
+      const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
+      const signed = sign(connection, { method: 'GET', target: url });
+      const { origin, pathname, search } = new URL(url);
+      const answer = await outgoing
+        .dispatcher(connection.policy)
+        .request({
+          origin,
+          path: pathname + search,
+          method: 'GET',
+          headers: {
+            ...signed,
+            'accept-encoding': 'identity',
+            ...(range === null ? {} : { range: `bytes=${range.start}-${range.end}` }),
+          },
+          responseHeaders: 'raw',
+          signal,
+        })
+        .catch((error: unknown) => {
+          throw networkError(error);
+        });
+      const fields = rawFields(answer.headers);
+      const { statusCode: status, body } = answer;
+      if (status !== 200 && status !== 206) {
+        const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
+        throw await refusal(problem, verify(connection, problem, signed));
       }
-      return { ...position(status, fields, range), body };
-    } catch (error) {
-      body.destroy();
-      throw error;
-    }
+      try {
+        // The digests are of the bytes themselves, so nobody in between may have encoded them.
+        if (contentCoding(fields) !== 'identity') {
+          throw new HedgerowError(
+            'PEER_INVALID_ANSWER',
+            'The bytes arrived encoded, though they were asked for as they are.',
+          );
+        }
+        return { ...position(status, fields, range), body };
+      } catch (error) {
+        body.destroy();
+        throw error;
+      }
+    }, signal);
   }
 
   return {
     list: async (cursor, limit, signal) => {
       const after = cursor === null ? '' : `after=${encodeURIComponent(cursor)}&`;
-      const { value, roundTripMs } = await json(`/media?${after}limit=${limit}`, signal);
+      const { value, roundTripMs } = await json(
+        { method: 'GET', path: `/media?${after}limit=${limit}` },
+        signal,
+      );
       const page = readFeedPage(value, limit);
       return {
         items: page.items.map(remoteItem),
@@ -155,17 +240,56 @@ export function createHedgerowClient(
       const { body } = await bytes(`/media/${mediaPath(ref)}/segments`, null, signal);
       return readWhole(body, SEGMENT_LIST_BYTES);
     },
-    agents: async (signal) => readAgents((await json('/agents', signal)).value),
+    status: async (signal) => {
+      const { value } = await json({ method: 'GET', path: '/status' }, signal);
+      return readMessage(statusSchema, value, 'PEER_INVALID_ANSWER');
+    },
+    renewCredential: async (signal) => {
+      const { value } = await json({ method: 'POST', path: '/credentials', status: 201 }, signal);
+      return readMessage(credentialAnswerSchema, value, 'PEER_INVALID_ANSWER').credential;
+    },
+    agents: async (signal) => readAgents((await json({ method: 'GET', path: '/agents' }, signal)).value),
+    ask: async (request, signal) => (await json(request, signal)).value,
   };
+}
+
+/** An answer that is no success: what it comes to, and whether it may be due to something that has changed. */
+class Refused extends Error {
+  readonly reason: Error;
+  readonly doubt: Doubt | null;
+
+  constructor(reason: Error, doubt: Doubt | null) {
+    super(reason.message);
+    this.reason = reason;
+    this.doubt = doubt;
+  }
+}
+
+function doubtOf(verdict: AnswerVerdict, status = 200, code?: Code): Doubt | null {
+  switch (verdict.kind) {
+    case 'other-key':
+      return { kind: 'other-key', keyid: verdict.keyid };
+    case 'signed':
+    case 'signed-for-token':
+      return code === 'CREDENTIAL_REFUSED' ? { kind: 'credential' } : null;
+    case 'skewed':
+      return null;
+    case 'unsigned':
+      return status === 401 ? { kind: 'unproven' } : null;
+  }
 }
 
 function mediaPath({ remoteId, variant }: MediaRef): string {
   return `${encodeURIComponent(remoteId)}/${variant}`;
 }
 
-/** What an answer with an error status means: only a signed one may change what is believed about the pair. */
-async function refusal(answer: Answer, verdict: AnswerVerdict): Promise<Error> {
+async function refusal(answer: Answer, verdict: AnswerVerdict): Promise<Refused> {
   const problem = readProblem(await content(answer).catch(() => undefined));
+  return new Refused(meaningOf(answer, verdict, problem), doubtOf(verdict, answer.status, problem.code));
+}
+
+/** What an answer with an error status means: only a signed one may change what is believed about the pair. */
+function meaningOf(answer: Answer, verdict: AnswerVerdict, problem: Problem): Error {
   if (verdict.kind === 'signed') {
     switch (problem.code) {
       case 'CURSOR_EXPIRED':

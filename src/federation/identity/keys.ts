@@ -13,6 +13,7 @@ import {
   sign,
   verify,
 } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { fromBase64url, toBase64url } from '../../lib/base64url.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 
@@ -122,6 +123,24 @@ export function parsePublicKey(value: unknown): PublicKey {
 
   const jwk: PublicJwk = { kty, crv, x: x as string };
   return { jwk, thumbprint: thumbprintOf(jwk), key: createPublicKey({ key: { ...jwk }, format: 'jwk' }) };
+}
+
+const stored = new LRUCache<string, PublicKey>({ max: 1_000 });
+
+/**
+ * A key as a row has it, which was parsed and judged when it was stored; looked at once more and then kept, since judging
+ * costs more than verifying a signature.
+ *
+ * @param text JSON of a JWK
+ * @throws HedgerowError PAIRING_KEY_REFUSED
+ */
+export function storedPublicKey(text: string): PublicKey {
+  let key = stored.get(text);
+  if (key === undefined) {
+    key = parsePublicKey(JSON.parse(text));
+    stored.set(text, key);
+  }
+  return key;
 }
 
 /** RFC 7638, section 3.2 and RFC 8037, section 2: the members `crv`, `kty`, `x`, in this order, without spaces. */

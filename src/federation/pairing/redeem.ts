@@ -11,6 +11,7 @@ import { type PublicKey, parsePublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signPairingRequest } from '../identity/request-signatures.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { type Answer, exchange } from '../outgoing/exchange.ts';
+import { followBeforePairing } from '../rotation/follow-key.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
 import { parseJson } from '../wire/json.ts';
 import {
@@ -66,6 +67,7 @@ export async function redeemInvitation(
   }
   if (!discovery.protocols.includes(PROTOCOL)) throw new HedgerowError('PROTOCOL_UNSUPPORTED');
   if (discovery.instance.id === context.identity.id) throw new HedgerowError('PAIRING_OWN_INSTANCE');
+  await followBeforePairing(context, discovery.instance, key.thumbprint);
 
   await rememberAttempt(context, code, endpoint, input);
   try {
@@ -249,6 +251,9 @@ async function recordPeer(
       endpointOurs: true,
       pulls: true,
       sealedToken: sealPeerToken(context.masterKey, id, answer.credential.token),
+      sealedNextToken: null,
+      // It has just pinned the key in use.
+      keyAnnounced: context.identity.number,
       pullGrant: JSON.stringify(answer.credential.grant),
       health: 'UNKNOWN',
       errorCode: null,

@@ -9,12 +9,10 @@ import { CursorExpired, type PeerClient } from '../dialects/dialect.ts';
 import { followKeyChain } from '../identity/key-changes.ts';
 import { parsePublicKey } from '../identity/keys.ts';
 import type { AddressPolicy } from '../outgoing/addresses.ts';
+import { readDiscovery } from '../outgoing/discovery.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
-import { exchange } from '../outgoing/exchange.ts';
 import { connectEndpoint, endpointOf, resolveEndpoint, shakeHands } from '../outgoing/probe.ts';
-import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
-import { parseJson } from '../wire/json.ts';
-import { type Discovery, discoverySchema, readMessage } from '../wire/messages.ts';
+import type { Discovery } from '../wire/messages.ts';
 
 /** In this order; each needs the ones before it. */
 export const DIAGNOSIS_STEPS = [
@@ -55,7 +53,6 @@ export interface DiagnosisParts {
   clientFor: (peerKey: number) => Promise<PeerClient>;
 }
 
-const DISCOVERY_BYTES = 256 * 1024;
 /** ms for a request of one step. */
 const DEADLINE = 20_000;
 /** Bytes of a thumbnail that are read at most. */
@@ -233,22 +230,7 @@ function createWalk(
     },
     discovery: async () => {
       if (!hasKey) return nothing('Servers of this kind have none.');
-      const answer = await exchange(outgoing.dispatcher(policy), {
-        url: `${peer.endpoint}/.well-known/hedgerow`,
-        method: 'GET',
-        headers: { accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING },
-        maxBytes: DISCOVERY_BYTES,
-        deadline: DEADLINE,
-        signal,
-      });
-      if (answer.status !== 200) {
-        throw new HedgerowError(
-          'PEER_INVALID_ANSWER',
-          `The server there is no Hedgerow, or its federation is switched off: it answered ${answer.status}.`,
-        );
-      }
-      const content = await decodeContent(answer.body, contentCoding(answer.fields), DISCOVERY_BYTES);
-      discovery = readMessage(discoverySchema, parseJson(content), 'PEER_INVALID_ANSWER');
+      discovery = await readDiscovery(outgoing.dispatcher(policy), peer.endpoint, signal);
       if (!discovery.protocols.includes('1')) throw new HedgerowError('PROTOCOL_UNSUPPORTED');
       return done(`Speaks protocol ${discovery.protocols.join(', ')}.`);
     },

@@ -2,26 +2,20 @@
  * Tells the other side that a pairing is over: `DELETE /federation/v1/pairing`. A courtesy, never relied upon: whoever
  * does not get it is refused by a signed answer when it asks next.
  */
-import { HedgerowError } from '../../lib/errors.ts';
+import { HedgerowError, isCode } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
-import { openPeerToken } from '../credentials.ts';
-import { verifyAnswer } from '../identity/answer-signatures.ts';
-import { parsePublicKey } from '../identity/keys.ts';
-import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
+import { createHedgerowClient } from '../dialects/hedgerow.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
-import { exchange } from '../outgoing/exchange.ts';
-import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
-import { parseJson } from '../wire/json.ts';
-import { readProblem } from '../wire/messages.ts';
+import type { Connections } from './connections.ts';
 import { retryDelay } from './health.ts';
 
 /** ms for a whole exchange. */
 const DEADLINE = 20_000;
-const ANSWER_BYTES = 64 * 1024;
 
 export interface NoticesOptions {
   context: FederationContext;
   outgoing: Outgoing;
+  connections: Pick<Connections, 'of'>;
   /** ms until the next attempt after so many in vain. */
   delay?: ((failures: number) => number) | undefined;
 }
@@ -46,7 +40,7 @@ interface Sending {
 
 type Row = NonNullable<Awaited<ReturnType<FederationContext['database']['prisma']['peer']['findUnique']>>>;
 
-export function createNotices({ context, outgoing, delay }: NoticesOptions): Notices {
+export function createNotices({ context, outgoing, connections, delay }: NoticesOptions): Notices {
   const { prisma } = context.database;
   const pause = delay ?? ((failures: number) => retryDelay(failures, undefined, Math.random()));
   const sendings = new Map<number, Sending>();
@@ -90,33 +84,27 @@ export function createNotices({ context, outgoing, delay }: NoticesOptions): Not
       where: { thumbprint: peer.thumbprint, status: { not: 'REVOKED' } },
       select: { key: true },
     });
-    const tokens = anew === null ? tokensOf(peer) : [];
-    if (tokens.length === 0) {
+    if (peer.sealedToken === null || anew !== null) {
       await finish(peer, 'failed', { attempts: failures, superseded: anew !== null });
       return false;
     }
-    for (const token of tokens) {
-      try {
-        await send(peer, token);
-        break;
-      } catch (error) {
-        if (!(error instanceof HedgerowError)) throw error;
-        // It may be the other of two that is in use; and if neither is, there is nothing left to end.
-        if (error.code === 'CREDENTIAL_REFUSED') continue;
-        // It knows already.
-        if (error.code === 'REVOKED') break;
-        return true;
-      }
+    try {
+      const client = createHedgerowClient(connections.of(peerKey, { evenRevoked: true }), {
+        outgoing,
+        now: context.now,
+      });
+      // Only its own word counts, which the client sees to: a page of a proxy has not been told anything.
+      await client.ask(
+        { method: 'DELETE', path: '/pairing' },
+        AbortSignal.any([abort.signal, AbortSignal.timeout(DEADLINE)]),
+      );
+    } catch (error) {
+      if (!(error instanceof HedgerowError)) throw error;
+      // It knows already; or no credential is in use there any more, and there is nothing left to end.
+      if (!isCode(error, 'REVOKED', 'CREDENTIAL_REFUSED')) return true;
     }
     await finish(peer, 'sent', { attempts: failures + 1 });
     return false;
-  }
-
-  /** A credential that was renewed may not have been used yet, so both are there. */
-  function tokensOf(peer: Row): string[] {
-    return [peer.sealedNextToken, peer.sealedToken].flatMap((sealed) =>
-      sealed === null ? [] : (openPeerToken(context.masterKey, peer.id, sealed) ?? []),
-    );
   }
 
   /** The credential has served its last purpose. */
@@ -133,39 +121,6 @@ export function createNotices({ context, outgoing, delay }: NoticesOptions): Not
       outcome: what === 'sent' ? 'done' : 'failed',
       detail,
     });
-  }
-
-  async function send(peer: Row, token: string): Promise<void> {
-    const key = parsePublicKey(JSON.parse(peer.publicKey));
-    const url = `${peer.endpoint}${FEDERATION_ROOT}/pairing`;
-    const signed = signRequest(
-      { method: 'DELETE', target: url },
-      { key: context.identity.key, now: new Date(context.now()), receiver: key.thumbprint, token },
-    );
-    const answer = await exchange(outgoing.dispatcher(peer.endpointOurs ? 'named' : 'public'), {
-      url,
-      method: 'DELETE',
-      headers: { ...signed, accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING },
-      maxBytes: ANSWER_BYTES,
-      deadline: DEADLINE,
-      signal: abort.signal,
-    });
-    const verdict = verifyAnswer(
-      answer,
-      { signature: signed['signature'] ?? '', authorization: signed['authorization'] },
-      key,
-      new Date(context.now()),
-    );
-    // Only its own word counts: a page of a proxy has not been told anything.
-    if (verdict.kind !== 'signed' && verdict.kind !== 'signed-for-token') {
-      throw new HedgerowError(
-        'PEER_IDENTITY',
-        `The peer answered ${answer.status} without proving that it is the peer.`,
-      );
-    }
-    if (answer.status === 200 && verdict.kind === 'signed') return;
-    const body = await decodeContent(answer.body, contentCoding(answer.fields), ANSWER_BYTES);
-    throw new HedgerowError(readProblem(parseJson(body)).code ?? 'PEER_INVALID_ANSWER');
   }
 
   return {

@@ -5,6 +5,7 @@ import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
 import { askedPause, endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
+import { createStatusWatch } from '../peers/remote-status.ts';
 import type { PeerStreams } from '../serve/streams.ts';
 import { clearPeer, peersToClear } from './clear-peer.ts';
 import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
@@ -82,6 +83,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const { context } = options;
   const { prisma } = context.database;
   const random = options.random ?? Math.random;
+  const statuses = createStatusWatch(context);
   const peers = new Map<number, Scheduled>();
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -210,6 +212,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       if (peer.generation === 0 || peer.inheritsFrom !== null) {
         await takeOver(context.database, options.takeOverBytes, peerKey, { now: context.now, signal });
       }
+      await statuses.look(peer, client, signal);
       const outcome = await pullPeer(context.database, peerKey, client, {
         signal,
         now: context.now,

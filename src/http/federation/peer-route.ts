@@ -37,12 +37,12 @@ export function createPeerRoute({ context, answers, limiter, served }: PeerRoute
     reply: FastifyReply,
     refused: RequestRefused,
   ): Promise<FastifyReply> {
-    const { error, binding, peerId } = refused;
+    const { error, binding, peerId, action } = refused;
     context.log.refused({ what: 'request', code: error.code, peerId });
     await context.audit.record({
       actorKind: peerId === undefined ? 'ANONYMOUS' : 'PEER',
       actor: peerId,
-      action: 'federation.request',
+      action,
       peerId,
       outcome: 'refused',
       code: error.code,

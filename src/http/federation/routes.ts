@@ -9,9 +9,11 @@ import { REQUEST_BYTES } from '../../federation/wire/limits.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { createAnswers } from './answers.ts';
 import { byteRoutes } from './byte-routes.ts';
+import { credentialRoutes } from './credential-routes.ts';
 import { discoveryRoute } from './discovery-route.ts';
 import { eventRoutes } from './event-routes.ts';
 import { feedRoutes } from './feed-routes.ts';
+import { keyRoutes } from './key-routes.ts';
 import { noticeRoute } from './notice-route.ts';
 import { pairingRoutes } from './pairing-routes.ts';
 import { createPeerRoute } from './peer-route.ts';
@@ -50,5 +52,7 @@ export async function federationRoutes(
   byteRoutes(app, { context, delivery, route, limiter, streams, served });
   const events = createEventHub({ read: context.database.read, streams, now: context.now });
   eventRoutes(app, { events, route });
+  credentialRoutes(app, { context, answers, route });
+  keyRoutes(app, { context, answers, route });
   noticeRoute(app, { answers, route, endedByPeer });
 }
