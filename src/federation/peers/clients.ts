@@ -5,6 +5,7 @@ import { openPeerToken } from '../credentials.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
 import { createHedgerowClient } from '../dialects/hedgerow.ts';
 import { parsePublicKey } from '../identity/keys.ts';
+import { addressPolicy } from '../outgoing/addresses.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 
 /** What is read of a peer's row to ask the peer anything. */
@@ -13,6 +14,7 @@ export interface PulledPeer {
   id: string;
   endpoint: string;
   endpointOurs: boolean;
+  privateAllowed: boolean;
   publicKey: string;
   sealedToken: string | null;
   dialect: string;
@@ -36,7 +38,7 @@ export function clientOf(context: FederationContext, outgoing: Outgoing, peer: P
   return createHedgerowClient(
     {
       endpoint: peer.endpoint,
-      policy: peer.endpointOurs ? 'named' : 'public',
+      policy: addressPolicy(peer, context.self().publicUrl),
       publicKey: parsePublicKey(JSON.parse(peer.publicKey)),
       token,
     },
