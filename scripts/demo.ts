@@ -58,8 +58,10 @@ async function share(from: RunningApp, to: RunningApp): Promise<void> {
     grant: WHOLE_GRANT,
     expiresInMinutes: 10,
     createdBy: null,
+    mutual: false,
+    allowPrivateEndpoint: false,
   });
-  const { peerId } = await to.federation.pairWithPeer({ code, name: null, endpoint: null });
+  const { peerId } = await to.federation.pairWithPeer({ code, name: null, endpoint: null, shareBack: null });
   for (;;) {
     const peer = await to.database.prisma.peer.findUniqueOrThrow({ where: { id: peerId } });
     if (peer.lastSuccessAt !== null) {

@@ -242,6 +242,7 @@ async function build(
       streams: parts.streams,
       served: parts.served,
       endedByPeer: parts.endedByPeer,
+      redeemed: parts.redeemed,
       graphql,
       library,
       accounts,

@@ -78,8 +78,8 @@ const PACKAGES: readonly PackageRule[] = [
   { packages: /^(pg|@prisma\/.*)$/, allowed: ['database/'] },
 ];
 
-/** The schema is typed by the models; accounts are written in transactions of Prisma, which only it can name. */
-const CLIENT_TYPES: readonly string[] = ['graphql/', 'access/users.ts'];
+/** The schema is typed by the models; accounts and pairings are written in transactions of Prisma, which only it can name. */
+const CLIENT_TYPES: readonly string[] = ['graphql/', 'access/users.ts', 'federation/pairing/'];
 
 interface Import {
   /** Below src/. */

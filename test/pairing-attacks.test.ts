@@ -160,6 +160,50 @@ describe('an invitation', () => {
     expect(await unused(code)).toBe(true);
   });
 
+  it('is judged in order: what is wrong first is what is told', async () => {
+    // Its wrong guesses count against the address, so it has a server of its own.
+    await using fresh = await startInstance('Fresh');
+    const at = await serverAt(fresh.url);
+    const client = createWireClient();
+    const weak = { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') };
+    const instance = { id: client.id, name: 'x', publicKey: client.key.jwk };
+    const audience = { id: client.id, thumbprint: at.key.thumbprint };
+    const credential = { id: 'cred_1', token: generatePeerToken(), grant: WHOLE_GRANT };
+    const ours = { ...instance, id: at.id };
+    const proof = 'A'.repeat(86);
+    const late = new Date(Date.now() - 3_600_000);
+    const end = async (how: 'cancelled' | 'used') => {
+      const code = await invite(fresh);
+      if (how === 'used') expect((await createWireClient().redeem(at, code)).status).toBe(201);
+      else await fresh.app.federation.cancelInvitation(parseInvitationCode(code).id);
+      return code;
+    };
+    const steps: [string, Parameters<WireClient['redeem']>[2], string][] = [
+      [
+        'pairing-key-refused',
+        { body: { instance: { ...ours, publicKey: weak }, audience }, proof, now: late },
+        await end('used'),
+      ],
+      [
+        'signature-invalid',
+        { body: { instance: { ...ours, publicKey: generateKey().jwk }, audience }, now: late },
+        await end('used'),
+      ],
+      ['clock-skew', { body: { instance: ours, audience, credential }, proof, now: late }, await end('used')],
+      ['pairing-audience', { body: { instance: ours, audience, credential }, proof }, await end('used')],
+      ['signature-invalid', { body: { instance: ours, credential }, proof }, await end('used')],
+      ['invitation-used', { body: { instance: ours, credential } }, await end('used')],
+      ['invitation-cancelled', { body: { instance: ours, credential } }, await end('cancelled')],
+      ['invitation-not-mutual', { body: { instance: ours, credential } }, await invite(fresh)],
+      ['pairing-own-instance', { body: { instance: ours } }, await invite(fresh)],
+    ];
+    for (const [index, [code, options, invitation]] of steps.entries()) {
+      const answer = await client.redeem(at, invitation, options);
+      expect([index, answer.body.code]).toEqual([index, code]);
+    }
+    expect(await peersOf(fresh, client)).toEqual([]);
+  });
+
   it('is refused to a clock an hour off, with the time of the server', async () => {
     const client = createWireClient();
     const answer = await client.redeem(served, await invite(a), { now: new Date(Date.now() - 3_600_000) });
@@ -333,26 +377,60 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('redemptions at the same time, 
   });
 
   it('by different keys: exactly one wins', async () => {
-    for (let round = 0; round < 5; round++) {
+    const { prisma } = a.app.database;
+    for (let round = 0; round < 60; round++) {
       const code = await invite(a);
-      const clients = Array.from({ length: 4 }, () => createWireClient());
+      const clients = Array.from({ length: round < 5 ? 4 : 2 }, () => createWireClient());
+      const before = await prisma.peerCredential.count();
       const answers = await Promise.all(clients.map((client) => client.redeem(served, code)));
-      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
+      const won = answers.filter(({ status }) => status === 201);
+      expect(won.length).toBe(1);
+      for (const answer of answers.filter(({ status }) => status !== 201)) {
+        expect(refusal(answer)).toEqual({ status: 409, code: 'invitation-used', verdict: 'signed' });
+      }
+      // Of the others nothing is left: no row and no credential.
       const rows = (await Promise.all(clients.map((client) => peersOf(a, client)))).flat();
       expect(rows.length).toBe(1);
+      expect(await prisma.peerCredential.count()).toBe(before + 1);
       const winner = answers.findIndex(({ status }) => status === 201);
       expect(rows[0]?.thumbprint).toBe(clients[winner]?.key.thumbprint);
     }
   });
 
-  it('by one key: one peer', async () => {
-    for (let round = 0; round < 5; round++) {
+  it('by one key: one peer, and every answer is of use', async () => {
+    for (let round = 0; round < 20; round++) {
       const code = await invite(a);
       const client = createWireClient();
       const answers = await Promise.all([1, 2, 3].map(() => client.redeem(served, code)));
       expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
       expect((await peersOf(a, client)).length).toBe(1);
+      const { token } = answers[round % 3]?.body.credential ?? {};
+      expect((await client.ask(served, token, STATUS)).status).toBe(200);
     }
+  });
+
+  it('and a withdrawal: one of the two holds, and the other is told so', async () => {
+    const ends = new Set<string>();
+    for (let round = 0; round < 30; round++) {
+      const code = await invite(a);
+      const client = createWireClient();
+      const { id } = parseInvitationCode(code);
+      const withdraw = () =>
+        a.app.federation.cancelInvitation(id).then(
+          () => 'withdrawn',
+          (error: { code: string }) => error.code,
+        );
+      const redeem = () => client.redeem(served, code);
+      // Either may be the first to arrive.
+      const [answer, withdrawn] = await (round % 2 === 0
+        ? Promise.all([redeem(), withdraw()])
+        : Promise.all([withdraw(), redeem()]).then(([first, second]) => [second, first] as const));
+      const end = `${answer.body.code ?? answer.status}, ${withdrawn}`;
+      ends.add(end);
+      expect(['201, INVITATION_USED', 'invitation-cancelled, withdrawn']).toContain(end);
+      expect((await peersOf(a, client)).length).toBe(answer.status === 201 ? 1 : 0);
+    }
+    expect(ends.size).toBeGreaterThan(0);
   });
 
   it('of several invitations by one key: one peer', async () => {

@@ -21,7 +21,7 @@ type Documents = {
     "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": typeof types.DiagnosisFieldsFragmentDoc,
     "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": typeof types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": typeof types.InstanceDocument,
-    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.PairWithPeerDocument,
+    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    notice\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.PairWithPeerDocument,
     "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n      credentialRotatedAt\n    }\n  }\n}": typeof types.PeerFieldsFragmentDoc,
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": typeof types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": typeof types.PeersDocument,
@@ -42,7 +42,7 @@ const documents: Documents = {
     "fragment DiagnosisFields on Diagnosis {\n  id\n  state\n  results {\n    step\n    ok\n    durationMs\n    message\n  }\n}": types.DiagnosisFieldsFragmentDoc,
     "query Diagnosis($id: ID!) {\n  node(id: $id) {\n    __typename\n    ... on Diagnosis {\n      ...DiagnosisFields\n    }\n  }\n}": types.DiagnosisDocument,
     "query Instance {\n  instance {\n    id\n    name\n    version\n    thumbprint\n    federation\n    mediaCount\n  }\n}": types.InstanceDocument,
-    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.PairWithPeerDocument,
+    "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    notice\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.PairWithPeerDocument,
     "fragment PeerFields on Peer {\n  id\n  name\n  status\n  health\n  dialect\n  verified\n  mediaCount\n  lastSuccessAt\n  operations {\n    endpoint\n    thumbprint\n    pairedAt\n    pull {\n      nextAttemptAt\n      lag\n      completeness\n      inSync\n      bytesCached\n      error {\n        code\n        message\n      }\n    }\n    serve {\n      mediaCount\n      bytesServed\n      lastSeenAt\n      limits {\n        requestsPerMinute\n        bytesPerSecond\n        concurrentStreams\n      }\n      credentialRotatedAt\n    }\n  }\n}": types.PeerFieldsFragmentDoc,
     "query PeerPulls($id: ID!) {\n  node(id: $id) {\n    ... on Peer {\n      mediaCount\n      operations {\n        pulls(first: 1) {\n          nodes {\n            ...PullFields\n          }\n        }\n      }\n    }\n  }\n}": types.PeerPullsDocument,
     "query Peers($status: [PeerStatus!]!) {\n  peers(status: $status, first: 500) {\n    nodes {\n      ...PeerFields\n    }\n  }\n}": types.PeersDocument,
@@ -84,7 +84,7 @@ export function graphql(source: "query Instance {\n  instance {\n    id\n    nam
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').PairWithPeerDocument;
+export function graphql(source: "mutation PairWithPeer($input: PairWithPeerInput!) {\n  pairWithPeer(input: $input) {\n    peer {\n      id\n      name\n    }\n    notice\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').PairWithPeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

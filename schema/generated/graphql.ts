@@ -49,10 +49,14 @@ export type CacheMode =
 
 /** An invitation to be made. */
 export type CreateInvitationInput = {
+  /** Where mutual: the other's address may be on a private network. */
+  allowPrivateEndpoint?: boolean;
   /** 1 to 60. */
   expiresInMinutes?: number;
   /** What it opens; left out: everything that is shared. */
   grant?: GrantInput | null | undefined;
+  /** Ask for the other's catalog too. */
+  mutual?: boolean;
   /** For whom it is. */
   note?: string | null | undefined;
 };
@@ -232,6 +236,8 @@ export type PairWithPeerInput = {
   invitation: string;
   /** What to call the peer here; else as it calls itself. */
   name?: string | null | undefined;
+  /** Where the invitation asks for it, what they get of ours; null shares nothing. */
+  shareBack?: GrantInput | null | undefined;
 };
 
 /** How the last contact went. */
@@ -388,7 +394,7 @@ export type PairWithPeerMutationVariables = Exact<{
 }>;
 
 
-export type PairWithPeerMutation = { pairWithPeer: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type PairWithPeerMutation = { pairWithPeer: { notice: string | null, peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
 
@@ -671,6 +677,7 @@ export const PairWithPeerDocument = new TypedDocumentString(`
       id
       name
     }
+    notice
     userErrors {
       ...UserErrorFields
     }

@@ -316,6 +316,28 @@ describe('through running servers', () => {
     expect(JSON.parse((await run(['peers', '--all', '--json'], { data: 'coast' })).out)).toHaveLength(1);
   });
 
+  test('one mutual invitation shares in both directions', async () => {
+    await using _garden = await serve('garden');
+    await using _coast = await serve('coast');
+    for (const data of ['garden', 'coast']) {
+      await run(['import', join(ROOT, 'samples', data), '--visibility', 'peers'], { data });
+    }
+    const wrong = await run(['invite', '--allow-private'], { data: 'garden' });
+    expect(wrong).toMatchObject({ code: 2, out: '' });
+    const plain = await run(['invite'], { data: 'garden' });
+    const refused = await run(['pair', '-', '--share-back'], { data: 'coast', input: plain.out });
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toMatch(/does not ask for anything back/);
+
+    const invite = await run(['invite', '--mutual'], { data: 'garden' });
+    const pair = await run(['pair', '-', '--share-back', '--json'], { data: 'coast', input: invite.out });
+    expect(pair.code).toBe(0);
+    expect(JSON.parse(pair.out)).toMatchObject({ peer: { name: 'garden', mediaCount: 9 }, notice: null });
+    await expect
+      .poll(async () => (await run(['peers'], { data: 'garden' })).out, { timeout: 20_000 })
+      .toMatch(/coast +active +online +[1-9]/);
+  });
+
   test('Ctrl-C stops an import on the server, whose summary still comes', async () => {
     await using _server = await serve('data');
     const samples = join(ROOT, 'samples');

@@ -9,11 +9,10 @@ import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './a
 import type { FederationContext } from './context.ts';
 import type { ForeignDialect, MediaRef, PeerClient } from './dialects/dialect.ts';
 import { FOREIGN_DIALECTS } from './dialects/registry.ts';
-import type { Federation, PairWithPeer } from './federation.ts';
+import type { Federation } from './federation.ts';
 import { createOutgoing } from './outgoing/dispatcher.ts';
-import { parseInvitationCode } from './pairing/invitation-code.ts';
+import { createPairingAttempts } from './pairing/attempts.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
-import { redeemInvitation } from './pairing/redeem.ts';
 import { addPeer } from './peers/add-peer.ts';
 import { clientOf } from './peers/clients.ts';
 import { createConnections } from './peers/connections.ts';
@@ -38,6 +37,8 @@ export interface FederationParts extends AsyncDisposable {
   readonly federation: Federation;
   /** What runs for peers, and is cut when their pairing ends. */
   readonly streams: PeerStreams;
+  /** A peer redeemed an invitation of ours, and may have left a credential for its catalog. */
+  readonly redeemed: (peerKey: number) => void;
   /** What delivery asks a peer through. */
   readonly upstreamFor: (peerKey: number) => Promise<Upstream>;
   /** The other side says that the pairing is over. */
@@ -104,6 +105,17 @@ export function createFederation(options: FederationOptions): FederationParts {
   const standing = enabled
     ? watchStanding({ context, streams, clientFor, refused: pulls.refused })
     : undefined;
+  const notices = createNotices({ context, outgoing, connections, delay: options.noticeDelay });
+  const attempts = createPairingAttempts({
+    context,
+    outgoing,
+    // No notice of a former pairing may be on its way while the new one is made.
+    hold: notices.hold,
+    onPaired: async (peerId) => {
+      const peer = await prisma.peer.findUniqueOrThrow({ where: { id: peerId }, select: { key: true } });
+      await pulls.request(peer.key);
+    },
+  });
 
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -133,7 +145,6 @@ export function createFederation(options: FederationOptions): FederationParts {
     };
   };
 
-  const notices = createNotices({ context, outgoing, connections, delay: options.noticeDelay });
   const counted = createByteCounts(context);
   const diagnoses = createDiagnoses({ context, outgoing, clientFor });
 
@@ -141,16 +152,6 @@ export function createFederation(options: FederationOptions): FederationParts {
     if (!enabled)
       throw new HedgerowError('CONFLICT', 'Federation is switched off here (HEDGEROW_FEDERATION).');
   };
-
-  /** No notice of a former pairing may be on its way while the new one is made. */
-  async function redeemHeld(input: PairWithPeer): Promise<{ peerId: string }> {
-    const release = await notices.hold(parseInvitationCode(input.code).thumbprint);
-    try {
-      return await redeemInvitation(context, outgoing, input);
-    } finally {
-      release();
-    }
-  }
 
   // Switched off, nothing is sent: the notice waits in the row for its day.
   const end = { pulls, streams, notices: enabled ? notices : { schedule: () => {} } };
@@ -174,10 +175,7 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
     pairWithPeer: async (input) => {
       requireEnabled();
-      const { peerId } = await redeemHeld(input);
-      const peer = await prisma.peer.findUniqueOrThrow({ where: { id: peerId }, select: { key: true } });
-      await pulls.request(peer.key);
-      return { peerId };
+      return attempts.pair(input);
     },
     addPeer: async (input) => {
       requireEnabled();
@@ -256,6 +254,11 @@ export function createFederation(options: FederationOptions): FederationParts {
   return {
     federation,
     streams,
+    redeemed: (peerKey) => {
+      pulls
+        .reschedule(peerKey)
+        .catch((error: unknown) => context.log.failed({ what: 'planning to pull from a new peer', error }));
+    },
     upstreamFor,
     endedByPeer: (peer) => endedByPeer(context, end, peer),
     fetched: counted.fetched,
@@ -278,11 +281,13 @@ export function createFederation(options: FederationOptions): FederationParts {
       if (!enabled) return;
       await pulls.start();
       await notices.start();
+      await attempts.start();
     },
     [Symbol.asyncDispose]: async () => {
       running = false;
       clearInterval(watch);
       clearInterval(daily);
+      await attempts[Symbol.asyncDispose]();
       await diagnoses[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
       await standing?.[Symbol.asyncDispose]();

@@ -14,6 +14,10 @@ export interface CreateInvitation {
   expiresInMinutes: number;
   /** Id of the user who makes it; null for a program. */
   createdBy: string | null;
+  /** Whether the other's catalog is asked for in return. */
+  mutual: boolean;
+  /** Where mutual: whether the other's address may be one of a private network. */
+  allowPrivateEndpoint: boolean;
 }
 
 export interface PairWithPeer {
@@ -22,6 +26,14 @@ export interface PairWithPeer {
   name: string | null;
   /** Dialled in place of the invitation's URL; the identity stays the invitation's. */
   endpoint: string | null;
+  /** What the other side gets of ours, where the invitation asks for it; null shares nothing. */
+  shareBack: Grant | null;
+}
+
+export interface Paired {
+  peerId: string;
+  /** One sentence, where something that was asked for did not come about. */
+  notice?: string | undefined;
 }
 
 /** A server of another make, without keys, from which we pull. */
@@ -84,7 +96,11 @@ export interface Federation {
   cancelInvitation(invitationId: string): Promise<void>;
   /** How many shared items an invitation with the whole grant opens now, and how many originals carry a place. */
   invitationCounts(): Promise<{ mediaCount: number; placedCount: number }>;
-  pairWithPeer(input: PairWithPeer): Promise<{ peerId: string }>;
+  /**
+   * @throws the codes of invitations and pairing; where the answer was lost, the code of that, and the attempt is
+   *   taken up again by itself while the invitation may live
+   */
+  pairWithPeer(input: PairWithPeer): Promise<Paired>;
   /**
    * @throws INVALID with the field, also where a Hedgerow answers; PAIRING_ALREADY_PAIRED, PAIRING_OWN_INSTANCE,
    *   CREDENTIAL_REFUSED, PROTOCOL_UNSUPPORTED where no known make answers, and what says that none could be reached

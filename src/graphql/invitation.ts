@@ -81,6 +81,16 @@ const CreateInvitationInput = builder.inputType('CreateInvitationInput', {
   description: 'An invitation to be made.',
   fields: (t) => ({
     note: t.string({ description: 'For whom it is.' }),
+    mutual: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: "Ask for the other's catalog too.",
+    }),
+    allowPrivateEndpoint: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: "Where mutual: the other's address may be on a private network.",
+    }),
     grant: t.field({ type: GrantInput, description: 'What it opens; left out: everything that is shared.' }),
     expiresInMinutes: t.int({
       required: true,
@@ -126,7 +136,7 @@ builder.mutationField('createInvitation', (t) =>
       attempt<{ invitationId: string | null; code: string | null }>(
         { invitationId: null, code: null },
         async () => {
-          const { note, grant, expiresInMinutes } = input;
+          const { note, grant, expiresInMinutes, mutual, allowPrivateEndpoint } = input;
           const { federation, viewer } = context;
           if (expiresInMinutes < 1 || expiresInMinutes > EXPIRES_MAX) {
             throw new HedgerowError('INVALID', `An invitation lasts 1 to ${EXPIRES_MAX} minutes.`, {
@@ -138,6 +148,8 @@ builder.mutationField('createInvitation', (t) =>
             grant: await grantFromInput(grant, context, ['grant']),
             expiresInMinutes,
             createdBy: viewer?.user?.id ?? null,
+            mutual,
+            allowPrivateEndpoint,
           });
         },
       ),

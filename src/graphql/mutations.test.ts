@@ -152,8 +152,15 @@ describeOnBothDatabases('mutations', (open) => {
       status: 'REVOKED',
     });
     expect(calls).toEqual([
-      { note: 'For you', expiresInMinutes: 60, createdBy: 'user_admin' },
-      { code: 'abc', name: null, endpoint: 'http://10.0.0.2:4000' },
+      {
+        note: 'For you',
+        grant: { kinds: null, tags: null, albums: null, access: 'originals', until: null },
+        expiresInMinutes: 60,
+        createdBy: 'user_admin',
+        mutual: false,
+        allowPrivateEndpoint: false,
+      },
+      { code: 'abc', name: null, endpoint: 'http://10.0.0.2:4000', shareBack: null },
       { name: 'Orchard', paused: true, interval: 60, audience: 'ADMINS' },
       'peer_1',
       { keepCached: false },

@@ -2,12 +2,13 @@
 
 import { builder } from './builder.ts';
 import type { GraphqlContext } from './context.ts';
+import { GrantInput, grantFromInput } from './grant.ts';
 import { AudienceEnum, CacheModeEnum, Peer } from './peer.ts';
 import { PeerLimitsInput } from './peer-limits.ts';
 import { Pull } from './pull.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
-type PeerOutcome = Outcome<{ peerId: string | null }>;
+type PeerOutcome = Outcome<{ peerId: string | null; notice?: string | undefined }>;
 
 export function peerPayload(name: string, description: string) {
   return builder.objectRef<PeerOutcome>(name).implement({
@@ -30,8 +31,10 @@ export function peerPayload(name: string, description: string) {
   });
 }
 
-export function changePeer(work: () => Promise<{ peerId: string }>): Promise<PeerOutcome> {
-  return attempt<{ peerId: string | null }>({ peerId: null }, work);
+export function changePeer(
+  work: () => Promise<{ peerId: string; notice?: string | undefined }>,
+): Promise<PeerOutcome> {
+  return attempt<{ peerId: string | null; notice?: string | undefined }>({ peerId: null }, work);
 }
 
 const PairWithPeerInput = builder.inputType('PairWithPeerInput', {
@@ -43,21 +46,37 @@ const PairWithPeerInput = builder.inputType('PairWithPeerInput', {
       type: 'URL',
       description: "Dial this instead of the invitation's URL; the identity stays the invitation's.",
     }),
+    shareBack: t.field({
+      type: GrantInput,
+      description: 'Where the invitation asks for it, what they get of ours; null shares nothing.',
+    }),
   }),
 });
 
+const PairWithPeerPayload = peerPayload('PairWithPeerPayload', 'What became of taking up an invitation.');
+
+builder.objectField(PairWithPeerPayload, 'notice', (t) =>
+  t.string({
+    nullable: true,
+    description: 'For people: what did not come about, although the two are paired. Null where all did.',
+    resolve: ({ notice }) => notice ?? null,
+  }),
+);
+
 builder.mutationField('pairWithPeer', (t) =>
   t.field({
-    type: peerPayload('PairWithPeerPayload', 'What became of taking up an invitation.'),
+    type: PairWithPeerPayload,
     description: 'Pairs with the server that made the invitation.',
     authScopes: { administer: true },
     args: { input: t.arg({ type: PairWithPeerInput, required: true, description: 'What to do.' }) },
-    resolve: (_root, { input }, { federation }) =>
-      changePeer(() =>
-        federation.pairWithPeer({
+    resolve: (_root, { input }, context) =>
+      changePeer(async () =>
+        context.federation.pairWithPeer({
           code: input.invitation,
           name: input.name ?? null,
           endpoint: input.endpoint ?? null,
+          shareBack:
+            input.shareBack == null ? null : await grantFromInput(input.shareBack, context, ['shareBack']),
         }),
       ),
   }),

@@ -29,6 +29,7 @@ import { graphqlRoutes } from './graphql-route.ts';
 import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
 import { mediaRoutes } from './media-routes.ts';
 import { createPages } from './pages.ts';
+import { pairingRestRoutes } from './pairing-rest-routes.ts';
 import { problemOf } from './problem.ts';
 import { sessionRoutes } from './session-routes.ts';
 
@@ -48,6 +49,7 @@ export interface ServerParts {
   streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
   endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
+  redeemed: (peerKey: number) => void;
   graphql: GraphqlServices;
   library: InternalRoutesOptions['library'];
   accounts: Accounts;
@@ -178,12 +180,18 @@ async function registerRoutes(
     onError,
   });
   if (config.federation) {
+    await app.register(pairingRestRoutes, {
+      viewerOf,
+      federation: parts.graphql.federation,
+      database,
+    });
     await app.register(federationRoutes, {
       context: parts.federation,
       delivery,
       streams: parts.streams,
       served: parts.served,
       endedByPeer: parts.endedByPeer,
+      redeemed: parts.redeemed,
       software: { name: 'Hedgerow', version: parts.version },
     });
   }

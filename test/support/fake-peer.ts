@@ -87,7 +87,7 @@ export interface FakePeer extends AsyncDisposable {
   put(id: string, parts?: Record<string, unknown>, files?: Record<string, Buffer>): FakeItem;
   remove(id: string, reason?: string): void;
   /** A new invitation of this peer. */
-  invitation(options?: { url?: string }): string;
+  invitation(options?: { url?: string; mutual?: boolean }): string;
   /** The page that it would answer. */
   page(query: URLSearchParams): FakePage;
   json(status: number, value: unknown): Reply;
@@ -176,7 +176,7 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
         url: options.url ?? url,
         name,
         thumbprint: key.thumbprint,
-        mutual: false,
+        mutual: options.mutual ?? false,
         key: invitationKey,
       });
     },

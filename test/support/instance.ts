@@ -37,6 +37,13 @@ export interface Instance extends AsyncDisposable {
     variables?: Record<string, unknown>,
   ): Promise<{ data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] }>;
   get(path: string, headers?: Record<string, string>, method?: 'GET' | 'HEAD'): Promise<Answer>;
+  /** JSON, or a text as it is; as the admin unless told; `headers` with undefined leave one out. */
+  send(
+    method: 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string | undefined>,
+  ): Promise<Answer>;
   /** Ends the server; its folder and its port stay. */
   stop(): Promise<void>;
   /** Begins again on the same folder and port. */
@@ -106,6 +113,23 @@ export async function startInstance(
       const answer = await request(new URL(path, app().url), {
         method,
         headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...headers },
+      });
+      return {
+        status: answer.statusCode,
+        headers: answer.headers,
+        body: Buffer.from(await answer.body.arrayBuffer()),
+      };
+    },
+    send: async (method, path, body, headers = {}) => {
+      const given = {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      };
+      const answer = await request(new URL(path, app().url), {
+        method,
+        headers: Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
       });
       return {
         status: answer.statusCode,

@@ -3,8 +3,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { CreateInvitationDocument } from '../../../schema/generated/graphql.ts';
 import type { CommandContext } from '../context.ts';
-import { assertDone, present } from '../failure.ts';
+import { assertDone, present, UsageError } from '../failure.ts';
 import { duration, plural } from '../terminal.ts';
+
+interface Options {
+  expires: number;
+  note?: string;
+  mutual: boolean;
+  allowPrivate: boolean;
+  json: boolean;
+}
 
 export function addInvite(program: Command, { terminal, open }: CommandContext): void {
   program
@@ -12,10 +20,22 @@ export function addInvite(program: Command, { terminal, open }: CommandContext):
     .description('make an invitation for another server; its code is printed once, alone')
     .option('--expires <time>', 'how long it works, 1m to 60m or 1h', minutes, 60)
     .option('--note <text>', 'for whom it is')
+    .option('--mutual', "ask for the other server's catalog too", false)
+    .option('--allow-private', 'with --mutual: the other server may be on a private network', false)
     .option('--json', 'print everything as JSON', false)
-    .action(async (options: { expires: number; note?: string; json: boolean }) => {
+    .action(async (options: Options) => {
+      if (options.allowPrivate && !options.mutual) {
+        throw new UsageError(
+          '--allow-private is about the address of the other server, so it needs --mutual.',
+        );
+      }
       await using backend = await open();
-      const input = { note: options.note ?? null, expiresInMinutes: options.expires };
+      const input = {
+        note: options.note ?? null,
+        expiresInMinutes: options.expires,
+        mutual: options.mutual,
+        allowPrivateEndpoint: options.allowPrivate,
+      };
       const { createInvitation } = await backend.graphql(CreateInvitationDocument, { input });
       assertDone(createInvitation.userErrors);
       const code = present(createInvitation.code);

@@ -1,9 +1,9 @@
 /** The one way out: every request to another server goes through this dispatcher. */
-import { lookup as resolve } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { HedgerowError } from '../../lib/errors.ts';
-import { type AddressPolicy, isAddressAllowed } from './addresses.ts';
+import { ADDRESS_POLICIES, type AddressPolicy, isAddressAllowed } from './addresses.ts';
 
 /** ms; the whole of an exchange has a deadline of its own besides. */
 const CONNECT_TIMEOUT = 10_000;
@@ -18,22 +18,34 @@ export interface Outgoing extends AsyncDisposable {
   dispatcher(policy: AddressPolicy): Dispatcher;
 }
 
-/** undici follows no redirect by itself, and nothing here asks it to. */
-export function createOutgoing(): Outgoing {
-  const agents: Record<AddressPolicy, Agent> = {
-    public: guardedAgent('public'),
-    named: guardedAgent('named'),
-  };
+/**
+ * undici follows no redirect by itself, and nothing here asks it to.
+ *
+ * @param resolve - DNS; a test answers in its place
+ */
+export function createOutgoing(resolve: Resolve = lookup): Outgoing {
+  const agents = new Map(ADDRESS_POLICIES.map((policy) => [policy, guardedAgent(policy, resolve)]));
   return {
-    dispatcher: (policy) => agents[policy],
+    dispatcher: (policy) => {
+      const agent = agents.get(policy);
+      if (agent === undefined) throw new Error(`There is no such policy: ${policy}`);
+      return agent;
+    },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([agents.public.destroy(), agents.named.destroy()]);
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
   };
 }
 
-function guardedAgent(policy: AddressPolicy): Agent {
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT, lookup: guardedLookup(policy) });
+/** `dns.lookup` for all addresses of a name. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+function guardedAgent(policy: AddressPolicy, resolve: Resolve): Agent {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT, lookup: guardedLookup(policy, resolve) });
   return new Agent({
     connections: CONNECTIONS,
     pipelining: 1,
@@ -50,7 +62,7 @@ function guardedAgent(policy: AddressPolicy): Agent {
 }
 
 /** Resolves and judges in one: what is returned is what is dialled, so no second answer of DNS can differ. */
-function guardedLookup(policy: AddressPolicy): LookupFunction {
+function guardedLookup(policy: AddressPolicy, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) {
@@ -67,5 +79,8 @@ function guardedLookup(policy: AddressPolicy): LookupFunction {
 }
 
 function forbidden(host: string): HedgerowError {
-  return new HedgerowError('PEER_ADDRESS_FORBIDDEN', `This server does not connect to ${host}.`);
+  return new HedgerowError(
+    'PEER_ADDRESS_FORBIDDEN',
+    `This server does not connect to ${host}. Where it is a server of yours on a private network, name its endpoint yourself.`,
+  );
 }

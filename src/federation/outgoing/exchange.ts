@@ -91,9 +91,13 @@ export function networkError(error: unknown, timedOut = false): HedgerowError {
     return new HedgerowError('PEER_TIMEOUT', undefined, { cause: error });
   }
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || TLS_CODES.has(code)) {
-    return new HedgerowError('PEER_TLS', `The TLS connection to the peer could not be trusted (${code}).`, {
-      cause: error,
-    });
+    return new HedgerowError(
+      'PEER_TLS',
+      `The TLS connection to the peer could not be trusted (${code}). Its certificate must be valid for that name, and the address must be one that speaks TLS.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (
     inner instanceof errors.HTTPParserError ||

@@ -1,29 +1,36 @@
 /** The inviting side of pairing: checks a redemption, in the order that docs/federation.md gives. */
 import { randomUUID } from 'node:crypto';
+import type { Invitation, Peer, Prisma } from '../../database/generated/sqlite/client.ts';
 import { fromBase64url } from '../../lib/base64url.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
-import { generatePeerToken, hashPeerToken } from '../credentials.ts';
+import { generatePeerToken, sealPeerToken } from '../credentials.ts';
 import { KEY_BYTES, type PublicKey, parsePublicKey, publicKeyFromBytes } from '../identity/keys.ts';
 import {
   type IncomingRequest,
   readPairingSignature,
   verifyRequestSignature,
 } from '../identity/request-signatures.ts';
+import { isHostAllowed, isLoopbackUrl } from '../outgoing/addresses.ts';
 import { parseJson } from '../wire/json.ts';
 import { REQUEST_BYTES } from '../wire/limits.ts';
 import {
   grantSchema,
+  type IssuedCredential,
   type PairingAnswer,
   type PairingRequest,
   pairingRequestSchema,
   readMessage,
 } from '../wire/messages.ts';
+import { issueCredential } from './issue-credential.ts';
+import { knownPeer, serving } from './known-peer.ts';
 import { recordOnce } from './one-row-a-key.ts';
 import { verifyProof } from './proof.ts';
 
-/** Credentials that were issued and never used, of one peer. */
-const UNUSED_KEPT = 4;
+/** ms after the 201 for which a credential that does not work yet is tried again. */
+const SETTLING = 3600_000;
+/** ms that the redeemer is given to store the 201, before its credential is tried for the first time. */
+const FIRST_TRY = 1_000;
 
 /** What a redemption proved before it was refused: how its refusal is signed, and whether it counts as a guess. */
 export interface RedemptionProgress {
@@ -32,8 +39,14 @@ export interface RedemptionProgress {
   proven: boolean;
 }
 
+export interface Accepted {
+  /** Of the 201. */
+  answer: PairingAnswer;
+  /** Of the peer's row. */
+  peerKey: number;
+}
+
 /**
- * @returns the body of the 201
  * @throws HedgerowError PAIRING_KEY_REFUSED, SIGNATURE_INVALID, CLOCK_SKEW, PAIRING_AUDIENCE, INVITATION_UNKNOWN,
  *   INVITATION_USED, INVITATION_EXPIRED, INVITATION_CANCELLED, INVITATION_NOT_MUTUAL, PAIRING_OWN_INSTANCE,
  *   PAIRING_KEY_MISMATCH
@@ -42,7 +55,7 @@ export async function acceptRedemption(
   context: FederationContext,
   request: IncomingRequest & { body: Uint8Array },
   progress: RedemptionProgress,
-): Promise<PairingAnswer> {
+): Promise<Accepted> {
   const body = readMessage(
     pairingRequestSchema,
     parseJson(request.body, { maxBytes: REQUEST_BYTES, code: 'INVALID' }),
@@ -94,9 +107,51 @@ export async function acceptRedemption(
   if (thumbprints.includes(key.thumbprint) || body.instance.id === id)
     throw new HedgerowError('PAIRING_OWN_INSTANCE');
 
-  const credential = await recordOnce(() => record(context, invitation, body, key));
+  const taken = takeBack(context, invitation, body);
+  const { credential, peerKey, peerId } = await recordOnce(() =>
+    record(context, invitation, body, key, taken),
+  );
+  const mutual = taken !== null && taken.why === null;
+  context.log.paired({ peerId, direction: 'serve' });
+  if (mutual) context.log.paired({ peerId, direction: 'pull' });
+  else if (taken !== null) context.log.refused({ what: 'pairing', code: 'PEER_ADDRESS_FORBIDDEN', peerId });
+  await context.audit.record({
+    actorKind: 'PEER',
+    actor: peerId,
+    action: 'pairing.redeem',
+    target: invitation.id,
+    peerId,
+    outcome: 'done',
+    detail: { mutual, ...(taken?.why && { notTaken: taken.why }) },
+  });
   const { name } = context.self();
-  return { instance: { id, name, publicKey: own.jwk }, credential, mutual: false };
+  return { answer: { instance: { id, name, publicKey: own.jwk }, credential, mutual }, peerKey };
+}
+
+/** What the redeemer offers of its own. */
+type Offer = { credential: IssuedCredential; endpoint: string; why: null } | { why: string };
+
+/**
+ * Whether we shall pull from the redeemer; null where it offers nothing. An address that is private is taken here, and
+ * judged at each connection: an admin may agree to it later.
+ */
+function takeBack(context: FederationContext, invitation: Invitation, body: PairingRequest): Offer | null {
+  const { credential, instance } = body;
+  if (credential === undefined || !invitation.mutual) return null;
+  const { publicUrl: endpoint } = instance;
+  const own = context.self().publicUrl;
+  if (endpoint === undefined) return { why: 'It did not say at which address it can be reached.' };
+  if (endpoint === own) return { why: 'The address that it gave is our own.' };
+  if (!isHostAllowed(endpoint, isLoopbackUrl(own) ? 'named' : 'private')) {
+    return { why: 'The address that it gave is one to which this server never connects for another.' };
+  }
+  return { credential, endpoint, why: null };
+}
+
+interface Recorded {
+  credential: IssuedCredential;
+  peerKey: number;
+  peerId: string;
 }
 
 /**
@@ -105,56 +160,35 @@ export async function acceptRedemption(
  */
 async function record(
   context: FederationContext,
-  invitation: { id: string; grant: string; usedAt: Date | null },
+  invitation: Invitation,
   body: PairingRequest,
   key: PublicKey,
-): Promise<PairingAnswer['credential']> {
+  offer: Offer | null,
+): Promise<Recorded> {
   const now = new Date(context.now());
-  const token = generatePeerToken();
-  const credentialId = `cred_${randomUUID()}`;
-  const grant = readMessage(grantSchema, JSON.parse(invitation.grant), 'INVALID');
-  const peerId = await context.database.prisma.$transaction(async (tx) => {
-    let { usedAt } = invitation;
-    if (usedAt === null) {
-      const used = await tx.invitation.updateMany({
-        where: { id: invitation.id, usedAt: null, cancelledAt: null, expiresAt: { gt: now } },
-        data: { usedAt: now, usedBy: key.thumbprint },
-      });
-      if (used.count === 0) {
-        // Lost a race. Against itself, asking twice at once, the redeemer may go on; against another it may not.
-        const current = await tx.invitation.findUnique({ where: { id: invitation.id } });
-        if (current?.usedBy !== key.thumbprint) throw new HedgerowError('INVITATION_USED');
-        usedAt = current.usedAt;
-      }
-    }
-    const known = await tx.peer.findFirst({
-      where: { thumbprint: key.thumbprint, status: { not: 'REVOKED' } },
-      include: { credentials: true },
-    });
-    const stranger = await tx.peer.findFirst({
-      where: {
-        instanceId: body.instance.id,
-        status: { not: 'REVOKED' },
-        NOT: { thumbprint: key.thumbprint },
-      },
-    });
-    if (stranger !== null) {
-      throw new HedgerowError(
-        'PAIRING_KEY_MISMATCH',
-        `The instance ${body.instance.id} is already known here under another key. Revoke "${stranger.name}" first, if it is the same server with a new key.`,
-      );
-    }
-    // The answer to the first redemption did arrive; or the peer was revoked since, which a used code does not undo.
-    if (usedAt !== null && (known === null || known.credentials.some(isUsedSince(usedAt)))) {
+  const credential = {
+    id: `cred_${randomUUID()}`,
+    token: generatePeerToken(),
+    grant: readMessage(grantSchema, JSON.parse(invitation.grant), 'INVALID'),
+  };
+  return context.database.prisma.$transaction(async (tx) => {
+    const usedAt = await useUp(tx, invitation, key, now);
+    const known = await knownPeer(tx, key.thumbprint, body.instance.id);
+    if (usedAt !== null && (known === null || (await wasUsedSince(tx, known, usedAt)))) {
+      // The answer to the first redemption did arrive; or the peer was revoked since, which a used code does not undo.
       throw new HedgerowError('INVITATION_USED');
     }
-    const serving = { serves: true, serveGrant: JSON.stringify(grant) };
+    const id = known?.id ?? `peer_${randomUUID()}`;
+    const data = {
+      ...serving(known, credential.grant),
+      ...(offer?.why === null && pulling(context, known, id, offer, invitation, now)),
+    };
     const peer =
       known === null
         ? await tx.peer.create({
             data: {
-              ...serving,
-              id: `peer_${randomUUID()}`,
+              ...(data as Prisma.PeerCreateInput),
+              id,
               name: body.instance.name.trim() || body.instance.id,
               publicKey: JSON.stringify(key.jwk),
               thumbprint: key.thumbprint,
@@ -162,39 +196,78 @@ async function record(
               pairedAt: now,
             },
           })
-        : await tx.peer.update({ where: { key: known.key }, data: serving });
-    // Earlier ones go on until the new one is first used: its answer may be lost too. Few of them are kept.
-    const unused = await tx.peerCredential.findMany({
-      where: { peerKey: peer.key, firstUsedAt: null, endedAt: null },
-      orderBy: { createdAt: 'desc' },
-      skip: UNUSED_KEPT,
-    });
-    await tx.peerCredential.updateMany({
-      where: { id: { in: unused.map((credential) => credential.id) } },
-      data: { endedAt: now },
-    });
-    // Which of two is the earlier one is told by their times, also where the clock stands still between them.
-    const latest =
-      known?.credentials.reduce((time, each) => Math.max(time, each.createdAt.getTime()), 0) ?? 0;
-    const createdAt = new Date(Math.max(now.getTime(), latest + 1));
-    await tx.peerCredential.create({
-      data: { id: credentialId, peerKey: peer.key, hash: hashPeerToken(token), createdAt },
-    });
-    return peer.id;
+        : await tx.peer.update({ where: { key: known.key }, data });
+    await issueCredential(tx, peer.key, credential, now);
+    return { credential, peerKey: peer.key, peerId: peer.id };
   });
-  context.log.paired({ peerId, direction: 'serve' });
-  await context.audit.record({
-    actorKind: 'PEER',
-    actor: peerId,
-    action: 'pairing.redeem',
-    target: invitation.id,
-    peerId,
-    outcome: 'done',
-  });
-  return { id: credentialId, token, grant };
 }
 
-function isUsedSince(moment: Date) {
-  return (credential: { createdAt: Date; firstUsedAt: Date | null }) =>
-    credential.firstUsedAt !== null && credential.createdAt.getTime() >= moment.getTime();
+/** @returns when the same key used it before, or null where it does so now */
+async function useUp(
+  tx: Prisma.TransactionClient,
+  { id, usedAt }: Invitation,
+  key: PublicKey,
+  now: Date,
+): Promise<Date | null> {
+  if (usedAt !== null) return usedAt;
+  const used = await tx.invitation.updateMany({
+    where: { id, usedAt: null, cancelledAt: null, expiresAt: { gt: now } },
+    data: { usedAt: now, usedBy: key.thumbprint },
+  });
+  if (used.count > 0) return null;
+  // Lost a race. Against itself, asking twice at once, the redeemer may go on; against another it may not.
+  const current = await tx.invitation.findUnique({ where: { id } });
+  if (current?.usedBy === key.thumbprint) return current.usedAt;
+  if (current?.usedAt) throw new HedgerowError('INVITATION_USED');
+  throw new HedgerowError(current?.cancelledAt ? 'INVITATION_CANCELLED' : 'INVITATION_EXPIRED');
+}
+
+async function wasUsedSince(tx: Prisma.TransactionClient, peer: Peer, moment: Date): Promise<boolean> {
+  const used = await tx.peerCredential.count({
+    where: { peerKey: peer.key, firstUsedAt: { not: null }, createdAt: { gte: moment } },
+  });
+  return used > 0;
+}
+
+/** What a row says from the moment that we pull from the redeemer. */
+function pulling(
+  context: FederationContext,
+  known: Peer | null,
+  id: string,
+  { credential, endpoint }: Offer & { why: null },
+  { allowPrivateEndpoint }: Invitation,
+  now: Date,
+): Prisma.PeerUpdateInput {
+  const sealed = sealPeerToken(context.masterKey, id, credential.token);
+  // The new credential begins to work once the redeemer has stored our answer; one that works is kept until then.
+  const works =
+    known?.pulls === true &&
+    known.sealedToken !== null &&
+    known.lastSuccessAt !== null &&
+    known.health !== 'AUTH_FAILED';
+  return {
+    pulls: true,
+    pullGrant: JSON.stringify(credential.grant),
+    // The answer names the key in use.
+    keyAnnounced: context.identity.number,
+    settlingUntil: new Date(now.getTime() + SETTLING),
+    // Where our own admin named an address, that holds.
+    ...(known?.endpointOurs !== true && {
+      endpoint,
+      privateAllowed: allowPrivateEndpoint || (known?.privateAllowed === true && known.endpoint === endpoint),
+    }),
+    ...(works
+      ? { sealedNextToken: sealed }
+      : {
+          sealedToken: sealed,
+          sealedNextToken: null,
+          health: 'UNKNOWN',
+          errorCode: null,
+          errorMessage: null,
+          errorAt: null,
+          hiddenSince: null,
+        }),
+    failures: 0,
+    nextAttemptAt: new Date(now.getTime() + FIRST_TRY),
+  };
 }

@@ -13,7 +13,7 @@ export async function createInvitation(
   context: FederationContext,
   input: CreateInvitation,
 ): Promise<{ invitationId: string; code: string }> {
-  const { expiresInMinutes, note } = input;
+  const { expiresInMinutes, note, mutual, allowPrivateEndpoint } = input;
   if (!Number.isInteger(expiresInMinutes) || expiresInMinutes < 1 || expiresInMinutes > MINUTES_MAX) {
     throw new HedgerowError('INVALID', `An invitation lives 1 to ${MINUTES_MAX} minutes.`, {
       field: ['expiresInMinutes'],
@@ -30,6 +30,8 @@ export async function createInvitation(
       id,
       publicKey: toBase64url(publicBytes(key)),
       note,
+      mutual,
+      allowPrivateEndpoint,
       grant: JSON.stringify(input.grant),
       createdBy: input.createdBy,
       createdAt,
@@ -39,7 +41,7 @@ export async function createInvitation(
   const { thumbprint } = context.identity.key;
   return {
     invitationId: id,
-    code: makeInvitationCode({ id, url: publicUrl, name, thumbprint, mutual: false, key }),
+    code: makeInvitationCode({ id, url: publicUrl, name, thumbprint, mutual, key }),
   };
 }
 

@@ -1,30 +1,30 @@
-/** The redeeming side of pairing: what happens when an admin pastes an invitation. */
+/** The redeeming side of pairing: what is asked of the inviting server, and what its answer makes of a peer's row. */
 import { randomUUID } from 'node:crypto';
+import type { Prisma } from '../../database/generated/sqlite/client.ts';
 import { HedgerowError, isCode } from '../../lib/errors.ts';
-import { deriveKey, seal } from '../../lib/seal.ts';
-import { toBaseUrl } from '../base-url.ts';
 import type { FederationContext } from '../context.ts';
 import { sealPeerToken } from '../credentials.ts';
-import type { PairWithPeer } from '../federation.ts';
 import { verifyAnswer } from '../identity/answer-signatures.ts';
 import { type PublicKey, parsePublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signPairingRequest } from '../identity/request-signatures.ts';
+import { readDiscovery } from '../outgoing/discovery.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { type Answer, exchange } from '../outgoing/exchange.ts';
 import { followBeforePairing } from '../rotation/follow-key.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
 import { parseJson } from '../wire/json.ts';
 import {
-  type Discovery,
-  discoverySchema,
+  type IssuedCredential,
   type PairingAnswer,
   pairingAnswerSchema,
   readMessage,
   readProblem,
 } from '../wire/messages.ts';
-import { type InvitationCode, parseInvitationCode } from './invitation-code.ts';
-import { recordOnce } from './one-row-a-key.ts';
+import type { InvitationCode } from './invitation-code.ts';
+import { issueCredential } from './issue-credential.ts';
+import { knownPeer, serving } from './known-peer.ts';
 import { makeProof } from './proof.ts';
+import { type Refusal, refusalOf } from './refusals.ts';
 
 const PROTOCOL = '1';
 const SMALL_ANSWER = 256 * 1024;
@@ -33,90 +33,85 @@ const DEADLINE = 20_000;
 /** Times that the redemption is sent where its answer is lost; the inviting side answers the same key again. */
 const SENDINGS = 2;
 
+/** One redemption of one code. */
+export interface Redemption {
+  code: InvitationCode;
+  endpoint: string;
+  /** What the peer is called here; null takes the name that it gives itself. */
+  name: string | null;
+  /** What is shared in return; it begins to work once the signed answer is stored. */
+  share: IssuedCredential | null;
+}
+
+/** The server that made the invitation, as discovery and the code agree on it. */
+export interface Inviter {
+  id: string;
+  key: PublicKey;
+}
+
+/** What the other server said with its signature. */
+export type Verdict = { kind: 'accepted'; answer: PairingAnswer } | ({ kind: 'refused' } & Refusal);
+
+/** What these functions reach others through. */
+export interface Way {
+  context: FederationContext;
+  outgoing: Outgoing;
+  signal: AbortSignal;
+}
+
 /**
- * @throws HedgerowError INVITATION_MALFORMED and the other codes of invitations and pairing, PEER_UNREACHABLE and
- *   its like, PEER_IDENTITY where the server at the address is not the one that made the invitation,
- *   PROTOCOL_UNSUPPORTED
+ * Reads discovery and holds it against the code.
+ *
+ * @throws HedgerowError PEER_UNREACHABLE and its like; PEER_INVALID_ANSWER; PEER_IDENTITY where another server
+ *   answers there; PROTOCOL_UNSUPPORTED; PAIRING_OWN_INSTANCE
  */
-export async function redeemInvitation(
-  context: FederationContext,
-  outgoing: Outgoing,
-  input: PairWithPeer,
-): Promise<{ peerId: string }> {
-  const code = parseInvitationCode(input.code);
-  if (context.identity.thumbprints.includes(code.thumbprint)) throw new HedgerowError('PAIRING_OWN_INSTANCE');
-  const endpoint = toBaseUrl(input.endpoint ?? code.url);
-  if (endpoint === undefined) {
-    throw new HedgerowError(
-      'INVALID',
-      'The endpoint must be an http or https URL without query and fragment.',
-      {
-        field: ['endpoint'],
-      },
-    );
-  }
-  // Whoever pasted the code named the endpoint in it, so it may be one of the private network.
-  const dispatcher = outgoing.dispatcher('named');
-  const discovery = await discover(dispatcher, endpoint);
+export async function findInviter(
+  { context, outgoing, signal }: Way,
+  { code, endpoint }: Pick<Redemption, 'code' | 'endpoint'>,
+): Promise<Inviter> {
+  const discovery = await readDiscovery(dispatcherOf(outgoing), endpoint, signal);
   const key = parsePublicKey(discovery.instance.publicKey);
   if (key.thumbprint !== code.thumbprint) {
     throw new HedgerowError(
       'PEER_IDENTITY',
-      `The server at ${endpoint} is not the one that made this invitation: its key is ${key.thumbprint}.`,
+      `The server at ${endpoint} is not the one that made this invitation: its key is ${key.thumbprint}. Check the endpoint, or ask for a new invitation.`,
     );
   }
-  if (!discovery.protocols.includes(PROTOCOL)) throw new HedgerowError('PROTOCOL_UNSUPPORTED');
+  if (!discovery.protocols.includes(PROTOCOL)) {
+    throw new HedgerowError(
+      'PROTOCOL_UNSUPPORTED',
+      'The two servers have no protocol version in common. Bring both up to date.',
+    );
+  }
   if (discovery.instance.id === context.identity.id) throw new HedgerowError('PAIRING_OWN_INSTANCE');
   await followBeforePairing(context, discovery.instance, key.thumbprint);
-
-  await rememberAttempt(context, code, endpoint, input);
-  try {
-    const answer = await send(context, dispatcher, endpoint, code, discovery, key);
-    const peerId = await recordOnce(() => recordPeer(context, code, endpoint, key, answer, input.name));
-    await finishAttempt(context, code.id, 'PAIRED');
-    context.log.paired({ peerId, direction: 'pull' });
-    return { peerId };
-  } catch (error) {
-    const refused = error instanceof HedgerowError ? error.code : 'INTERNAL';
-    await finishAttempt(context, code.id, refused);
-    context.log.refused({ what: 'pairing', code: refused });
-    throw error;
-  }
+  return { id: discovery.instance.id, key };
 }
 
-type Dispatcher = ReturnType<Outgoing['dispatcher']>;
-
-async function discover(dispatcher: Dispatcher, endpoint: string): Promise<Discovery> {
-  const answer = await exchange(dispatcher, {
-    url: `${endpoint}/.well-known/hedgerow`,
-    method: 'GET',
-    headers: { accept: 'application/json', 'accept-encoding': ACCEPT_ENCODING },
-    maxBytes: SMALL_ANSWER,
-    deadline: DEADLINE,
-  });
-  if (answer.status !== 200) {
-    throw new HedgerowError(
-      'PEER_INVALID_ANSWER',
-      `The server at ${endpoint} is no Hedgerow, or its federation is switched off: it answered ${answer.status}.`,
-    );
-  }
-  return readMessage(discoverySchema, await readAnswer(answer), 'PEER_INVALID_ANSWER');
-}
-
-async function send(
-  context: FederationContext,
-  dispatcher: Dispatcher,
-  endpoint: string,
-  code: InvitationCode,
-  discovery: Discovery,
-  key: PublicKey,
-): Promise<PairingAnswer> {
+/**
+ * Sends the redemption.
+ *
+ * @throws HedgerowError where nothing was proven: the answer was lost, or came from somebody on the way
+ */
+export async function sendRedemption(
+  { context, outgoing, signal }: Way,
+  { code, endpoint, share }: Redemption,
+  inviter: Inviter,
+): Promise<Verdict> {
   const own = context.identity.key;
+  const { name, publicUrl } = context.self();
   const body = Buffer.from(
     JSON.stringify({
       invitation: code.id,
-      audience: { id: discovery.instance.id, thumbprint: code.thumbprint },
-      instance: { id: context.identity.id, name: context.self().name, publicKey: own.jwk },
+      audience: { id: inviter.id, thumbprint: code.thumbprint },
+      instance: {
+        id: context.identity.id,
+        name,
+        publicKey: own.jwk,
+        // Where nothing is shared, nobody needs to come here.
+        ...(share !== null && { publicUrl }),
+      },
+      ...(share !== null && { credential: share }),
     }),
   );
   const proof = makeProof(
@@ -131,7 +126,7 @@ async function send(
     );
     let answer: Answer;
     try {
-      answer = await exchange(dispatcher, {
+      answer = await exchange(dispatcherOf(outgoing), {
         url,
         method: 'POST',
         headers: {
@@ -143,144 +138,117 @@ async function send(
         body,
         maxBytes: SMALL_ANSWER,
         deadline: DEADLINE,
+        signal,
       });
     } catch (error) {
-      if (sending < SENDINGS && isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT')) continue;
+      if (sending < SENDINGS && !signal.aborted && isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT'))
+        continue;
       throw error;
     }
-    const verdict = verifyAnswer(answer, { signature: signed.signature ?? '' }, key, new Date(context.now()));
-    if (verdict.kind !== 'signed' && verdict.kind !== 'skewed') {
-      throw new HedgerowError(
-        'PEER_IDENTITY',
-        `The server at ${endpoint} answered ${answer.status} without proving that it made the invitation.`,
-      );
+    const verdict = verifyAnswer(
+      answer,
+      { signature: signed['signature'] ?? '' },
+      inviter.key,
+      new Date(context.now()),
+    );
+    if (verdict.kind !== 'signed' && verdict.kind !== 'skewed') throw unproven(endpoint, answer.status);
+    if (answer.status !== 201 || verdict.kind === 'skewed') {
+      return { kind: 'refused', ...refusalOf(answer.status, readProblem(await readAnswer(answer))) };
     }
-    if (answer.status !== 201 || verdict.kind === 'skewed') throw await refusal(answer);
+    return readAccepted(answer, inviter);
+  }
+}
+
+/** The other server has signed it, so what is wrong with it does not go away by asking again. */
+async function readAccepted(answer: Answer, { key }: Inviter): Promise<Verdict> {
+  try {
     const message = readMessage(pairingAnswerSchema, await readAnswer(answer), 'PEER_INVALID_ANSWER');
     if (parsePublicKey(message.instance.publicKey).thumbprint !== key.thumbprint) {
       throw new HedgerowError('PEER_IDENTITY', 'The answer names another key than the one that signed it.');
     }
-    return message;
+    return { kind: 'accepted', answer: message };
+  } catch (error) {
+    if (error instanceof HedgerowError) return { kind: 'refused', error, final: true };
+    throw error;
   }
 }
 
-async function refusal(answer: Answer): Promise<HedgerowError> {
-  const { code, detail, serverTime } = readProblem(await readAnswer(answer));
-  if (code === undefined || code === 'INTERNAL' || code === 'INVALID') {
+function unproven(endpoint: string, status: number): HedgerowError {
+  if (status === 429 || status >= 500) {
     return new HedgerowError(
-      'PEER_INVALID_ANSWER',
-      `The other server answered ${answer.status}: ${detail ?? ''}`,
+      'PEER_UNREACHABLE',
+      `Something before the server at ${endpoint} answered ${status} in its place.`,
     );
   }
-  if (code === 'CLOCK_SKEW' && serverTime !== undefined) {
-    return new HedgerowError(
-      code,
-      `The clocks are more than five minutes apart; the other one says ${serverTime}.`,
-    );
-  }
-  return new HedgerowError(code === 'RATE_LIMITED' ? 'PAIRING_RATE_LIMITED' : code);
+  return new HedgerowError(
+    'PEER_IDENTITY',
+    `The server at ${endpoint} answered ${status} without proving that it made the invitation.`,
+  );
+}
+
+/** Whoever pasted the code named the endpoint in it, so it may be one of the private network. */
+function dispatcherOf(outgoing: Outgoing) {
+  return outgoing.dispatcher('named');
 }
 
 async function readAnswer(answer: Answer): Promise<unknown> {
   return parseJson(await decodeContent(answer.body, contentCoding(answer.fields), SMALL_ANSWER));
 }
 
-/** Stored before anything is sent: a crash between the answer and its storing leaves a trace to go on from. */
-async function rememberAttempt(
+/**
+ * Makes or renews the row of the inviting server. What is shared in return begins to work here, where the signed
+ * answer says that it was taken.
+ *
+ * @returns our id of the peer
+ * @throws HedgerowError PAIRING_KEY_MISMATCH
+ */
+export async function recordInviter(
+  tx: Prisma.TransactionClient,
   context: FederationContext,
-  code: InvitationCode,
-  endpoint: string,
-  input: PairWithPeer,
-): Promise<void> {
-  const attempt = {
-    sealedCode: seal(deriveKey(context.masterKey, 'hedgerow/pairing-attempts/1'), code.id, input.code.trim()),
-    endpoint,
-    thumbprint: code.thumbprint,
-    name: input.name,
-    createdAt: new Date(context.now()),
-    finishedAt: null,
-    outcome: null,
-  };
-  await context.database.prisma.pairingAttempt.upsert({
-    where: { invitationId: code.id },
-    create: { invitationId: code.id, ...attempt },
-    update: attempt,
-  });
-}
-
-/** The code is of no use any more, or must be pasted again; it is not kept. */
-async function finishAttempt(
-  context: FederationContext,
-  invitationId: string,
-  outcome: string,
-): Promise<void> {
-  await context.database.prisma.pairingAttempt.update({
-    where: { invitationId },
-    data: { finishedAt: new Date(context.now()), outcome, sealedCode: '' },
-  });
-}
-
-async function recordPeer(
-  context: FederationContext,
-  code: InvitationCode,
-  endpoint: string,
-  key: PublicKey,
+  { code, endpoint, name, share }: Redemption,
+  { key }: Inviter,
   answer: PairingAnswer,
-  name: string | null,
 ): Promise<string> {
-  return context.database.prisma.$transaction(async (tx) => {
-    const known = await tx.peer.findFirst({
-      where: { thumbprint: key.thumbprint, status: { not: 'REVOKED' } },
-    });
-    const stranger = await tx.peer.findFirst({
-      where: {
-        instanceId: answer.instance.id,
-        status: { not: 'REVOKED' },
-        NOT: { thumbprint: key.thumbprint },
-      },
-    });
-    if (stranger !== null) {
-      throw new HedgerowError(
-        'PAIRING_KEY_MISMATCH',
-        `The instance ${answer.instance.id} is already known here under another key. Revoke "${stranger.name}" first, if it is the same server with a new key.`,
-      );
-    }
-    const id = known?.id ?? `peer_${randomUUID()}`;
-    const pulling = {
-      endpoint,
-      endpointOurs: true,
-      pulls: true,
-      sealedToken: sealPeerToken(context.masterKey, id, answer.credential.token),
-      sealedNextToken: null,
-      // It has just pinned the key in use.
-      keyAnnounced: context.identity.number,
-      pullGrant: JSON.stringify(answer.credential.grant),
-      health: 'UNKNOWN',
-      errorCode: null,
-      errorMessage: null,
-      errorAt: null,
-      failures: 0,
-      hiddenSince: null,
-      nextAttemptAt: new Date(context.now()),
-    };
-    if (known !== null) {
-      await tx.peer.update({
-        where: { key: known.key },
-        data: { ...pulling, ...(name === null ? {} : { name }) },
-      });
-      return id;
-    }
-    await tx.peer.create({
-      data: {
-        ...pulling,
-        id,
-        name: name ?? (answer.instance.name.trim() || code.name.trim() || answer.instance.id),
-        publicKey: JSON.stringify(key.jwk),
-        thumbprint: key.thumbprint,
-        instanceId: answer.instance.id,
-        pairedAt: new Date(context.now()),
-      },
-    });
-    return id;
-  });
+  const now = new Date(context.now());
+  const known = await knownPeer(tx, key.thumbprint, answer.instance.id);
+  const id = known?.id ?? `peer_${randomUUID()}`;
+  const taken = share !== null && answer.mutual ? share : null;
+  const data = {
+    endpoint,
+    endpointOurs: true,
+    pulls: true,
+    sealedToken: sealPeerToken(context.masterKey, id, answer.credential.token),
+    sealedNextToken: null,
+    settlingUntil: null,
+    // It has just pinned the key in use.
+    keyAnnounced: context.identity.number,
+    pullGrant: JSON.stringify(answer.credential.grant),
+    health: 'UNKNOWN',
+    errorCode: null,
+    errorMessage: null,
+    errorAt: null,
+    failures: 0,
+    hiddenSince: null,
+    nextAttemptAt: now,
+    ...(taken !== null && serving(known, taken.grant)),
+  };
+  const peer =
+    known === null
+      ? await tx.peer.create({
+          data: {
+            ...(data as Prisma.PeerCreateInput),
+            id,
+            name: name ?? (answer.instance.name.trim() || code.name.trim() || answer.instance.id),
+            publicKey: JSON.stringify(key.jwk),
+            thumbprint: key.thumbprint,
+            instanceId: answer.instance.id,
+            pairedAt: now,
+          },
+        })
+      : await tx.peer.update({
+          where: { key: known.key },
+          data: { ...data, ...(name !== null && { name }) },
+        });
+  if (taken !== null) await issueCredential(tx, peer.key, taken, now);
+  return id;
 }

@@ -19,6 +19,7 @@ import {
   type HedgerowConnection,
 } from '../dialects/hedgerow.ts';
 import { storedPublicKey } from '../identity/keys.ts';
+import { addressPolicy } from '../outgoing/addresses.ts';
 import { readDiscovery } from '../outgoing/discovery.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { alarmFork, formerThumbprints, judgeChain, type PinnedPeer, pinKey } from '../rotation/follow-key.ts';
@@ -100,7 +101,10 @@ export function createConnections({ context, outgoing }: ConnectionParts): Conne
     }
     const common = {
       endpoint: row.endpoint,
-      policy: row.endpointOurs || row.privateAllowed ? ('named' as const) : ('public' as const),
+      policy: addressPolicy(
+        { endpointOurs: Boolean(row.endpointOurs), privateAllowed: Boolean(row.privateAllowed) },
+        context.self().publicUrl,
+      ),
       publicKey: storedPublicKey(row.publicKey),
       key: identity.key,
     };

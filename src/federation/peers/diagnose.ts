@@ -8,7 +8,7 @@ import type { FederationContext } from '../context.ts';
 import { CursorExpired, type PeerClient } from '../dialects/dialect.ts';
 import { followKeyChain } from '../identity/key-changes.ts';
 import { parsePublicKey } from '../identity/keys.ts';
-import type { AddressPolicy } from '../outgoing/addresses.ts';
+import { addressPolicy } from '../outgoing/addresses.ts';
 import { readDiscovery } from '../outgoing/discovery.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { connectEndpoint, endpointOf, resolveEndpoint, shakeHands } from '../outgoing/probe.ts';
@@ -41,6 +41,7 @@ export interface DiagnosedPeer {
   key: number;
   endpoint: string;
   endpointOurs: boolean;
+  privateAllowed: boolean;
   thumbprint: string | null;
   instanceId: string | null;
   cursor: string | null;
@@ -185,7 +186,7 @@ function createWalk(
   signal: AbortSignal,
 ): Record<Lowercase<DiagnosisStep>, () => Promise<StepOutcome>> {
   const endpoint = endpointOf(peer.endpoint);
-  const policy: AddressPolicy = peer.endpointOurs ? 'named' : 'public';
+  const policy = addressPolicy(peer, context.self().publicUrl);
   const hasKey = peer.thumbprint !== null;
   let addresses: string[] = [];
   let address = '';

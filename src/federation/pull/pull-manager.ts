@@ -28,6 +28,10 @@ const CLEAR_EVERY = 600_000;
 const AFTER_FAULT = 60_000;
 /** ms between two looks after a peer. */
 const LOOK_EVERY = 5_000;
+/** ms at most between two tries of a credential that the other side has not stored yet. */
+const SETTLING_DELAY = 60_000;
+const NOT_SETTLED =
+  'The other server has not completed the pairing yet, so it does not know our credential; it is asked again soon.';
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface PullManagerOptions {
@@ -258,6 +262,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         lag: inSync === null ? null : 0,
         roundTripMs,
         hiddenSince: null,
+        settlingUntil: null,
         ...(inSync !== false
           ? { errorCode: null, errorMessage: null, errorAt: null }
           : {
@@ -294,18 +299,22 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   }
 
   async function noteFailure(peerKey: number, error: HedgerowError): Promise<void> {
-    const { code, message, cause } = error;
     const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
     if (peer === null || peer.status !== 'ACTIVE') return;
+    const settling =
+      error.code === 'CREDENTIAL_REFUSED' && (peer.settlingUntil?.getTime() ?? 0) > context.now();
+    const { code, cause } = error;
+    const message = settling ? NOT_SETTLED : error.message;
     entry(peerKey).away = true;
     const now = context.now();
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself.
-    const delay = code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random());
+    const next = code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random());
+    const delay = settling ? Math.min(next, SETTLING_DELAY) : next;
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
-        health: healthAfter(error),
+        health: settling ? (peer.lastSuccessAt === null ? 'UNKNOWN' : 'DEGRADED') : healthAfter(error),
         lag: null,
         failures,
         errorCode: code,

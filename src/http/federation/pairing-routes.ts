@@ -13,21 +13,27 @@ const MINUTE = 60_000;
 export interface PairingRoutesOptions {
   context: FederationContext;
   answers: Answers;
+  /** Told once the answer is out. */
+  redeemed: (peerKey: number) => void;
 }
 
-export function pairingRoutes(app: FastifyInstance, { context, answers }: PairingRoutesOptions): void {
+export function pairingRoutes(
+  app: FastifyInstance,
+  { context, answers, redeemed }: PairingRoutesOptions,
+): void {
   const guesses = createFailureLimit({ most: GUESSES_A_MINUTE, windowMs: MINUTE, now: context.now });
 
   app.post('/federation/v1/pairings', async (request, reply) => {
     const progress: RedemptionProgress = { signature: null, proven: false };
     try {
       const incoming = incomingRequest(request);
-      const answer = await acceptRedemption(
+      const { answer, peerKey } = await acceptRedemption(
         context,
         { ...incoming, body: incoming.body ?? Buffer.alloc(0) },
         progress,
       );
       await answers.send(reply, 201, JSON.stringify(answer), { signature: progress.signature ?? '' });
+      redeemed(peerKey);
       return reply;
     } catch (error) {
       const refused = error instanceof HedgerowError ? error : answers.unexpected(error);

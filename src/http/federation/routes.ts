@@ -24,6 +24,7 @@ export interface FederationRoutesOptions {
   streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
   endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
+  redeemed: (peerKey: number) => void;
   software: { name: string; version: string };
 }
 
@@ -31,7 +32,7 @@ export async function federationRoutes(
   app: FastifyInstance,
   options: FederationRoutesOptions,
 ): Promise<void> {
-  const { context, delivery, streams, served, endedByPeer, software } = options;
+  const { context, delivery, streams, served, redeemed, endedByPeer, software } = options;
   // Signatures are over bodies as they arrive, so nothing may parse them on the way.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: REQUEST_BYTES }, (_request, body, done) => {
@@ -46,7 +47,7 @@ export async function federationRoutes(
   });
   const route = createPeerRoute({ context, answers, limiter, served });
   discoveryRoute(app, context);
-  pairingRoutes(app, { context, answers });
+  pairingRoutes(app, { context, answers, redeemed });
   feedRoutes(app, { context, answers, route, served, software });
   agentRoutes(app, { context, answers, route });
   byteRoutes(app, { context, delivery, route, limiter, streams, served });
