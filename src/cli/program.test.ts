@@ -299,6 +299,17 @@ describe('through running servers', () => {
     expect((await run(['peers', 'limit', 'The garden'], { data: 'coast' })).err).toBe(
       'hedgerow: This peer takes nothing from here.\n',
     );
+    expect((await run(['peers', 'rotate', 'The garden'], { data: 'coast' })).out).toBe(
+      'The garden: a new credential is here\n',
+    );
+    const unconfirmed = await run(['key', 'rotate'], { data: 'garden' });
+    expect(unconfirmed).toMatchObject({ code: 2, out: '' });
+    expect(unconfirmed.err).toContain('--confirm');
+    const rotated = await run(['key', 'rotate', '--confirm', '--json'], { data: 'garden' });
+    const { thumbprint, former } = JSON.parse(rotated.out);
+    expect(thumbprint).not.toBe(former);
+    expect((await run(['sync', 'the garden'], { data: 'coast' })).code).toBe(0);
+    expect((await run(['doctor'], { data: 'garden' })).out).toContain(thumbprint);
     expect((await run(['doctor'], { data: 'coast' })).out).toContain(coast.url);
     await run(['user', 'add', 'Ada', '--role', 'editor'], { data: 'coast' });
     expect((await run(['user', 'list'], { data: 'coast' })).out).toMatch(/\nAda +editor +active /);

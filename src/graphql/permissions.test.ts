@@ -44,6 +44,8 @@ const MUTATIONS: Record<string, string> = {
   refreshPeer: 'refreshPeer(input: {}) { pulls { id } }',
   diagnosePeer: 'diagnosePeer(input: { id: "x" }) { diagnosis { id } }',
   revokePeer: 'revokePeer(input: { id: "x" }) { peer { id } }',
+  rotatePeerCredential: 'rotatePeerCredential(input: { id: "x" }) { peer { id } }',
+  rotateInstanceKey: 'rotateInstanceKey(input: { confirm: false }) { instance { id } }',
   publishAgents: 'publishAgents(input: { agents: [] }) { instance { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
