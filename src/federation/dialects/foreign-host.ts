@@ -5,7 +5,6 @@
  * nothing that is here. Paths are those of the dialect: a URL that an answer names is never dialled.
  */
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FieldList } from '../identity/http-fields.ts';
 import { oneField } from '../identity/http-fields.ts';
@@ -142,7 +141,7 @@ export function createForeignHost(
 }
 
 async function request(
-  dispatcher: Dispatcher,
+  dispatcher: ReturnType<Outgoing['dispatcher']>,
   url: string,
   { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
 ): Promise<{ status: number; fields: FieldList; body: Readable }> {
