@@ -10,6 +10,7 @@ import {
   readPairingSignature,
   verifyRequestSignature,
 } from '../identity/request-signatures.ts';
+import { putGrant } from '../peers/grant-changes.ts';
 import { parseJson } from '../wire/json.ts';
 import { REQUEST_BYTES } from '../wire/limits.ts';
 import {
@@ -148,7 +149,7 @@ async function record(
     if (usedAt !== null && (known === null || known.credentials.some(isUsedSince(usedAt)))) {
       throw new HedgerowError('INVITATION_USED');
     }
-    const serving = { serves: true, serveGrant: JSON.stringify(grant) };
+    const serving = { serves: true };
     const peer =
       known === null
         ? await tx.peer.create({
@@ -163,6 +164,7 @@ async function record(
             },
           })
         : await tx.peer.update({ where: { key: known.key }, data: serving });
+    await putGrant(tx, peer.key, known?.serveGrant ?? null, grant);
     // Earlier ones go on until the new one is first used: its answer may be lost too. Few of them are kept.
     const unused = await tx.peerCredential.findMany({
       where: { peerKey: peer.key, firstUsedAt: null, endedAt: null },

@@ -21,6 +21,8 @@ export interface ServedPeer {
   /** Our id of it. */
   id: string;
   grant: Grant;
+  /** Changes with the grant. */
+  grantRevision: number;
   limits: PeerLimits;
   /** What answers to this request are bound to. */
   binding: AnswerBinding;
@@ -57,6 +59,7 @@ interface CredentialRow extends LimitColumns {
   status: string;
   serves: number | boolean;
   grant: string | null;
+  grantRevision: number;
   dialect: string;
 }
 
@@ -93,7 +96,14 @@ export async function authenticatePeer(
     throw refuse(new HedgerowError('GRANT_ENDED'));
 
   if (row.unused) await firstUse(context, row);
-  return { key: row.peerKey, id: row.peerId, grant, limits: limitsOf(row), binding };
+  return {
+    key: row.peerKey,
+    id: row.peerId,
+    grant,
+    grantRevision: row.grantRevision,
+    limits: limitsOf(row),
+    binding,
+  };
 }
 
 function verify(context: FederationContext, signature: RequestSignature, row: CredentialRow): void {
@@ -123,7 +133,7 @@ function attempt<T>(work: () => T, binding: AnswerBinding | null, peerId?: strin
 
 function findCredential(database: Sql, hash: string): Promise<CredentialRow | undefined> {
   return database.get<CredentialRow>(
-    sql`SELECT c.id, CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key AS "peerKey", p.id AS "peerId", p.public_key AS "publicKey", p.status, p.serves, p.serve_grant AS "grant", p.dialect, p.requests_per_minute AS "requestsPerMinute", p.bytes_per_second AS "bytesPerSecond", p.concurrent_streams AS "concurrentStreams" FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
+    sql`SELECT c.id, CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key AS "peerKey", p.id AS "peerId", p.public_key AS "publicKey", p.status, p.serves, p.serve_grant AS "grant", p.grant_revision AS "grantRevision", p.dialect, p.requests_per_minute AS "requestsPerMinute", p.bytes_per_second AS "bytesPerSecond", p.concurrent_streams AS "concurrentStreams" FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
   );
 }
 
