@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
+import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { GrantCounts } from '../catalog/feed.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
@@ -81,6 +82,12 @@ export interface Loaders {
   readonly kept: DataLoader<Item, Kept | null, number>;
   /** Bytes on disk, by the key of the peer. */
   readonly bytesCached: DataLoader<number, bigint>;
+  /** How many items of an album the reader may see, by `Album.key`. */
+  readonly albumCounts: DataLoader<number, number>;
+  /** Albums that the reader may see, by `Item.key`. */
+  readonly albums: DataLoader<number, readonly Album[]>;
+  /** Peers that take something from here. */
+  readonly servedPeers: () => Promise<readonly Peer[]>;
   /** By the grant's text, as a row keeps it: one statement a grant. */
   readonly grantCounts: DataLoader<string, GrantCounts>;
 }
@@ -164,8 +171,30 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
       const bySource = new Map(sums.map((row) => [row.source, row._sum.bytes ?? 0n]));
       return sources.map((source) => bySource.get(source) ?? 0n);
     }),
+    albumCounts: new DataLoader(async (keys) => {
+      const counts = await catalog.albums.mediaCounts(reader, keys);
+      return keys.map((key) => counts.get(key) ?? 0);
+    }),
+    albums: new DataLoader(async (keys) => {
+      const albums = await catalog.albums.ofItems(reader, keys);
+      return keys.map((key) => albums.get(key) ?? []);
+    }),
+    servedPeers: once(() =>
+      prisma.peer.findMany({
+        where: { serves: true, status: { not: 'REVOKED' } },
+        orderBy: { key: 'asc' },
+      }),
+    ),
     grantCounts: new DataLoader((grants) =>
       Promise.all(grants.map((grant) => federation.grantCounts(storedGrant(grant)))),
     ),
+  };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
   };
 }
