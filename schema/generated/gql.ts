@@ -29,7 +29,7 @@ type Documents = {
     "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": typeof types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RevokePeerDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": typeof types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": typeof types.WhoDocument,
 };
@@ -48,7 +48,7 @@ const documents: Documents = {
     "query Pulls($ids: [ID!]!) {\n  nodes(ids: $ids) {\n    __typename\n    ... on Pull {\n      ...PullFields\n    }\n  }\n}": types.PullsDocument,
     "mutation RefreshPeer($input: RefreshPeerInput!) {\n  refreshPeer(input: $input) {\n    pulls {\n      id\n      peer {\n        name\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RefreshPeerDocument,
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RevokePeerDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": types.WhoDocument,
 };
@@ -112,7 +112,7 @@ export function graphql(source: "mutation RevokePeer($input: RevokePeerInput!) {
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
+export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
