@@ -330,6 +330,8 @@ export type UpdatePeerInput = {
   cacheMode?: CacheMode | null | undefined;
   /** Where it is dialled. */
   endpoint?: string | null | undefined;
+  /** What it may see of ours; in force at once. */
+  grant?: GrantInput | null | undefined;
   /** Of the peer. */
   id: string | number;
   /** Seconds between pulls where no event stream is open. */
@@ -467,7 +469,7 @@ export type UpdatePeerMutationVariables = Exact<{
 }>;
 
 
-export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus, operations: { serve: { mediaCount: number } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type UserErrorFieldsFragment = { field: Array<string> | null, code: ErrorCode, message: string };
 
@@ -866,6 +868,11 @@ export const UpdatePeerDocument = new TypedDocumentString(`
       id
       name
       status
+      operations {
+        serve {
+          mediaCount
+        }
+      }
     }
     userErrors {
       ...UserErrorFields

@@ -4,12 +4,15 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
+import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { GrantCounts } from '../catalog/feed.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import type { Peer, User } from '../database/generated/sqlite/client.ts';
 import type { Federation } from '../federation/federation.ts';
+import { storedGrant } from '../federation/grants.ts';
 
 /** Bytes of a remote item that are kept here: whole, or some of its segments. */
 export type Kept = 'CACHED' | 'PARTIAL';
@@ -81,8 +84,14 @@ export interface Loaders {
   readonly bytesCached: DataLoader<number, bigint>;
   /** When the credential that a peer uses here was issued, by the key of the peer; null where it has none. */
   readonly credentialIssuedAt: DataLoader<number, Date | null>;
-  readonly sharedCount: () => Promise<number>;
-  readonly invitationCounts: () => ReturnType<Federation['invitationCounts']>;
+  /** How many items of an album the reader may see, by `Album.key`. */
+  readonly albumCounts: DataLoader<number, number>;
+  /** Albums that the reader may see, by `Item.key`. */
+  readonly albums: DataLoader<number, readonly Album[]>;
+  /** Peers that take something from here. */
+  readonly servedPeers: () => Promise<readonly Peer[]>;
+  /** By the grant's text, as a row keeps it: one statement a grant. */
+  readonly grantCounts: DataLoader<string, GrantCounts>;
 }
 
 export function createContext(
@@ -176,8 +185,23 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
         return (own.find((row) => row.firstUsedAt !== null) ?? own[0])?.createdAt ?? null;
       });
     }),
-    sharedCount: once(async () => (await catalog.state()).sharedCount),
-    invitationCounts: once(() => federation.invitationCounts()),
+    albumCounts: new DataLoader(async (keys) => {
+      const counts = await catalog.albums.mediaCounts(reader, keys);
+      return keys.map((key) => counts.get(key) ?? 0);
+    }),
+    albums: new DataLoader(async (keys) => {
+      const albums = await catalog.albums.ofItems(reader, keys);
+      return keys.map((key) => albums.get(key) ?? []);
+    }),
+    servedPeers: once(() =>
+      prisma.peer.findMany({
+        where: { serves: true, status: { not: 'REVOKED' } },
+        orderBy: { key: 'asc' },
+      }),
+    ),
+    grantCounts: new DataLoader((grants) =>
+      Promise.all(grants.map((grant) => federation.grantCounts(storedGrant(grant)))),
+    ),
   };
 }
 

@@ -9,6 +9,7 @@ import type { FederationContext } from '../context.ts';
 import type { ForeignDialect } from '../dialects/dialect.ts';
 import type { CreatePeerCredential } from '../federation.ts';
 import { WHOLE_GRANT } from '../grants.ts';
+import { grantText } from '../peers/grant-changes.ts';
 import { checkedName } from '../peers/peers.ts';
 import { type Grant, grantSchema, readMessage } from '../wire/messages.ts';
 
@@ -37,7 +38,7 @@ export async function createPeerCredential(
       name,
       dialect: input.dialect,
       serves: true,
-      serveGrant: JSON.stringify(input.grant ?? WHOLE_GRANT),
+      serveGrant: grantText(input.grant ?? WHOLE_GRANT),
       pairedAt: now,
       credentials: { create: { id: `cred_${randomUUID()}`, hash: hashOf(token), createdAt: now } },
     },
