@@ -1,5 +1,6 @@
 /** Every dialect against a server of its make. */
 
+import { addPeer } from './support/add-peer.ts';
 import { APPKASK_KEY, type AppkaskOptions, startAppkaskServer } from './support/appkask-server.ts';
 import { type ArtifexOptions, startArtifexServer } from './support/artifex-server.ts';
 import { type ContractDialect, type ContractServer, describeDialect } from './support/dialect-contract.ts';
@@ -101,7 +102,11 @@ function artifex(name: string, options: ArtifexOptions): ContractDialect {
         },
         putTooLong: () => void prints.put('Long', { parts: { title: 'x'.repeat(501) } }),
       };
-      return { home, server, join: () => addPeer(home, prints.url, options.token ?? null) };
+      return {
+        home,
+        server,
+        join: () => addPeer(home, { endpoint: prints.url, token: options.token ?? null }),
+      };
     },
   };
 }
@@ -127,7 +132,7 @@ function appkask(name: string, options: AppkaskOptions): ContractDialect {
         withdraw: (id) => cask.remove(id),
         putTooLong: () => void cask.put('too-long', { title: 'x'.repeat(501) }),
       };
-      return { home, server, join: () => addPeer(home, cask.url, APPKASK_KEY) };
+      return { home, server, join: () => addPeer(home, { endpoint: cask.url, token: APPKASK_KEY }) };
     },
   };
 }
@@ -148,19 +153,4 @@ function common(
     comeUp: () => server.comeUp(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-async function addPeer(
-  home: Awaited<ReturnType<typeof startInstance>>,
-  endpoint: string,
-  token: string | null,
-): Promise<string> {
-  const { addPeer: added } = await home.query<{
-    addPeer: { peer: { id: string } | null; userErrors: unknown[] };
-  }>(
-    'mutation ($input: AddPeerInput!) { addPeer(input: $input) { peer { id } userErrors { code message } } }',
-    { input: { endpoint, token } },
-  );
-  if (added.peer === null) throw new Error(JSON.stringify(added.userErrors));
-  return added.peer.id;
 }

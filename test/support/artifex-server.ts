@@ -79,7 +79,7 @@ export async function startArtifexServer(options: ArtifexOptions): Promise<Artif
       arrivals.push(now());
       return form === 'running' ? answerRunning(asked, answering) : answerDescribed(asked, answering);
     },
-    form === 'running' ? { 'x-artifex-version': '1.0.0' } : {},
+    { headers: form === 'running' ? { 'x-artifex-version': '1.0.0' } : {}, now },
   )) as ArtifexServer;
   return Object.defineProperties(
     Object.assign(server, {

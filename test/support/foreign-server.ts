@@ -52,11 +52,12 @@ export interface Answering {
 /** @param answer called for every request; false where it knows no such route */
 export async function startForeignServer(
   answer: (asked: Asked, answering: Answering) => boolean,
-  headers: Record<string, string> = {},
+  { headers = {}, now = Date.now }: { headers?: Record<string, string>; now?: () => number } = {},
 ): Promise<ForeignServer> {
   const http = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://server');
     server.requests.push(url.pathname + url.search);
+    response.setHeader('date', new Date(now()).toUTCString());
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const { faults } = server;
     if (faults.redirect !== undefined) {
@@ -137,26 +138,35 @@ function sendContent(
   response.end(content.subarray(start, end + 1));
 }
 
-/** A clock that runs by itself, and that jumps over every wait. */
-export function jumpingClock(): {
+export interface JumpingClock {
   now: () => number;
   sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   advance: (ms: number) => void;
-} {
+  /** What happened before a wait ended has happened everywhere before the next one ends. */
+  settle: () => Promise<void>;
+}
+
+/** A clock that runs by itself, and that jumps over every wait; waits end in the order in which they began. */
+export function jumpingClock(): JumpingClock {
   let ahead = 0;
-  const now = (): number => Date.now() + ahead;
-  return {
-    now,
-    sleep: async (ms, signal) => {
-      const until = now() + ms;
-      await new Promise((resolve) => setImmediate(resolve));
-      signal.throwIfAborted();
-      ahead += Math.max(0, until - now());
+  let last: Promise<void> = Promise.resolve();
+  const clock: JumpingClock = {
+    now: () => Date.now() + ahead,
+    sleep: (ms, signal) => {
+      const until = clock.now() + ms;
+      const ended = last.then(() => {
+        signal.throwIfAborted();
+        ahead += Math.max(0, until - clock.now());
+      });
+      last = ended.then(clock.settle).catch(() => {});
+      return ended;
     },
     advance: (ms) => {
       ahead += ms;
     },
+    settle: async () => {},
   };
+  return clock;
 }
 
 /** Bytes that stand for a picture; nobody here decodes them. */

@@ -47,13 +47,15 @@ export function createPacer({ pace, now, sleep }: PacerOptions): Pacer {
     if (pace === null) return Math.max(at, pausedUntil);
     const window = pace.window + MARGIN;
     while (sent.length > 0 && (sent[0] ?? 0) <= at - window) sent.shift();
-    let due = Math.max(at, pausedUntil);
     const last = sent.at(-1) ?? 0;
     // Turns are given out in order, also where the later one could go at once.
-    due = Math.max(due, last);
-    if (sent.length >= pace.requests * AT_ONCE) due = Math.max(due, last + window / pace.requests);
-    const oldest = sent[sent.length - pace.requests];
-    return oldest === undefined ? due : Math.max(due, oldest + window);
+    const due = Math.max(at, pausedUntil, last);
+    const left = pace.requests - sent.length;
+    if (left <= 0) return Math.max(due, (sent[sent.length - pace.requests] ?? 0) + window);
+    if (sent.length < pace.requests * AT_ONCE) return due;
+    // What is left lasts until the first turn counts no longer.
+    const apart = Math.max(window / pace.requests, ((sent[0] ?? last) + window - last) / left);
+    return Math.max(due, last + apart);
   }
 
   return {

@@ -117,7 +117,8 @@ export async function revokePeer(
   const now = context.now();
   const peer = await prisma.peer.findUnique({ where: { id: peerId } });
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
-  const hasCredential = peer.sealedToken !== null && peer.endpoint !== '';
+  // A server of another make knows no such notice, and must not be sent its token on a route that is not its own.
+  const hasCredential = peer.sealedToken !== null && peer.endpoint !== '' && peer.publicKey !== '';
   const revoked = await endPairing(context, peer.key, {
     keptCached: keepCached,
     // Whoever holds a credential can say so; it is kept until that is done.

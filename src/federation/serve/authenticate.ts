@@ -17,7 +17,8 @@ import { type Grant, grantSchema, readMessage } from '../wire/messages.ts';
 import { type LimitColumns, limitsOf, type PeerLimits } from './limits.ts';
 import { isSafe, rememberNonce } from './nonces.ts';
 
-export interface ServedPeer {
+/** Who asks, in whatever dialect. */
+export interface ReadingPeer {
   key: number;
   /** Our id of it. */
   id: string;
@@ -25,6 +26,9 @@ export interface ServedPeer {
   /** Changes with the grant. */
   grantRevision: number;
   limits: PeerLimits;
+}
+
+export interface ServedPeer extends ReadingPeer {
   /** What answers to this request are bound to. */
   binding: AnswerBinding;
 }

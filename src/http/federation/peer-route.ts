@@ -1,8 +1,10 @@
 /** The way into every route of a peer: who asks is settled before the route's own work begins. */
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import type { FederationContext } from '../../federation/context.ts';
+import type { AnswerBinding } from '../../federation/identity/answer-signatures.ts';
+import type { IncomingRequest } from '../../federation/identity/request-signatures.ts';
 import {
-  authenticatePeer,
+  type ReadingPeer,
   RequestRefused,
   type RouteRules,
   type ServedPeer,
@@ -16,9 +18,11 @@ import { type Answers, incomingRequest } from './answers.ts';
 const FAILURES_A_MINUTE = 120;
 const MINUTE = 60_000;
 
-export type PeerHandler = (peer: ServedPeer, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+export type PeerHandler<Peer> = (peer: Peer, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-export interface PeerRouteOptions {
+export interface PeerRouteOptions<Peer> {
+  /** @throws RequestRefused */
+  authenticate: (context: FederationContext, request: IncomingRequest, options?: RouteRules) => Promise<Peer>;
   context: FederationContext;
   answers: Answers;
   limiter: PeerLimiter;
@@ -27,9 +31,18 @@ export interface PeerRouteOptions {
 }
 
 /** Makes a route of the federation out of what it does for an authenticated peer. */
-export type PeerRoute = (handle: PeerHandler, options?: RouteRules) => RouteHandlerMethod;
+export type PeerRoute<Peer = ServedPeer> = (
+  handle: PeerHandler<Peer>,
+  options?: RouteRules,
+) => RouteHandlerMethod;
 
-export function createPeerRoute({ context, answers, limiter, served }: PeerRouteOptions): PeerRoute {
+export function createPeerRoute<Peer extends ReadingPeer & { binding: AnswerBinding | null }>({
+  authenticate,
+  context,
+  answers,
+  limiter,
+  served,
+}: PeerRouteOptions<Peer>): PeerRoute<Peer> {
   const failures = createFailureLimit({ most: FAILURES_A_MINUTE, windowMs: MINUTE, now: context.now });
 
   async function refuse(
@@ -62,7 +75,7 @@ export function createPeerRoute({ context, answers, limiter, served }: PeerRoute
   }
 
   /** One line a minute is enough of a peer that does not heed what it is told. */
-  function noteLimit(peer: ServedPeer, request: FastifyRequest): void {
+  function noteLimit(peer: Peer, request: FastifyRequest): void {
     if (!limiter.worthNoting(peer.key)) return;
     context.log.refused({ what: 'request', code: 'RATE_LIMITED', peerId: peer.id });
     void context.audit.record({
@@ -77,9 +90,9 @@ export function createPeerRoute({ context, answers, limiter, served }: PeerRoute
   }
 
   return (handle, options) => async (request, reply) => {
-    let peer: ServedPeer;
+    let peer: Peer;
     try {
-      peer = await authenticatePeer(context, incomingRequest(request), options);
+      peer = await authenticate(context, incomingRequest(request), options);
     } catch (error) {
       if (error instanceof RequestRefused) return refuse(request, reply, error);
       const known = error instanceof HedgerowError ? error : answers.unexpected(error);

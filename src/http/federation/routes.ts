@@ -2,12 +2,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
+import { authenticatePeer } from '../../federation/serve/authenticate.ts';
 import { createEventHub } from '../../federation/serve/events.ts';
 import { createPeerLimiter } from '../../federation/serve/limits.ts';
 import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { REQUEST_BYTES } from '../../federation/wire/limits.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { createAnswers } from './answers.ts';
+import { artifexRoutes } from './artifex-routes.ts';
 import { byteRoutes } from './byte-routes.ts';
 import { credentialRoutes } from './credential-routes.ts';
 import { discoveryRoute } from './discovery-route.ts';
@@ -17,6 +19,7 @@ import { keyRoutes } from './key-routes.ts';
 import { noticeRoute } from './notice-route.ts';
 import { pairingRoutes } from './pairing-routes.ts';
 import { createPeerRoute } from './peer-route.ts';
+import { createPeerSender } from './send-to-peer.ts';
 
 export interface FederationRoutesOptions {
   context: FederationContext;
@@ -45,12 +48,14 @@ export async function federationRoutes(
   streams.onLook((peers) => {
     for (const { peerKey, limits } of peers) limiter.configure(peerKey, limits);
   });
-  const route = createPeerRoute({ context, answers, limiter, served });
+  const route = createPeerRoute({ authenticate: authenticatePeer, context, answers, limiter, served });
   discoveryRoute(app, context);
   pairingRoutes(app, { context, answers, redeemed });
   feedRoutes(app, { context, answers, route, served, software });
   agentRoutes(app, { context, answers, route });
-  byteRoutes(app, { context, delivery, route, limiter, streams, served });
+  const send = createPeerSender({ context, delivery, limiter, streams, served });
+  byteRoutes(app, { context, route, send });
+  artifexRoutes(app, { context, answers, limiter, served, send });
   const events = createEventHub({ read: context.database.read, streams, now: context.now });
   eventRoutes(app, { events, route });
   credentialRoutes(app, { context, answers, route });
