@@ -354,9 +354,10 @@ describe('the key of an instance', () => {
   });
 
   /** B pulls from A through a relay, and A cannot reach B. */
-  async function oneWay() {
-    const a = own(await startInstance('Served'));
-    const b = own(await startInstance('Puller', { HEDGEROW_DATABASE_URL: await newPostgresUrl() }));
+  async function oneWay(now: () => number = Date.now) {
+    const a = own(await startInstance('Served', {}, { now }));
+    const url = await newPostgresUrl();
+    const b = own(await startInstance('Puller', { HEDGEROW_DATABASE_URL: url }, { now }));
     const relay = own(await startRelay(() => a.url));
     await share(a, 'first');
     const peerId = await pairThrough(relay, a, b);
@@ -577,7 +578,9 @@ describe('the key of an instance', () => {
   });
 
   it('is looked for in discovery until that arrives, and once an hour where it leads nowhere', async () => {
-    const { a, b, relay, peerId } = await oneWay();
+    let later = 0;
+    const now = () => Date.now() + later;
+    const { a, b, relay, peerId } = await oneWay(now);
     await rotateKey(a);
     relay.hook({ onRequest: ({ target }) => (target.startsWith('/.well-known') ? 'drop' : 'pass') });
     for (let times = 0; times < 2; times++) {
@@ -598,7 +601,7 @@ describe('the key of an instance', () => {
         const signed = signAnswer(
           { status: 200, body: answer.body, binding: { signature: headerOf(request, 'signature') ?? '' } },
           forger,
-          new Date(),
+          new Date(now()),
         );
         const kept = answer.headers.filter(
           (_, i) => !signedNames.has(answer.headers[i & ~1]?.toLowerCase() ?? ''),
@@ -610,10 +613,65 @@ describe('the key of an instance', () => {
       expect(await pull(b, peerId)).toMatchObject({ state: 'FAILED', error: { code: 'PEER_IDENTITY' } });
     }
     expect(discoveries(relay)).toBe(1);
+    later += 3600_000;
+    expect(await pull(b, peerId)).toMatchObject({ state: 'FAILED', error: { code: 'PEER_IDENTITY' } });
+    expect(await pull(b, peerId)).toMatchObject({ state: 'FAILED', error: { code: 'PEER_IDENTITY' } });
+    expect(discoveries(relay)).toBe(2);
     expect((await rowOf(b, peerId)).thumbprint).toBe(before.thumbprint);
     expect((await titles(b)).length).toBeGreaterThan(0);
     relay.hook({});
     expect(await pull(b, peerId)).toEqual(SUCCEEDED);
+  });
+
+  it('is announced to a peer that is paused, too', async () => {
+    const { a, b, relay, peerId } = await oneWay();
+    await b.query(
+      'mutation ($id: ID!) { updatePeer(input: {id: $id, paused: true}) { userErrors { code } } }',
+      {
+        id: peerId,
+      },
+    );
+    const thumbprint = await rotateKey(b);
+    await eventually('A has followed', async () => {
+      const [row] = await a.app.database.prisma.peer.findMany();
+      return row?.thumbprint === thumbprint;
+    });
+    expect(relay.seen(/media/)).toEqual([]);
+  });
+
+  it('that two claim to follow is not followed, and the admin is alarmed', async () => {
+    const fake = own(await startFakePeer('Forked'));
+    fake.put('one');
+    const b = own(await startInstance('Puller'));
+    const { pairWithPeer } = await b.query<{ pairWithPeer: { peer: { id: string } } }>(
+      'mutation ($code: String!) { pairWithPeer(input: {invitation: $code}) { peer { id } userErrors { message } } }',
+      { code: fake.invitation() },
+    );
+    const { id } = pairWithPeer.peer;
+    await settled(b, id);
+    const [one, other] = [generateKey(), generateKey()];
+    fake.misbehave = async (asked, honest) => {
+      if (asked.path === '/.well-known/hedgerow') {
+        const keys = [one, other].map((key) => makeKeyChange(fake.instanceId, 1, fake.key, key));
+        return fake.json(200, {
+          protocols: ['1'],
+          instance: { id: fake.instanceId, publicKey: one.jwk, keys },
+        });
+      }
+      return asked.path === `${ROOT}/media`
+        ? fake.signed(asked, 200, fake.page(asked.query), { key: one })
+        : honest();
+    };
+    expect(await pull(b, id)).toMatchObject({ state: 'FAILED', error: { code: 'PEER_IDENTITY' } });
+    expect(await rowOf(b, id)).toMatchObject({
+      thumbprint: fake.key.thumbprint,
+      errorCode: 'PEER_IDENTITY',
+      errorMessage: expect.stringMatching(/two different keys/i),
+    });
+    expect(await audited(b, 'key.fork')).toMatchObject([{ outcome: 'refused', peerId: id }]);
+    expect(await titles(b)).toHaveLength(1);
+    fake.misbehave = null;
+    expect(await pull(b, id)).toEqual(SUCCEEDED);
   });
 
   it('is announced again to a peer that has forgotten it', async () => {
