@@ -232,9 +232,13 @@ describe.each(['SQLite', 'PostgreSQL'])('a mutual pairing, on %s', (dialect) => 
     expect(JSON.parse(after.b.serveGrant ?? '')).toMatchObject({ access: 'metadata' });
     expect(after.a.grantRevision).toBeGreaterThan(before.a.grantRevision);
     expect(after.b.grantRevision).toBeGreaterThan(before.b.grantRevision);
-    // At A, the new credential has worked, so it stands in the place of the old one.
-    expect(after.a.sealedToken).not.toBe(before.a.sealedToken);
-    expect(after.a.sealedNextToken).toBeNull();
+    // At A, the credential that works is kept beside the new one until that has worked; then the old one ends.
+    await eventually('the new credential in use', async () => {
+      const { sealedToken, sealedNextToken } = await onlyPeer(a);
+      return sealedNextToken === null && sealedToken !== before.a.sealedToken;
+    });
+    const live = await b.app.database.prisma.peerCredential.findMany({ where: { endedAt: null } });
+    expect(live).toMatchObject([{ firstUsedAt: expect.any(Date) }]);
   });
 
   it.each(['first A, then B', 'first B, then A'])('comes about in two steps as well: %s', async (order) => {
