@@ -1,7 +1,9 @@
 /** The shared items in the order of their changes: what the feed for peers is made of. */
-import { type Sql, sql } from '../database/sql.ts';
+import { empty, type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Checksum, formatChecksum } from '../lib/checksum.ts';
+import { type GrantScope, granted, isWhole } from './grant.ts';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from './items.ts';
+import { type PairSum, type SumColumns, sumOf } from './pair-views.ts';
 
 /** How long tombstones and marks are kept, ms: 90 days. */
 export const REMOVALS_KEPT = 90 * 24 * 3600 * 1000;
@@ -10,20 +12,29 @@ export type FeedEntry =
   | { type: 'item'; sequence: number; item: Item }
   | { type: 'removed'; sequence: number; id: string; reason: string; at: number };
 
+/** Whose feed it is: the key of the peer's row, and its grant. */
+export interface FeedPair {
+  key: number;
+  grant: GrantScope;
+}
+
 export interface FeedRead {
   epoch: string;
   /** Of the whole catalog, at the moment of reading. */
   sequence: number;
-  total: number;
-  checksum: string;
+  /** Of the pair's grant, at the same moment. */
+  grantRevision: number;
+  /** Of what the pair may see; null while it is not counted (`countPairView`). */
+  sum: PairSum | null;
   entries: FeedEntry[];
   /** Nothing is after these entries. */
   complete: boolean;
 }
 
-interface FeedRow extends Omit<ItemRow, 'sequence'> {
+interface FeedRow extends Omit<ItemRow, 'sequence'>, SumColumns {
   epoch: string;
   stateSequence: number;
+  grantRevision: number | null;
   total: number;
   first: number;
   second: number;
@@ -34,17 +45,20 @@ interface FeedRow extends Omit<ItemRow, 'sequence'> {
 }
 
 /**
- * Up to `limit` changes after a sequence number, and the counters, all as of one moment: it is one statement.
+ * Up to `limit` changes of what a pair may see after a sequence number, and the counters, all as of one moment: it is
+ * one statement.
  *
  * @param after - entries with a larger sequence number.
  * @param start - tombstones only after this number: where the listing began.
  */
 export async function readFeed(
   database: Sql,
+  pair: FeedPair,
   { after, start, limit }: { after: number; start: number; limit: number },
 ): Promise<FeedRead> {
+  const changes = pairChanges(database, pair, after, start, ENTRY_COLUMNS);
   const rows = await database.all<FeedRow>(
-    sql`SELECT s.epoch, s.sequence AS "stateSequence", s.shared_count AS total, s.checksum_first AS "first", s.checksum_second AS "second", f.sequence AS "feedSequence", f.removed_id AS "removedId", f.reason, f.at, ${ITEM_COLUMNS} FROM catalog_state s LEFT JOIN (SELECT * FROM (SELECT sequence, key AS item_key, CAST(NULL AS text) AS removed_id, CAST(NULL AS text) AS reason, CAST(NULL AS bigint) AS at FROM items WHERE sequence > ${after} UNION ALL SELECT sequence, CAST(NULL AS int), item_id, reason, at FROM removals WHERE sequence > ${Math.max(after, start)}) AS u ORDER BY sequence LIMIT ${limit + 1}) AS f ON 1 = 1 LEFT JOIN items i ON i.key = f.item_key WHERE s.id = 1 ORDER BY f.sequence`,
+    sql`SELECT s.epoch, s.sequence AS "stateSequence", p.grant_revision AS "grantRevision", s.shared_count AS total, s.checksum_first AS "first", s.checksum_second AS "second", ps.total AS "sumTotal", ps.first AS "sumFirst", ps.second AS "sumSecond", ps.counted_to AS "countedTo", f.sequence AS "feedSequence", f.removed_id AS "removedId", f.reason, f.at, ${ITEM_COLUMNS} FROM catalog_state s LEFT JOIN federation_peers p ON p.key = ${pair.key} LEFT JOIN pair_sums ps ON ps.peer_key = p.key AND ps.grant_revision = p.grant_revision LEFT JOIN (SELECT * FROM (${changes}) AS u ORDER BY sequence LIMIT ${limit + 1}) AS f ON 1 = 1 LEFT JOIN items i ON i.key = f.item_key WHERE s.id = 1 ORDER BY f.sequence`,
   );
   const [counters] = rows;
   if (counters === undefined) throw new Error('The catalog has no counters; the database was not set up.');
@@ -53,27 +67,61 @@ export async function readFeed(
     const entry = entryFromRow(row);
     if (entry !== null) entries.push(entry);
   }
+  const { total, first, second } = counters;
   return {
     epoch: counters.epoch,
     sequence: counters.stateSequence,
-    total: counters.total,
-    checksum: formatChecksum({ first: counters.first, second: counters.second } satisfies Checksum),
+    grantRevision: counters.grantRevision ?? 0,
+    sum: isWhole(pair.grant)
+      ? { total, checksum: formatChecksum({ first, second } satisfies Checksum) }
+      : sumOf(counters),
     entries,
     complete: rows.length <= limit,
   };
 }
 
-/** How many changes are after a sequence number, counted up to `most`. */
+/** How many changes of what a pair may see are after a sequence number, counted up to `most`. */
 export async function countBehind(
   database: Sql,
+  pair: FeedPair,
   after: number,
   start: number,
   most: number,
 ): Promise<number> {
+  const changes = pairChanges(database, pair, after, start, SEQUENCE_COLUMNS);
   const row = await database.get<{ count: number }>(
-    sql`SELECT COUNT(*) AS count FROM (SELECT sequence FROM items WHERE sequence > ${after} UNION ALL SELECT sequence FROM removals WHERE sequence > ${Math.max(after, start)} LIMIT ${most}) AS u`,
+    sql`SELECT COUNT(*) AS count FROM (${changes} LIMIT ${most}) AS u`,
   );
   return row?.count ?? 0;
+}
+
+interface ChangeColumns {
+  item: Statement;
+  removal: Statement;
+}
+
+const ENTRY_COLUMNS: ChangeColumns = {
+  item: sql`i.sequence, i.key AS item_key, CAST(NULL AS text) AS removed_id, CAST(NULL AS text) AS reason, CAST(NULL AS bigint) AS at`,
+  removal: sql`sequence, CAST(NULL AS int), item_id, reason, at`,
+};
+const SEQUENCE_COLUMNS: ChangeColumns = { item: sql`i.sequence`, removal: sql`sequence` };
+
+/** Items and tombstones of one pair, as a UNION ALL. A shared item is one that has a sequence number. */
+function pairChanges(
+  database: Sql,
+  { key, grant }: FeedPair,
+  after: number,
+  start: number,
+  columns: ChangeColumns,
+): Statement {
+  const since = Math.max(after, start);
+  const [items, removals] = isWhole(grant)
+    ? [empty, sql`removals WHERE sequence > ${since}`]
+    : [
+        sql` AND ${granted(database, grant)}`,
+        sql`pair_removals WHERE peer_key = ${key} AND sequence > ${since}`,
+      ];
+  return sql`SELECT ${columns.item} FROM items i WHERE i.sequence > ${after}${items} UNION ALL SELECT ${columns.removal} FROM ${removals}`;
 }
 
 /** The mark written with a change; null where it is forgotten, or was never written. */
@@ -84,22 +132,40 @@ export async function readMark(database: Sql, sequence: number): Promise<string 
   return row?.mark ?? null;
 }
 
-/** A shared item by its id; null for one that is not shared. */
-export async function readSharedItem(database: Sql, id: string): Promise<Item | null> {
+/** A shared item by its id; null for one that the grant does not open. */
+export async function readSharedItem(database: Sql, grant: GrantScope, id: string): Promise<Item | null> {
   const row = await database.get<ItemRow>(
-    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id = ${id} AND i.source = 0 AND i.visibility >= 2`,
+    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id = ${id} AND ${granted(database, grant)}`,
   );
   return row === undefined ? null : itemFromRow(row);
+}
+
+export interface GrantCounts {
+  /** Items that a grant opens. */
+  mediaCount: number;
+  /** Of these, how many carry a place in the original that goes with them. */
+  placedCount: number;
+}
+
+export async function countGranted(database: Sql, grant: GrantScope): Promise<GrantCounts> {
+  const row = await database.get<{ media: number; placed: number }>(
+    sql`SELECT COUNT(*) AS media, COALESCE(SUM(CASE WHEN i.properties LIKE ${'%"place":%'} THEN 1 ELSE 0 END), 0) AS placed FROM items i WHERE ${granted(database, grant)}`,
+  );
+  return {
+    mediaCount: row?.media ?? 0,
+    placedCount: grant.access === 'originals' ? (row?.placed ?? 0) : 0,
+  };
 }
 
 /** Forgets tombstones and marks older than 90 days, and remembers up to where. */
 export async function forgetOldRemovals(tx: Sql, now: number): Promise<void> {
   const before = now - REMOVALS_KEPT;
   const newest = await tx.get<{ sequence: number | null }>(
-    sql`SELECT MAX(sequence) AS sequence FROM removals WHERE at < ${before}`,
+    sql`SELECT MAX(sequence) AS sequence FROM (SELECT sequence FROM removals WHERE at < ${before} UNION ALL SELECT sequence FROM pair_removals WHERE at < ${before}) AS u`,
   );
   if (newest !== undefined && newest.sequence !== null) {
     await tx.run(sql`DELETE FROM removals WHERE at < ${before}`);
+    await tx.run(sql`DELETE FROM pair_removals WHERE at < ${before}`);
     await tx.run(
       sql`UPDATE catalog_state SET removal_floor = ${newest.sequence} WHERE id = 1 AND removal_floor < ${newest.sequence}`,
     );

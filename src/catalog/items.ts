@@ -12,6 +12,17 @@ export type StorageClass = 'MANAGED' | 'EXTERNAL';
 /** `source` of the items of this instance; any other is the key of a peer. */
 export const LOCAL_SOURCE = 0;
 
+/** An album of this instance, as an item carries it. */
+export interface AlbumRef {
+  id: string;
+  title: string;
+  /** PEERS or PUBLIC: peers that see the item are told of the album. */
+  shared: boolean;
+}
+
+/** Local albums that one item may be in: what an item of the feed may carry (docs/federation.md, "Limits"). */
+export const ALBUMS_MAX = 100;
+
 /** An item as the catalog knows it. Times are ms since 1970; `takenAt` is the camera's clock taken as UTC. */
 export interface Item {
   key: number;
@@ -49,16 +60,19 @@ export interface Item {
   location: string | null;
   locationMtime: number | null;
   sequence: number | null;
+  /** Of a local item: its albums of this instance, by id. */
+  albums: AlbumRef[];
   held: boolean;
   fault: string | null;
 }
 
 export type ItemRow = Omit<
   Item,
-  'kind' | 'tags' | 'properties' | 'variants' | 'visibility' | 'hidden' | 'held'
+  'kind' | 'tags' | 'albums' | 'properties' | 'variants' | 'visibility' | 'hidden' | 'held'
 > & {
   kind: number;
   tags: string;
+  albums: string;
   properties: string;
   variants: string;
   visibility: number;
@@ -73,15 +87,16 @@ export const ITEM_COLUMNS = raw(
     'i.taken_at_offset AS "takenAtOffset", i.timeline_at AS "timelineAt", i.added_at AS "addedAt"',
     'i.updated_at AS "updatedAt", i.tags, i.creator, i.license, i.properties, i.variants, i.revision',
     'i.visibility, i.version, i.owner_id AS "ownerId", i.storage, i.location',
-    'i.location_mtime AS "locationMtime", i.sequence, i.held, i.fault',
+    'i.location_mtime AS "locationMtime", i.sequence, i.albums, i.held, i.fault',
   ].join(', '),
 );
 
 export function itemFromRow(row: ItemRow): Item {
   return {
     ...row,
-    kind: MEDIA_KINDS[row.kind] ?? 'DOCUMENT',
+    kind: kindFromNumber(row.kind),
     tags: JSON.parse(row.tags),
+    albums: JSON.parse(row.albums),
     properties: JSON.parse(row.properties),
     variants: JSON.parse(row.variants),
     hidden: row.visibility === HIDDEN,
@@ -92,6 +107,10 @@ export function itemFromRow(row: ItemRow): Item {
 
 export function kindNumber(kind: MediaKind): number {
   return MEDIA_KINDS.indexOf(kind);
+}
+
+export function kindFromNumber(number: number): MediaKind {
+  return MEDIA_KINDS[number] ?? 'DOCUMENT';
 }
 
 export function visibilityNumber(visibility: Visibility): number {

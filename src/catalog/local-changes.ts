@@ -110,6 +110,7 @@ async function add(tx: Sql, items: readonly NewLocalItem[], now: number): Promis
       hidden: false,
       version: '',
       sequence: null,
+      albums: [],
       held: false,
       fault: null,
     };
@@ -122,7 +123,7 @@ async function add(tx: Sql, items: readonly NewLocalItem[], now: number): Promis
     await putTags(tx, whole);
     added.push(whole);
     if (isSharedItem(whole)) {
-      changes.push({ type: 'put', key: whole.key, id: whole.id, version: whole.version, before: null });
+      changes.push({ type: 'put', key: whole.key, id: whole.id, before: null, after: whole });
     }
   }
   await indexItems(tx, added.map(indexEntry));
@@ -184,9 +185,15 @@ async function remove(tx: Sql, items: readonly Item[], now: number): Promise<Ite
   const keys = items.map((item) => item.key);
   await unindexItems(tx, keys);
   await tx.run(sql`DELETE FROM items WHERE key IN (${join(keys)})`);
-  const changes = items
-    .filter(isSharedItem)
-    .map((item): SharedChange => ({ type: 'removed', id: item.id, before: item.version, reason: 'deleted' }));
+  const changes = items.filter(isSharedItem).map(
+    (item): SharedChange => ({
+      type: 'removed',
+      key: item.key,
+      id: item.id,
+      before: item,
+      reason: 'deleted',
+    }),
+  );
   await finishChange(tx, changes, [], now);
   return [...items];
 }
@@ -208,15 +215,9 @@ async function lockItems(tx: Sql, ids: readonly string[]): Promise<Item[]> {
 function sharedChange(before: Item, after: Item): SharedChange | null {
   const was = isSharedItem(before);
   if (isSharedItem(after)) {
-    return {
-      type: 'put',
-      key: after.key,
-      id: after.id,
-      version: after.version,
-      before: was ? before.version : null,
-    };
+    return { type: 'put', key: after.key, id: after.id, before: was ? before : null, after };
   }
-  return was ? { type: 'removed', id: after.id, before: before.version, reason: 'unshared' } : null;
+  return was ? { type: 'removed', key: after.key, id: after.id, before, reason: 'unshared' } : null;
 }
 
 function isSharedItem(item: Item): boolean {

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { VariantName } from '../lib/media.ts';
+import { albumsSeen, type GrantScope, WHOLE_SCOPE } from './grant.ts';
 import { formatLocalDateTime, type Item } from './items.ts';
 
 /** A local item as peers are told of it; the fields are those of the feed (docs/federation.md, "Item"). */
@@ -10,7 +12,7 @@ export interface SharedItem {
   filename?: string;
   mimeType: string;
   size: number;
-  digest: string;
+  digest?: string;
   segments?: { count: number; digest: string };
   width?: number;
   height?: number;
@@ -37,9 +39,16 @@ export interface SharedItem {
   }[];
 }
 
-/** What leaves this instance of an item, and nothing else: no owner, no path, no place. */
-export function sharedItem(item: Omit<Item, 'key'>): SharedItem {
+/**
+ * What leaves this instance of an item, and nothing else: no owner, no path, no place; without originals nothing by
+ * which the bytes of one could be known; with metadata alone no picture of it either.
+ */
+export function sharedItem(
+  item: Omit<Item, 'key'>,
+  grant: Pick<GrantScope, 'albums' | 'access'> = WHOLE_SCOPE,
+): SharedItem {
   const { place: _withheld, ...properties } = item.properties;
+  const { access } = grant;
   const original = item.variants.find((variant) => variant.name === 'original');
   const shared: Record<string, unknown> = {
     id: item.id,
@@ -49,30 +58,36 @@ export function sharedItem(item: Omit<Item, 'key'>): SharedItem {
     filename: item.filename,
     mimeType: item.mimeType,
     size: item.byteSize ?? 0,
-    digest: item.digest,
-    segments: original?.segments,
+    digest: access === 'originals' ? item.digest : null,
+    segments: access === 'originals' ? original?.segments : null,
     width: item.width,
     height: item.height,
     duration: item.durationMs,
     pages: item.pageCount,
-    thumbhash: item.thumbhash,
+    thumbhash: access === 'metadata' ? null : item.thumbhash,
     takenAt: item.takenAt === null ? null : formatLocalDateTime(item.takenAt),
     takenAtOffset: item.takenAtOffset,
     createdAt: new Date(item.addedAt).toISOString(),
     updatedAt: new Date(item.updatedAt).toISOString(),
     tags: item.tags,
-    albums: [],
+    albums: albumsSeen(grant, item.albums),
     creator: item.creator,
     license: item.license,
     properties,
-    variants: item.variants.filter((variant) => variant.name !== 'original'),
+    variants: item.variants.filter(({ name }) => name !== 'original' && mayFetch(access, name)),
   };
   return Object.fromEntries(
     Object.entries(shared).filter(([, value]) => value !== null && value !== undefined),
   ) as unknown as SharedItem;
 }
 
-/** Changes whenever anything that peers are told changes. */
+/** Whether a pair may have the bytes of a variant: thumbnails and previews are re-encoded, and carry no EXIF. */
+export function mayFetch(access: GrantScope['access'], variant: VariantName): boolean {
+  if (access === 'originals') return true;
+  return access === 'previews' && (variant === 'thumbnail' || variant === 'preview');
+}
+
+/** Changes whenever anything that a pair with the whole grant is told changes. */
 export function sharedVersion(item: Omit<Item, 'key'>): string {
   return createHash('sha256')
     .update(JSON.stringify(sharedItem(item)))

@@ -4,6 +4,8 @@ import type { Database } from '../database/database.ts';
 import { integers } from '../database/lists.ts';
 import { type Sql, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
+import type { SharedState } from './grant.ts';
+import { type PairChange, recordForPairs } from './pair-views.ts';
 
 export interface CatalogState {
   epoch: string;
@@ -40,10 +42,10 @@ export async function readState(database: Sql): Promise<CatalogState> {
   return stateFromRow(row);
 }
 
-/** What happened to one shared item in a transaction. */
+/** What happened to one shared item in a transaction. `before` is null where it was not shared. */
 export type SharedChange =
-  | { type: 'put'; key: number; id: string; version: string; before: string | null }
-  | { type: 'removed'; id: string; before: string; reason: 'deleted' | 'unshared' };
+  | { type: 'put'; key: number; id: string; before: SharedState | null; after: SharedState }
+  | { type: 'removed'; key: number; id: string; before: SharedState; reason: 'deleted' | 'unshared' };
 
 /**
  * Gives the transaction its revision, and each changed shared item the next number of the one sequence.
@@ -68,14 +70,18 @@ export async function finishChange(
 
   let { checksum, sharedCount } = state;
   let sequence = state.sequence - changes.length;
+  const forPairs: PairChange[] = [];
   for (const change of changes) {
     sequence += 1;
-    if (change.before !== null) {
-      checksum = subtractChecksum(checksum, checksumTerm(change.id, change.before));
+    const { key, id, before } = change;
+    if (before !== null) {
+      checksum = subtractChecksum(checksum, checksumTerm(id, before.version));
       sharedCount -= 1;
     }
+    const [after, reason] = change.type === 'put' ? [change.after, ''] : [null, change.reason];
+    forPairs.push({ sequence, key, id, before, after, reason });
     if (change.type === 'put') {
-      checksum = addChecksum(checksum, checksumTerm(change.id, change.version));
+      checksum = addChecksum(checksum, checksumTerm(id, change.after.version));
       sharedCount += 1;
       await tx.run(sql`UPDATE items SET sequence = ${sequence} WHERE key = ${change.key}`);
       await tx.run(sql`DELETE FROM removals WHERE item_id = ${change.id}`);
@@ -85,6 +91,7 @@ export async function finishChange(
       );
     }
   }
+  await recordForPairs(tx, forPairs, now);
   await tx.run(
     sql`INSERT INTO sequence_marks (last_sequence, first_sequence, mark, at) VALUES (${state.sequence}, ${state.sequence - changes.length + 1}, ${randomBytes(9).toString('base64url')}, ${now})`,
   );

@@ -1,7 +1,6 @@
 /** Puts the parts of this room together. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { forgetOldRemovals } from '../catalog/feed.ts';
-import { sql } from '../database/sql.ts';
+import { countGranted, forgetOldRemovals } from '../catalog/feed.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
@@ -167,12 +166,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       return createInvitation(context, input);
     },
     cancelInvitation: (id) => cancelInvitation(context, id),
-    invitationCounts: async () => {
-      const row = await context.database.read.get<{ media: number; placed: number }>(
-        sql`SELECT COUNT(*) AS media, COALESCE(SUM(CASE WHEN properties LIKE ${'%"place":%'} THEN 1 ELSE 0 END), 0) AS placed FROM items WHERE source = 0 AND visibility >= 2`,
-      );
-      return { mediaCount: row?.media ?? 0, placedCount: row?.placed ?? 0 };
-    },
+    grantCounts: (grant) => countGranted(context.database.read, grant),
     pairWithPeer: async (input) => {
       requireEnabled();
       return attempts.pair(input);

@@ -8,8 +8,8 @@ const sequence = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 
 test('a cursor comes back whole, and fits the form of the protocol', () => {
   fc.assert(
-    fc.property(word, sequence, sequence, word, (epoch, last, start, mark) => {
-      const cursor = { epoch, sequence: last, start, mark };
+    fc.property(word, sequence, sequence, fc.nat(), word, (epoch, last, start, grantRevision, mark) => {
+      const cursor = { epoch, sequence: last, start, grantRevision, mark };
       const text = sealCursor(key, 'pair-1', cursor);
       expect(text).toMatch(/^[A-Za-z0-9_-]{1,300}$/);
       expect(openCursor(key, 'pair-1', text)).toEqual(cursor);
@@ -29,6 +29,6 @@ test('whatever was not sealed here is no cursor', () => {
 });
 
 test('an epoch that does not fit is refused where it is made', () => {
-  const cursor = { epoch: 'e'.repeat(200), sequence: 1, start: 0, mark: 'm' };
+  const cursor = { epoch: 'e'.repeat(200), sequence: 1, start: 0, grantRevision: 0, mark: 'm' };
   expect(() => sealCursor(key, 'pair-1', cursor)).toThrow(RangeError);
 });

@@ -10,6 +10,8 @@ export interface FeedCursor {
   sequence: number;
   /** The sequence at which this listing began; compared with the floor of kept removals. */
   start: number;
+  /** Of the pair's grant; changes with it. */
+  grantRevision: number;
   /** The mark that was written with `sequence`: after a restore from a backup another one stands there. */
   mark: string;
 }
@@ -30,7 +32,13 @@ export function isCursor(text: unknown): text is string {
 
 /** @returns `[A-Za-z0-9_-]{1,300}` */
 export function sealCursor(key: Uint8Array, pairId: string, cursor: FeedCursor): string {
-  const plain = JSON.stringify([cursor.epoch, cursor.sequence, cursor.start, cursor.mark]);
+  const plain = JSON.stringify([
+    cursor.epoch,
+    cursor.sequence,
+    cursor.start,
+    cursor.mark,
+    cursor.grantRevision,
+  ]);
   if (Buffer.byteLength(plain) > MAX_PLAIN_BYTES)
     throw new RangeError('epoch and mark are too long for a cursor');
   return seal(key, pairId, plain);
@@ -41,6 +49,13 @@ export function openCursor(key: Uint8Array, pairId: string, text: string): FeedC
   if (!isCursor(text)) return null;
   const plain = open(key, pairId, text);
   if (!plain) return null;
-  const [epoch, sequence, start, mark] = JSON.parse(plain.toString()) as [string, number, number, string];
-  return { epoch, sequence, start, mark };
+  // A cursor of before grants had revisions is one of the first.
+  const [epoch, sequence, start, mark, grantRevision = 0] = JSON.parse(plain.toString()) as [
+    epoch: string,
+    sequence: number,
+    start: number,
+    mark: string,
+    grantRevision?: number,
+  ];
+  return { epoch, sequence, start, mark, grantRevision };
 }

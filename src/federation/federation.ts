@@ -1,4 +1,6 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
+
+import type { GrantCounts } from '../catalog/feed.ts';
 import type { Agent } from './agents.ts';
 import type { AuditRecord } from './context.ts';
 import type { Grant } from './wire/messages.ts';
@@ -64,6 +66,8 @@ export interface UpdatePeer {
   interval?: number | undefined;
   cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | undefined;
   audience?: 'ADMINS' | 'USERS' | 'ANYONE' | undefined;
+  /** What the peer may see of ours. In force at once. */
+  grant?: Grant | undefined;
   limits?: LimitChanges | undefined;
 }
 
@@ -94,8 +98,8 @@ export interface Federation {
   createInvitation(input: CreateInvitation): Promise<{ invitationId: string; code: string }>;
   /** @throws NOT_FOUND, INVITATION_USED, INVITATION_EXPIRED. */
   cancelInvitation(invitationId: string): Promise<void>;
-  /** How many shared items an invitation with the whole grant opens now, and how many originals carry a place. */
-  invitationCounts(): Promise<{ mediaCount: number; placedCount: number }>;
+  /** How many shared items a grant opens now, and how many of these carry a place in an original that goes with them. */
+  grantCounts(grant: Grant): Promise<GrantCounts>;
   /**
    * @throws the codes of invitations and pairing; where the answer was lost, the code of that, and the attempt is
    *   taken up again by itself while the invitation may live

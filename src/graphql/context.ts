@@ -5,11 +5,13 @@ import type { AuditEntry } from '../access/audit.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { GrantCounts } from '../catalog/feed.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import type { Peer, User } from '../database/generated/sqlite/client.ts';
 import type { Federation } from '../federation/federation.ts';
+import { storedGrant } from '../federation/grants.ts';
 
 /** Bytes of a remote item that are kept here: whole, or some of its segments. */
 export type Kept = 'CACHED' | 'PARTIAL';
@@ -81,8 +83,8 @@ export interface Loaders {
   readonly bytesCached: DataLoader<number, bigint>;
   /** When the credential that a peer uses here was issued, by the key of the peer; null where it has none. */
   readonly credentialIssuedAt: DataLoader<number, Date | null>;
-  readonly sharedCount: () => Promise<number>;
-  readonly invitationCounts: () => ReturnType<Federation['invitationCounts']>;
+  /** By the grant's text, as a row keeps it: one statement a grant. */
+  readonly grantCounts: DataLoader<string, GrantCounts>;
 }
 
 export function createContext(
@@ -176,15 +178,8 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
         return (own.find((row) => row.firstUsedAt !== null) ?? own[0])?.createdAt ?? null;
       });
     }),
-    sharedCount: once(async () => (await catalog.state()).sharedCount),
-    invitationCounts: once(() => federation.invitationCounts()),
-  };
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work();
-    return result;
+    grantCounts: new DataLoader((grants) =>
+      Promise.all(grants.map((grant) => federation.grantCounts(storedGrant(grant)))),
+    ),
   };
 }

@@ -24,11 +24,11 @@ export const Invitation = builder.prismaObject('Invitation', {
     }),
     mediaCount: t.int({
       description: 'How many items it opens.',
-      resolve: async (_invitation, _args, { load }) => (await load.invitationCounts()).mediaCount,
+      resolve: async ({ grant }, _args, { load }) => (await load.grantCounts.load(grant)).mediaCount,
     }),
     placedCount: t.int({
       description: 'How many of these carry a place in the original.',
-      resolve: async (_invitation, _args, { load }) => (await load.invitationCounts()).placedCount,
+      resolve: async ({ grant }, _args, { load }) => (await load.grantCounts.load(grant)).placedCount,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when it can be taken up.' }),

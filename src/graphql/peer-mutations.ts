@@ -92,6 +92,7 @@ const UpdatePeerInput = builder.inputType('UpdatePeerInput', {
     interval: t.int({ description: 'Seconds between pulls where no event stream is open.' }),
     cacheMode: t.field({ type: CacheModeEnum, description: 'Which of its bytes are kept here.' }),
     audience: t.field({ type: AudienceEnum, description: "Which of this instance's people see its items." }),
+    grant: t.field({ type: GrantInput, description: 'What it may see of ours; in force at once.' }),
     limits: t.field({ type: PeerLimitsInput, description: 'What it may ask of us.' }),
   }),
 });
@@ -102,16 +103,17 @@ builder.mutationField('updatePeer', (t) =>
     description: 'Changes how a peer is called, dialled, kept and shown.',
     authScopes: { administer: true },
     args: { input: t.arg({ type: UpdatePeerInput, required: true, description: 'What to do.' }) },
-    resolve: (_root, { input }, { federation }) =>
+    resolve: (_root, { input }, context) =>
       changePeer(async () => {
-        const { id, name, endpoint, paused, interval, cacheMode, audience, limits } = input;
-        await federation.updatePeer(id, {
+        const { id, name, endpoint, paused, interval, cacheMode, audience, limits, grant } = input;
+        await context.federation.updatePeer(id, {
           name: name ?? undefined,
           endpoint: endpoint ?? undefined,
           paused: paused ?? undefined,
           interval: interval ?? undefined,
           cacheMode: cacheMode ?? undefined,
           audience: audience ?? undefined,
+          grant: grant == null ? undefined : await grantFromInput(grant, context, ['grant']),
           limits: limits ?? undefined,
         });
         return { peerId: id };

@@ -99,7 +99,8 @@ const ServeSide = builder.objectRef<PeerRow>('ServeSide').implement({
     }),
     mediaCount: t.int({
       description: 'Items that it may see.',
-      resolve: (_peer, _args, { load }) => load.sharedCount(),
+      resolve: async ({ serveGrant }, _args, { load }) =>
+        serveGrant === null ? 0 : (await load.grantCounts.load(serveGrant)).mediaCount,
     }),
     bytesServed: t.expose('bytesServed', { type: 'BigInt', description: 'Bytes that it ever fetched.' }),
     lastSeenAt: t.expose('lastSeenAt', {

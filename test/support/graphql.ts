@@ -122,7 +122,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
     }),
     createInvitation: unexpected,
     cancelInvitation: unexpected,
-    invitationCounts: async () => ({ mediaCount: 7, placedCount: 2 }),
+    grantCounts: async () => ({ mediaCount: 7, placedCount: 2 }),
     pairWithPeer: unexpected,
     addPeer: unexpected,
     createPeerCredential: unexpected,

@@ -12,6 +12,7 @@ import {
   verifyRequestSignature,
 } from '../identity/request-signatures.ts';
 import { isHostAllowed, isLoopbackUrl } from '../outgoing/addresses.ts';
+import { putGrant } from '../peers/grant-changes.ts';
 import { parseJson } from '../wire/json.ts';
 import { REQUEST_BYTES } from '../wire/limits.ts';
 import {
@@ -23,7 +24,7 @@ import {
   readMessage,
 } from '../wire/messages.ts';
 import { issueCredential } from './issue-credential.ts';
-import { knownPeer, serving } from './known-peer.ts';
+import { knownPeer } from './known-peer.ts';
 import { recordOnce } from './one-row-a-key.ts';
 import { verifyProof } from './proof.ts';
 
@@ -180,7 +181,7 @@ async function record(
     }
     const id = known?.id ?? `peer_${randomUUID()}`;
     const data = {
-      ...serving(known, credential.grant),
+      serves: true,
       ...(offer?.why === null && pulling(context, known, id, offer, invitation, now)),
     };
     const peer =
@@ -197,6 +198,7 @@ async function record(
             },
           })
         : await tx.peer.update({ where: { key: known.key }, data });
+    await putGrant(tx, peer.key, known?.serveGrant ?? null, credential.grant);
     await issueCredential(tx, peer.key, credential, now);
     return { credential, peerKey: peer.key, peerId: peer.id };
   });

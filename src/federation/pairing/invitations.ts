@@ -4,6 +4,7 @@ import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import type { CreateInvitation } from '../federation.ts';
 import { publicBytes } from '../identity/keys.ts';
+import { grantText } from '../peers/grant-changes.ts';
 import { makeInvitationCode, newInvitation } from './invitation-code.ts';
 
 const MINUTES_MAX = 60;
@@ -32,7 +33,7 @@ export async function createInvitation(
       note,
       mutual,
       allowPrivateEndpoint,
-      grant: JSON.stringify(input.grant),
+      grant: grantText(input.grant),
       createdBy: input.createdBy,
       createdAt,
       expiresAt: new Date(createdAt.getTime() + expiresInMinutes * 60_000),

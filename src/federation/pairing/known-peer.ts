@@ -1,6 +1,5 @@
 import type { Peer, Prisma } from '../../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import type { Grant } from '../wire/messages.ts';
 
 /**
  * The row of a key, or null for a new one.
@@ -22,14 +21,4 @@ export async function knownPeer(
     );
   }
   return tx.peer.findFirst({ where: { thumbprint, status: { not: 'REVOKED' } } });
-}
-
-/** What a row says from the moment that it is served under this grant. */
-export function serving(known: Peer | null, grant: Grant): Prisma.PeerUpdateInput & { serves: true } {
-  const serveGrant = JSON.stringify(grant);
-  return {
-    serves: true,
-    serveGrant,
-    ...(known !== null && known.serveGrant !== serveGrant && { grantRevision: known.grantRevision + 1 }),
-  };
 }

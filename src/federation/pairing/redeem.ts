@@ -10,6 +10,7 @@ import { FEDERATION_ROOT, signPairingRequest } from '../identity/request-signatu
 import { readDiscovery } from '../outgoing/discovery.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { type Answer, exchange } from '../outgoing/exchange.ts';
+import { putGrant } from '../peers/grant-changes.ts';
 import { followBeforePairing } from '../rotation/follow-key.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
 import { parseJson } from '../wire/json.ts';
@@ -22,7 +23,7 @@ import {
 } from '../wire/messages.ts';
 import type { InvitationCode } from './invitation-code.ts';
 import { issueCredential } from './issue-credential.ts';
-import { knownPeer, serving } from './known-peer.ts';
+import { knownPeer } from './known-peer.ts';
 import { makeProof } from './proof.ts';
 import { type Refusal, refusalOf } from './refusals.ts';
 
@@ -230,7 +231,7 @@ export async function recordInviter(
     failures: 0,
     hiddenSince: null,
     nextAttemptAt: now,
-    ...(taken !== null && serving(known, taken.grant)),
+    ...(taken !== null && { serves: true }),
   };
   const peer =
     known === null
@@ -249,6 +250,9 @@ export async function recordInviter(
           where: { key: known.key },
           data: { ...data, ...(name !== null && { name }) },
         });
-  if (taken !== null) await issueCredential(tx, peer.key, taken, now);
+  if (taken !== null) {
+    await putGrant(tx, peer.key, known?.serveGrant ?? null, taken.grant);
+    await issueCredential(tx, peer.key, taken, now);
+  }
   return id;
 }

@@ -7,6 +7,7 @@ import type { LimitChanges, UpdatePeer } from '../federation.ts';
 import type { PullManager } from '../pull/pull-manager.ts';
 import { LIMIT_RANGES } from '../serve/limits.ts';
 import type { PeerStreams } from '../serve/streams.ts';
+import { putGrant } from './grant-changes.ts';
 import type { PeerHealth } from './health.ts';
 import type { Notices } from './notices.ts';
 
@@ -26,23 +27,33 @@ export async function updatePeer(
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
   if (peer.status === 'REVOKED')
     throw new HedgerowError('REVOKED', 'The peer was revoked; pair again to go on.');
-  const { name, endpoint, paused, interval, cacheMode, audience, limits } = input;
+  const { name, endpoint, paused, interval, cacheMode, audience, limits, grant } = input;
+  if (grant !== undefined && !peer.serves) {
+    throw new HedgerowError(
+      'CONFLICT',
+      'This peer takes nothing from here, so there is no grant to change.',
+      {
+        field: ['grant'],
+      },
+    );
+  }
   const status = paused === undefined ? peer.status : paused ? 'PAUSED' : 'ACTIVE';
   const resumed = peer.status === 'PAUSED' && status === 'ACTIVE';
-  await prisma.peer.update({
-    where: { key: peer.key },
-    data: {
-      ...(name !== undefined && { name: checkedName(name) }),
-      // Our own admin names it, so it may be one of the private network.
-      ...(endpoint !== undefined && { endpoint: checkedEndpoint(endpoint), endpointOurs: true }),
-      ...(interval !== undefined && { interval: checkedInterval(interval) }),
-      ...(cacheMode !== undefined && { cacheMode }),
-      ...(audience !== undefined && { audience }),
-      ...(limits !== undefined && checkedLimits(limits)),
-      status,
-      ...((resumed || endpoint !== undefined) && { nextAttemptAt: new Date(context.now()), failures: 0 }),
-      ...(status === 'PAUSED' && { nextAttemptAt: null }),
-    },
+  const data = {
+    ...(name !== undefined && { name: checkedName(name) }),
+    // Our own admin names it, so it may be one of the private network.
+    ...(endpoint !== undefined && { endpoint: checkedEndpoint(endpoint), endpointOurs: true }),
+    ...(interval !== undefined && { interval: checkedInterval(interval) }),
+    ...(cacheMode !== undefined && { cacheMode }),
+    ...(audience !== undefined && { audience }),
+    ...(limits !== undefined && checkedLimits(limits)),
+    status,
+    ...((resumed || endpoint !== undefined) && { nextAttemptAt: new Date(context.now()), failures: 0 }),
+    ...(status === 'PAUSED' && { nextAttemptAt: null }),
+  };
+  await prisma.$transaction(async (tx) => {
+    const { serveGrant } = await tx.peer.update({ where: { key: peer.key }, data });
+    if (grant !== undefined) await putGrant(tx, peer.key, serveGrant, grant);
   });
   if (cacheMode !== undefined && cacheMode !== peer.cacheMode) {
     await context.database.write((tx) => wantThumbnailsAgain(tx, peer.key));

@@ -22,6 +22,8 @@ export interface ServedPeer {
   /** Our id of it. */
   id: string;
   grant: Grant;
+  /** Changes with the grant. */
+  grantRevision: number;
   limits: PeerLimits;
   /** What answers to this request are bound to. */
   binding: AnswerBinding;
@@ -71,6 +73,7 @@ export interface CredentialRow extends PinnedPeer, LimitColumns {
   status: string;
   serves: number | boolean;
   grant: string | null;
+  grantRevision: number;
   dialect: string;
   /** Number of our own newest key. */
   newest: number;
@@ -121,7 +124,14 @@ export async function authenticatePeer(
   }
 
   if (row.unused && !(await firstUse(context, row))) throw refuse(new HedgerowError('CREDENTIAL_REFUSED'));
-  return { key: row.key, id: row.id, grant, limits: limitsOf(row), binding };
+  return {
+    key: row.key,
+    id: row.id,
+    grant,
+    grantRevision: row.grantRevision,
+    limits: limitsOf(row),
+    binding,
+  };
 }
 
 async function keyFor(row: CredentialRow, request: IncomingRequest, rules: RouteRules): Promise<PublicKey> {
@@ -175,7 +185,7 @@ function attempt<T>(work: () => T, binding: AnswerBinding | null, peerId?: strin
 
 function findCredential(database: Sql, hash: string): Promise<CredentialRow | undefined> {
   return database.get<CredentialRow>(
-    sql`SELECT c.id AS "credentialId", CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key, p.id, p.public_key AS "publicKey", p.thumbprint, p.former_thumbprints AS "formerThumbprints", p.instance_id AS "instanceId", p.status, p.serves, p.serve_grant AS "grant", p.dialect, p.requests_per_minute AS "requestsPerMinute", p.bytes_per_second AS "bytesPerSecond", p.concurrent_streams AS "concurrentStreams", (SELECT MAX(number) FROM instance_keys) AS newest FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
+    sql`SELECT c.id AS "credentialId", CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END AS ended, CASE WHEN c.first_used_at IS NULL THEN 1 ELSE 0 END AS unused, p.key, p.id, p.public_key AS "publicKey", p.thumbprint, p.former_thumbprints AS "formerThumbprints", p.instance_id AS "instanceId", p.status, p.serves, p.serve_grant AS "grant", p.grant_revision AS "grantRevision", p.dialect, p.requests_per_minute AS "requestsPerMinute", p.bytes_per_second AS "bytesPerSecond", p.concurrent_streams AS "concurrentStreams", (SELECT MAX(number) FROM instance_keys) AS newest FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hash}`,
   );
 }
 

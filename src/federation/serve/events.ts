@@ -5,7 +5,7 @@
  * what of it each pair sees, so that nobody learns of a change that is not its own; and no stream says more than one
  * thing a second.
  */
-import { readFeed } from '../../catalog/feed.ts';
+import { countBehind, type FeedPair } from '../../catalog/feed.ts';
 import { readState } from '../../catalog/state.ts';
 import type { Sql } from '../../database/sql.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
@@ -103,7 +103,7 @@ export function createEventHub({ read, streams, now }: EventHubOptions): EventHu
     if (sequence < after) return true;
     if (sequence === after) return false;
     const id = `${stream.peerKey} ${after}`;
-    const answer = answers.get(id) ?? hasChanges(read, after);
+    const answer = answers.get(id) ?? hasChanges(read, { key: stream.peerKey, grant: stream.grant }, after);
     answers.set(id, answer);
     return answer;
   }
@@ -194,7 +194,6 @@ export function createEventHub({ read, streams, now }: EventHubOptions): EventHu
 }
 
 /** Whether anything that a pair sees has changed after a sequence number. */
-async function hasChanges(read: Sql, after: number): Promise<boolean> {
-  const { entries } = await readFeed(read, { after, start: after, limit: 1 });
-  return entries.length > 0;
+async function hasChanges(read: Sql, pair: FeedPair, after: number): Promise<boolean> {
+  return (await countBehind(read, pair, after, after, 1)) > 0;
 }

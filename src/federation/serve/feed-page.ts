@@ -1,5 +1,7 @@
 /** Pages of the feed that a peer pulls. */
-import { countBehind, type FeedEntry, readFeed, readMark } from '../../catalog/feed.ts';
+import { countBehind, type FeedEntry, type FeedRead, readFeed, readMark } from '../../catalog/feed.ts';
+import { versionFor } from '../../catalog/grant.ts';
+import { countPairView } from '../../catalog/pair-views.ts';
 import { sharedItem } from '../../catalog/shared-item.ts';
 import { readState } from '../../catalog/state.ts';
 import type { Sql } from '../../database/sql.ts';
@@ -9,6 +11,8 @@ import { cursorKey, type FeedCursor, isCursor, openCursor, sealCursor } from '..
 import { BEHIND_MAX, PAGE_BYTES } from '../wire/limits.ts';
 import type { CursorExpiry, StatusAnswer } from '../wire/messages.ts';
 import type { ServedPeer } from './authenticate.ts';
+
+type FeedPeer = Pick<ServedPeer, 'key' | 'id' | 'grant' | 'grantRevision'>;
 
 /** Of the mark of a catalog in which nothing was ever shared. */
 const NO_MARK = '0';
@@ -20,13 +24,12 @@ const NO_MARK = '0';
  */
 export async function feedPage(
   context: FederationContext,
-  peer: Pick<ServedPeer, 'id'>,
+  peer: FeedPeer,
   after: string | null,
   limit: number,
 ): Promise<string> {
-  const { read } = context.database;
   const cursor = await openFeedCursor(context, peer, after);
-  const feed = await readFeed(read, { after: cursor.sequence, start: cursor.start, limit });
+  const feed = await readCounted(context, peer, { after: cursor.sequence, start: cursor.start, limit });
   // The cursor was checked against an earlier moment; a restore in between is found out by the next page.
   const items: string[] = [];
   const removed: { id: string; reason: string; at: string }[] = [];
@@ -34,7 +37,7 @@ export async function feedPage(
   let last = cursor.sequence;
   let cut = false;
   for (const entry of feed.entries) {
-    const text = entryText(entry);
+    const text = entryText(entry, peer);
     bytes += Buffer.byteLength(text) + 1;
     if (bytes > PAGE_BYTES && (items.length > 0 || removed.length > 0)) {
       cut = true;
@@ -50,7 +53,8 @@ export async function feedPage(
     ? { sequence: feed.sequence, start: feed.sequence }
     : { sequence: last, start: cursor.start };
   const sealed = await sealFeedCursor(context, peer, { epoch: feed.epoch, ...next });
-  const end = complete ? `,"total":${feed.total},"checksum":"${feed.checksum}"` : '';
+  const { sum } = feed;
+  const end = complete && sum !== null ? `,"total":${sum.total},"checksum":"${sum.checksum}"` : '';
   return `{"epoch":${JSON.stringify(feed.epoch)},"items":[${items.join(',')}],"removed":${JSON.stringify(removed)},"cursor":"${sealed}","complete":${complete}${end}}`;
 }
 
@@ -63,16 +67,25 @@ export async function peerStatus(
 ): Promise<StatusAnswer> {
   const { read } = context.database;
   const cursor = after === null ? null : await openFeedCursor(context, peer, after);
-  const feed = await readFeed(read, { after: Number.MAX_SAFE_INTEGER, start: 0, limit: 1 });
+  const feed = await readCounted(context, peer, {
+    after: Number.MAX_SAFE_INTEGER,
+    start: Number.MAX_SAFE_INTEGER,
+    limit: 1,
+  });
+  const { sum } = feed;
+  // Nothing was asked for after the end, so the feed is complete, and has its sum.
+  if (sum === null) throw new Error('The sum of a pair was not counted.');
   return {
     cursor: await sealFeedCursor(context, peer, {
       epoch: feed.epoch,
       sequence: feed.sequence,
       start: feed.sequence,
     }),
-    ...(cursor !== null && { behind: await countBehind(read, cursor.sequence, cursor.start, BEHIND_MAX) }),
-    total: feed.total,
-    checksum: feed.checksum,
+    ...(cursor !== null && {
+      behind: await countBehind(read, peer, cursor.sequence, cursor.start, BEHIND_MAX),
+    }),
+    total: sum.total,
+    checksum: sum.checksum,
     grant: peer.grant,
     serverTime: new Date(context.now()).toISOString(),
     software,
@@ -82,23 +95,45 @@ export async function peerStatus(
 }
 
 /**
+ * The feed, where it is complete with the sum of what the pair may see. Under a new grant that is narrowed it is counted first, once; then it
+ * is kept.
+ */
+async function readCounted(
+  context: FederationContext,
+  peer: FeedPeer,
+  range: { after: number; start: number; limit: number },
+): Promise<FeedRead> {
+  const { database } = context;
+  for (;;) {
+    const feed = await readFeed(database.read, peer, range);
+    // The grant was changed after this request was let in: nothing is shown under the former one.
+    if (feed.grantRevision !== peer.grantRevision) throw expired('grant-changed');
+    if (feed.sum !== null || !feed.complete) return feed;
+    await countPairView(database, peer.key, peer.grantRevision);
+  }
+}
+
+/**
  * Without a cursor a listing begins at the first change, and needs to be told only of removals from now on.
  * A cursor is compared with the mark that was written with its change, so that a server that was restored from
  * a backup, and whose numbers then ran on, is found out.
  */
 async function openFeedCursor(
   context: FederationContext,
-  peer: Pick<ServedPeer, 'id'>,
+  peer: FeedPeer,
   text: string | null,
 ): Promise<FeedCursor> {
   const { read } = context.database;
   const state = await readState(read);
-  if (text === null) return { epoch: state.epoch, sequence: 0, start: state.sequence, mark: '' };
+  const { grantRevision } = peer;
+  if (text === null)
+    return { epoch: state.epoch, sequence: 0, start: state.sequence, grantRevision, mark: '' };
   const cursor = openCursor(cursorKey(context.masterKey), peer.id, text);
   // In the form of ours and yet not ours: another server answered before, or this one lost its master key.
   if (cursor === null && isCursor(text)) throw expired('restored');
   if (cursor === null) throw new HedgerowError('INVALID', 'after is no cursor.', { field: ['after'] });
   if (cursor.epoch !== state.epoch) throw expired('restored');
+  if (cursor.grantRevision !== grantRevision) throw expired('grant-changed');
   const newest = Math.max(cursor.sequence, cursor.start);
   if (newest > state.sequence) throw expired('restored');
   if (cursor.start < state.removalFloor) throw expired('expired');
@@ -109,20 +144,25 @@ async function openFeedCursor(
 
 async function sealFeedCursor(
   context: FederationContext,
-  peer: Pick<ServedPeer, 'id'>,
-  cursor: Omit<FeedCursor, 'mark'>,
+  peer: FeedPeer,
+  cursor: Omit<FeedCursor, 'mark' | 'grantRevision'>,
 ): Promise<string> {
   const mark = await markAt(context.database.read, Math.max(cursor.sequence, cursor.start));
-  return sealCursor(cursorKey(context.masterKey), peer.id, { ...cursor, mark: mark ?? '' });
+  return sealCursor(cursorKey(context.masterKey), peer.id, {
+    ...cursor,
+    grantRevision: peer.grantRevision,
+    mark: mark ?? '',
+  });
 }
 
 async function markAt(database: Sql, sequence: number): Promise<string | null> {
   return sequence === 0 ? NO_MARK : readMark(database, sequence);
 }
 
-function entryText(entry: FeedEntry): string {
+function entryText(entry: FeedEntry, { grant }: FeedPeer): string {
   if (entry.type === 'removed') return entry.id;
-  return JSON.stringify({ ...sharedItem(entry.item), version: entry.item.version });
+  const { item } = entry;
+  return JSON.stringify({ ...sharedItem(item, grant), version: versionFor(grant, item) });
 }
 
 function expired(reason: CursorExpiry): HedgerowError {

@@ -1,6 +1,7 @@
 /** `GET /federation/v1/media/{id}/{variant}` and its segment digests: bytes for peers. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readSharedItem } from '../../catalog/feed.ts';
+import { mayFetch } from '../../catalog/shared-item.ts';
 import { deliverableFile } from '../../delivery/deliverable.ts';
 import type { DeliverableFile, Delivery } from '../../delivery/delivery.ts';
 import type { FederationContext } from '../../federation/context.ts';
@@ -8,7 +9,7 @@ import type { ServedPeer } from '../../federation/serve/authenticate.ts';
 import type { PeerLimiter } from '../../federation/serve/limits.ts';
 import type { PeerStreams } from '../../federation/serve/streams.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { VARIANT_NAMES, type VariantName } from '../../lib/media.ts';
+import { VARIANT_NAMES } from '../../lib/media.ts';
 import { segmentListKey } from '../../storage/paths.ts';
 import { breakOff, type SentFile, sendFile } from '../send-file.ts';
 import type { PeerRoute } from './peer-route.ts';
@@ -30,7 +31,7 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
     '/federation/v1/media/:id/:variant',
     get,
     route(async (peer, request, reply) => {
-      const sent = await sendMedia(peer, request, reply, await sharedFile(request));
+      const sent = await sendMedia(peer, request, reply, await sharedFile(peer, request));
       const { id, variant } = request.params as { id: string; variant: string };
       context.audit.served({ peerId: peer.id, itemId: id, variant, bytes: sent.bytes });
     }),
@@ -40,15 +41,17 @@ export function byteRoutes(app: FastifyInstance, options: ByteRoutesOptions): vo
     '/federation/v1/media/:id/:variant/segments',
     get,
     route(async (peer, request, reply) => {
-      await sendMedia(peer, request, reply, segmentListOf(await sharedFile(request)));
+      await sendMedia(peer, request, reply, segmentListOf(await sharedFile(peer, request)));
     }),
   );
 
-  async function sharedFile(request: FastifyRequest): Promise<DeliverableFile> {
+  /** What the grant does not open is answered like what does not exist. */
+  async function sharedFile({ grant }: ServedPeer, request: FastifyRequest): Promise<DeliverableFile> {
     const { id, variant } = request.params as { id: string; variant: string };
     const name = VARIANT_NAMES.find((known) => known === variant);
-    const item = name === undefined ? null : await readSharedItem(context.database.read, id);
-    const file = item === null ? null : deliverableFile(item, name as VariantName, 'NONE');
+    if (name === undefined || !mayFetch(grant.access, name)) throw new HedgerowError('NOT_FOUND');
+    const item = await readSharedItem(context.database.read, grant, id);
+    const file = item === null ? null : deliverableFile(item, name, 'NONE');
     if (file === null) throw new HedgerowError('NOT_FOUND');
     return file;
   }
