@@ -330,6 +330,8 @@ export type UpdatePeerInput = {
   cacheMode?: CacheMode | null | undefined;
   /** Where it is dialled. */
   endpoint?: string | null | undefined;
+  /** What it may see of ours; in force at once. */
+  grant?: GrantInput | null | undefined;
   /** Of the peer. */
   id: string | number;
   /** Seconds between pulls where no event stream is open. */

@@ -1,5 +1,6 @@
 /** The door of this room: the one catalog over local items and those of peers. */
 import type { Database } from '../database/database.ts';
+import { type Albums, createAlbums } from './albums.ts';
 import type { Item } from './items.ts';
 import { createLocalChanges, type LocalChanges } from './local-changes.ts';
 import {
@@ -12,6 +13,7 @@ import {
   readPage,
   readRemoteItem,
 } from './query.ts';
+import { setHidden } from './remote-changes.ts';
 import { type CatalogState, ensureState, readState } from './state.ts';
 import type { Reader } from './visibility.ts';
 
@@ -26,6 +28,9 @@ export interface Catalog {
   copies(reader: Reader, digests: readonly string[]): Promise<Map<string, Item[]>>;
   state(): Promise<CatalogState>;
   readonly local: LocalChanges;
+  readonly albums: Albums;
+  /** Hides items of peers from everybody, or shows them again; local ones and unknown ones stay as they are. */
+  setHidden(ids: readonly string[], hidden: boolean): Promise<void>;
 }
 
 export async function createCatalog(database: Database, now: () => number = Date.now): Promise<Catalog> {
@@ -40,5 +45,7 @@ export async function createCatalog(database: Database, now: () => number = Date
     copies: (reader, digests) => readCopies(read, reader, digests),
     state: () => readState(read),
     local: createLocalChanges(database, now),
+    albums: await createAlbums(database, now),
+    setHidden: (ids, hidden) => database.write((tx) => setHidden(tx, ids, hidden, now())),
   };
 }

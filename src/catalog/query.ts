@@ -15,7 +15,7 @@ import {
   type Visibility,
   visibilityNumber,
 } from './items.ts';
-import { type Reader, visibleTo } from './visibility.ts';
+import { hiddenSeenBy, type Reader, visibleTo } from './visibility.ts';
 import { fts5Term, parseSearch, tsqueryTerm } from './words.ts';
 
 export const PAGE_DEFAULT = 50;
@@ -39,6 +39,10 @@ export interface CatalogFilter {
   takenAt?: { gte?: number | undefined; lt?: number | undefined } | undefined;
   addedAt?: { gte?: number | undefined; lt?: number | undefined } | undefined;
   visibilities?: readonly Visibility[] | undefined;
+  /** Ids of albums; only items in one of them that the reader sees. */
+  albumIds?: readonly string[] | undefined;
+  /** True: only what an admin hid, for admins; else what is not hidden. */
+  hidden?: boolean | undefined;
 }
 
 export const ORDER_FIELDS = ['TAKEN_AT', 'ADDED_AT', 'UPDATED_AT', 'TITLE', 'BYTE_SIZE'] as const;
@@ -129,6 +133,11 @@ export async function countMatches(database: Sql, reader: Reader, query: Catalog
   return row?.count ?? 0;
 }
 
+/** By its id an admin also gets what is hidden, so that it can be shown again. */
+function reachableBy(reader: Reader): Statement {
+  return reader.kind === 'ADMIN' ? sql`(${visibleTo(reader)} OR ${hiddenSeenBy(reader)})` : visibleTo(reader);
+}
+
 /** Visible items by id; what is unknown or not visible is missing in the answer. */
 export async function readItems(
   database: Sql,
@@ -136,7 +145,7 @@ export async function readItems(
   ids: readonly string[],
 ): Promise<Map<string, Item>> {
   const rows = await database.all<ItemRow>(
-    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id IN (${texts(database, JSON.stringify(ids))}) AND ${visibleTo(reader)}`,
+    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id IN (${texts(database, JSON.stringify(ids))}) AND ${reachableBy(reader)}`,
   );
   return new Map(rows.map((row) => [row.id, itemFromRow(row)]));
 }
@@ -149,7 +158,7 @@ export async function readRemoteItem(
   remoteId: string,
 ): Promise<Item | null> {
   const row = await database.get<ItemRow>(
-    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.source = ${source} AND i.remote_id = ${remoteId} AND ${visibleTo(reader)}`,
+    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.source = ${source} AND i.remote_id = ${remoteId} AND ${reachableBy(reader)}`,
   );
   return row === undefined ? null : itemFromRow(row);
 }
@@ -174,7 +183,8 @@ export async function readCopies(
   return copies;
 }
 
-function pageSize(page: PageArguments): { backward: boolean; size: number } {
+/** @throws HedgerowError INVALID */
+export function pageSize(page: PageArguments): { backward: boolean; size: number } {
   if (page.first !== undefined && page.last !== undefined) {
     throw new HedgerowError('INVALID', 'Ask for first or for last, not for both.', { field: ['first'] });
   }
@@ -195,7 +205,7 @@ function beyond(order: CatalogOrder, position: Position, side: 'after' | 'before
 }
 
 function matching(database: Sql, reader: Reader, { origin, filter }: CatalogQuery): Statement {
-  const conditions: Statement[] = [visibleTo(reader)];
+  const conditions: Statement[] = [filter.hidden === true ? hiddenSeenBy(reader) : visibleTo(reader)];
   const list = (values: readonly unknown[]) => JSON.stringify(values);
   if (origin === 'LOCAL') conditions.push(sql`i.source = 0`);
   if (origin === 'REMOTE') conditions.push(sql`i.source <> 0`);
@@ -216,6 +226,11 @@ function matching(database: Sql, reader: Reader, { origin, filter }: CatalogQuer
   for (const tag of filter.tags?.all ?? []) conditions.push(tagged([tag]));
   if (filter.tags?.none !== undefined && filter.tags.none.length > 0) {
     conditions.push(sql`NOT ${tagged(filter.tags.none)}`);
+  }
+  if (filter.albumIds !== undefined) {
+    conditions.push(
+      sql`i.key IN (SELECT m.item_key FROM album_items m JOIN albums a ON a.key = m.album_key WHERE a.id IN (${texts(database, list(filter.albumIds))}) AND ${visibleTo(reader, 'a')})`,
+    );
   }
   if (filter.takenAt !== undefined) conditions.push(...between(sql`i.taken_at`, filter.takenAt));
   if (filter.addedAt !== undefined) conditions.push(...between(sql`i.added_at`, filter.addedAt));

@@ -5,7 +5,7 @@ import { raw, type Sql, type Statement, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
-import { kindNumber } from './items.ts';
+import { HIDDEN, kindNumber } from './items.ts';
 import { indexItems, unindexItems } from './search-index.ts';
 import { finishChange } from './state.ts';
 import { titleKey } from './words.ts';
@@ -33,12 +33,17 @@ export interface RemoteItem {
   createdAt: number | null;
   updatedAt: number | null;
   tags: readonly string[];
+  /** With their ids at the peer. */
+  albums: readonly { id: string; title: string }[];
   creator: string | null;
   license: string | null;
   properties: Record<string, unknown>;
   /** The original included. */
   variants: readonly OfferedVariant[];
 }
+
+/** Of a peer's item that nobody hid. */
+const SHOWN = 1;
 
 export interface RemotePage {
   items: readonly RemoteItem[];
@@ -291,6 +296,27 @@ export async function removeSource(tx: Sql, source: number, limit: number, now: 
   return keys.length;
 }
 
+/** Hides items of peers, or shows them again. A pull leaves that as it is. */
+export async function setHidden(
+  tx: Sql,
+  ids: readonly string[],
+  hidden: boolean,
+  now: number,
+): Promise<void> {
+  const [from, to] = hidden ? [SHOWN, HIDDEN] : [HIDDEN, SHOWN];
+  const rows = await tx.all<{ key: number }>(
+    sql`UPDATE items SET visibility = ${to} WHERE id IN (${texts(tx, JSON.stringify(ids))}) AND source <> 0 AND visibility = ${from} RETURNING key`,
+  );
+  if (rows.length > 0) {
+    await finishChange(
+      tx,
+      [],
+      rows.map(({ key }) => key),
+      now,
+    );
+  }
+}
+
 function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
   const list = JSON.stringify(remoteIds);
   return tx.all<Known>(
@@ -312,7 +338,15 @@ function selectSkipped(
 export async function deleteItems(tx: Sql, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
   await unindexItems(tx, keys);
-  await tx.run(sql`DELETE FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))})`);
+  const list = integers(tx, JSON.stringify(keys));
+  const left = await tx.all<{ key: number }>(
+    sql`DELETE FROM album_items WHERE item_key IN (${list}) RETURNING album_key AS key`,
+  );
+  await tx.run(sql`DELETE FROM items WHERE key IN (${list})`);
+  await deleteEmptyAlbums(
+    tx,
+    left.map(({ key }) => key),
+  );
 }
 
 async function deleteSkipped(tx: Sql, source: number, remoteIds: readonly string[]): Promise<void> {
@@ -423,9 +457,60 @@ async function upsertItems(
       ? sql`INSERT INTO item_tags (item_key, tag) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${tags})`
       : sql`INSERT INTO item_tags (item_key, tag) SELECT (value->>0)::int, value->>1 FROM json_array_elements(${tags}::json)`,
   );
+  await putAlbums(tx, source, pairs, now);
   await indexItems(
     tx,
     pairs.map(([key, item]) => ({ key, texts: item })),
   );
   return keys;
+}
+
+/** A peer's albums come with its items: made where one names them, called as the latest calls them. */
+async function putAlbums(
+  tx: Sql,
+  source: number,
+  pairs: readonly [key: number, item: RemoteItem][],
+  now: number,
+): Promise<void> {
+  const keys = JSON.stringify(pairs.map(([key]) => key));
+  const left = await tx.all<{ key: number }>(
+    sql`DELETE FROM album_items WHERE item_key IN (${integers(tx, keys)}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
+  );
+  const titles = new Map(pairs.flatMap(([, { albums }]) => albums.map(({ id, title }) => [id, title])));
+  if (titles.size > 0) {
+    // Always in the same order, so that nobody waits for somebody who waits.
+    const rows = JSON.stringify(
+      [...titles].sort().map(([id, title]) => [id, newId('album', now), title, titleKey(title)]),
+    );
+    const from =
+      tx.dialect === 'sqlite'
+        ? sql`json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), ${now}, ${now} FROM json_each(${rows}) WHERE true`
+        : sql`value->>0, value->>1, value->>2, value->>3, CAST(${now} AS bigint), CAST(${now} AS bigint) FROM json_array_elements(CAST(${rows} AS json))`;
+    const albums = await tx.all<{ key: number; remoteId: string }>(
+      sql`INSERT INTO albums (source, visibility, remote_id, id, title, title_key, created_at, updated_at) SELECT CAST(${source} AS int), 1, ${from} ON CONFLICT (source, remote_id) DO UPDATE SET title = excluded.title, title_key = excluded.title_key, updated_at = excluded.updated_at RETURNING key, remote_id AS "remoteId"`,
+    );
+    const keyOf = new Map(albums.map(({ key, remoteId }) => [remoteId, key]));
+    const members = JSON.stringify(
+      pairs.flatMap(([key, item]) =>
+        [...new Set(item.albums.map(({ id }) => id))].map((id) => [keyOf.get(id), key]),
+      ),
+    );
+    await tx.run(
+      tx.dialect === 'sqlite'
+        ? sql`INSERT INTO album_items (album_key, item_key) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${members})`
+        : sql`INSERT INTO album_items (album_key, item_key) SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(${members}::json)`,
+    );
+  }
+  await deleteEmptyAlbums(
+    tx,
+    left.map(({ key }) => key),
+  );
+}
+
+/** An album of a peer is there as long as an item is in it. */
+async function deleteEmptyAlbums(tx: Sql, keys: readonly number[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(
+    sql`DELETE FROM albums WHERE key IN (${integers(tx, JSON.stringify([...new Set(keys)]))}) AND source <> 0 AND NOT EXISTS (SELECT 1 FROM album_items m WHERE m.album_key = albums.key)`,
+  );
 }

@@ -1,4 +1,5 @@
-import { empty, join, type Statement, sql } from '../database/sql.ts';
+import { empty, join, raw, type Statement, sql } from '../database/sql.ts';
+import { HIDDEN } from './items.ts';
 
 /** Who asks the catalog. The catalog knows no sessions and tokens; rooms above translate. */
 export type Reader =
@@ -10,7 +11,7 @@ const INSTANCE = 1;
 const PUBLIC = 3;
 
 /**
- * The one clause that is in every read: which rows of `items i` this reader may see.
+ * The one clause that is in every read: which rows of `items i`, or of `albums a`, this reader may see.
  *
  * Local: PRIVATE to its owner alone, also against admins; the rest to people of this instance; PUBLIC to
  * anyone. Remote: what the peer's audience allows, of peers that are neither revoked nor gone silent with an
@@ -19,17 +20,29 @@ const PUBLIC = 3;
  * The plus before `source` changes no value: it keeps SQLite from answering the clause by an index of its own, for
  * then it would sort the whole catalog for one page. An order's index and this clause as a filter cost a page only.
  */
-export function visibleTo(reader: Reader): Statement {
+export function visibleTo(reader: Reader, table: 'i' | 'a' = 'i'): Statement {
+  const of = raw(table);
   if (reader.kind === 'ANONYMOUS') {
-    return sql`(+i.source = 0 AND i.visibility >= ${PUBLIC} OR +i.source <> 0 AND i.visibility >= ${INSTANCE} AND ${peerShows(['ANYONE'])})`;
+    return sql`(+${of}.source = 0 AND ${of}.visibility >= ${PUBLIC} OR +${of}.source <> 0 AND ${of}.visibility >= ${INSTANCE} AND ${peerShows(reader, of)})`;
   }
-  const audiences = reader.kind === 'ADMIN' ? ['ADMINS', 'USERS', 'ANYONE'] : ['USERS', 'ANYONE'];
-  const own = reader.userId === null ? empty : sql` OR +i.source = 0 AND i.owner_id = ${reader.userId}`;
-  return sql`((i.visibility >= ${INSTANCE} AND (+i.source = 0 OR ${peerShows(audiences)}))${own})`;
+  const own =
+    reader.userId === null ? empty : sql` OR +${of}.source = 0 AND ${of}.owner_id = ${reader.userId}`;
+  return sql`((${of}.visibility >= ${INSTANCE} AND (+${of}.source = 0 OR ${peerShows(reader, of)}))${own})`;
 }
 
-function peerShows(audiences: string[]): Statement {
-  return sql`+i.source IN (SELECT p.key FROM federation_peers p WHERE p.status <> 'REVOKED' AND p.hidden_since IS NULL AND p.audience IN (${join(audiences)}))`;
+/** What an admin hid of peers: seen by admins alone, and only where it is asked for. */
+export function hiddenSeenBy(reader: Reader): Statement {
+  if (reader.kind !== 'ADMIN') return sql`1 = 0`;
+  return sql`(i.visibility = ${HIDDEN} AND ${peerShows(reader, raw('i'))})`;
+}
+
+function peerShows(reader: Reader, of: Statement): Statement {
+  const audiences = {
+    ANONYMOUS: ['ANYONE'],
+    USER: ['USERS', 'ANYONE'],
+    ADMIN: ['ADMINS', 'USERS', 'ANYONE'],
+  };
+  return sql`+${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.status <> 'REVOKED' AND p.hidden_since IS NULL AND p.audience IN (${join(audiences[reader.kind])}))`;
 }
 
 /** Local items that peers may be told of. A peer's grant narrows it further. */

@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditLog } from '../access/audit-log.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
+import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { GrantCounts } from '../catalog/feed.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
@@ -83,6 +84,12 @@ export interface Loaders {
   readonly bytesCached: DataLoader<number, bigint>;
   /** When the credential that a peer uses here was issued, by the key of the peer; null where it has none. */
   readonly credentialIssuedAt: DataLoader<number, Date | null>;
+  /** How many items of an album the reader may see, by `Album.key`. */
+  readonly albumCounts: DataLoader<number, number>;
+  /** Albums that the reader may see, by `Item.key`. */
+  readonly albums: DataLoader<number, readonly Album[]>;
+  /** Peers that take something from here. */
+  readonly servedPeers: () => Promise<readonly Peer[]>;
   /** By the grant's text, as a row keeps it: one statement a grant. */
   readonly grantCounts: DataLoader<string, GrantCounts>;
 }
@@ -178,8 +185,30 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
         return (own.find((row) => row.firstUsedAt !== null) ?? own[0])?.createdAt ?? null;
       });
     }),
+    albumCounts: new DataLoader(async (keys) => {
+      const counts = await catalog.albums.mediaCounts(reader, keys);
+      return keys.map((key) => counts.get(key) ?? 0);
+    }),
+    albums: new DataLoader(async (keys) => {
+      const albums = await catalog.albums.ofItems(reader, keys);
+      return keys.map((key) => albums.get(key) ?? []);
+    }),
+    servedPeers: once(() =>
+      prisma.peer.findMany({
+        where: { serves: true, status: { not: 'REVOKED' } },
+        orderBy: { key: 'asc' },
+      }),
+    ),
     grantCounts: new DataLoader((grants) =>
       Promise.all(grants.map((grant) => federation.grantCounts(storedGrant(grant)))),
     ),
+  };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
   };
 }

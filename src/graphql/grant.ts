@@ -39,13 +39,7 @@ export const Grant = builder.objectRef<GrantShape>('Grant').implement({
       nullable: true,
       description:
         'Only items in one of these albums; null is all. One that was deleted is not shown, and opens nothing.',
-      resolve: ({ albums }, _args, { database }) =>
-        albums === null
-          ? null
-          : database.prisma.album.findMany({
-              where: { id: { in: albums }, source: LOCAL_SOURCE },
-              orderBy: { key: 'asc' },
-            }),
+      resolve: ({ albums }, _args, { catalog }) => (albums === null ? null : catalog.albums.named(albums)),
     }),
     access: t.field({
       type: GrantAccessEnum,
@@ -86,7 +80,7 @@ export const GrantInput = builder.inputType('GrantInput', {
  */
 export async function grantFromInput(
   input: typeof GrantInput.$inferInput | null | undefined,
-  { database, viewer, now }: Pick<GraphqlContext, 'database' | 'viewer' | 'now'>,
+  { catalog, reader, now }: Pick<GraphqlContext, 'catalog' | 'reader' | 'now'>,
   field: readonly string[],
 ): Promise<GrantShape> {
   if (input == null) return WHOLE_GRANT;
@@ -110,17 +104,8 @@ export async function grantFromInput(
   }
   const grant = parsed.data;
   if (grant.albums !== null) {
-    const userId = viewer?.user?.id ?? null;
-    const found = await database.prisma.album.findMany({
-      where: {
-        id: { in: grant.albums },
-        source: LOCAL_SOURCE,
-        OR: [{ visibility: { gte: 1 } }, ...(userId === null ? [] : [{ ownerId: userId }])],
-      },
-      select: { id: true },
-    });
-    const known = new Set(found.map(({ id }) => id));
-    const unknown = albumIds?.findIndex((id) => !known.has(id)) ?? -1;
+    const known = await catalog.albums.byId(reader, grant.albums);
+    const unknown = albumIds?.findIndex((id) => known.get(id)?.source !== LOCAL_SOURCE) ?? -1;
     if (unknown >= 0)
       throw invalid(['albumIds', String(unknown)], 'There is no such album on this instance.');
   }

@@ -5,7 +5,7 @@ import type { LocalItemPatch } from '../catalog/local-changes.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 import { type GraphqlContext, mayChange } from './context.ts';
-import { LocalMedia } from './media.ts';
+import { LocalMedia, RemoteMedia } from './media.ts';
 import { VisibilityEnum } from './media-types.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
@@ -133,6 +133,62 @@ builder.mutationField('deleteMedia', (t) =>
         const ids = await changeable(input.ids, (at) => ['ids', String(at)], context);
         const removed = await context.library.remove(ids);
         return { deletedMediaIds: removed.map((item) => item.id) };
+      }),
+  }),
+);
+
+const HideRemoteMediaInput = builder.inputType('HideRemoteMediaInput', {
+  description: 'Items of peers to be hidden, or shown again.',
+  fields: (t) => ({
+    ids: t.idList({ required: true, description: `Of items of peers, at most ${IDS_MAX}.` }),
+    hidden: t.boolean({ required: true, description: 'Whether nobody sees them here.' }),
+  }),
+});
+
+const HideRemoteMediaPayload = builder
+  .objectRef<Outcome<{ media: Item[] }>>('HideRemoteMediaPayload')
+  .implement({
+    description: 'What became of hiding items.',
+    fields: (t) => ({
+      media: t.field({
+        type: [RemoteMedia],
+        description: 'The items; none where it went wrong.',
+        resolve: (payload) => payload.media,
+      }),
+      userErrors: t.field({
+        type: [UserError],
+        description: 'What the caller can put right.',
+        resolve: (payload) => payload.userErrors,
+      }),
+    }),
+  });
+
+builder.mutationField('hideRemoteMedia', (t) =>
+  t.field({
+    type: HideRemoteMediaPayload,
+    description:
+      'Hides items of peers here, or shows them again: all of them, or none where one is at fault. What the peer changes of them shows none again.',
+    authScopes: { administer: true },
+    args: { input: t.arg({ type: HideRemoteMediaInput, required: true, description: 'What to do.' }) },
+    resolve: (_root, { input }, { catalog, reader }) =>
+      attempt<{ media: Item[] }>({ media: [] }, async () => {
+        const ids = [...new Set(input.ids)];
+        if (ids.length > IDS_MAX) {
+          throw new HedgerowError('INVALID', `At most ${IDS_MAX} items at once.`, { field: ['ids'] });
+        }
+        const items = await catalog.items(reader, ids);
+        for (const [at, id] of input.ids.entries()) {
+          const field = ['ids', String(at)];
+          const item = items.get(id);
+          if (item === undefined) throw new HedgerowError('NOT_FOUND', 'There is no such item.', { field });
+          if (item.source === LOCAL_SOURCE) {
+            const sentence = 'The item is of this instance: set its visibility instead.';
+            throw new HedgerowError('INVALID', sentence, { field });
+          }
+        }
+        await catalog.setHidden(ids, input.hidden);
+        const after = await catalog.items(reader, ids);
+        return { media: ids.flatMap((id) => after.get(id) ?? []) };
       }),
   }),
 );

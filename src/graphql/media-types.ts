@@ -100,6 +100,10 @@ export const MediaFilter = builder.inputType('MediaFilter', {
   fields: (t) => ({
     peerIds: t.idList({ description: 'Only items of these peers.' }),
     kinds: t.field({ type: [MediaKindEnum], description: 'Only these kinds.' }),
+    albumIds: t.idList({ description: 'Only items in one of these albums.' }),
+    hidden: t.boolean({
+      description: 'True: only what an admin hid of peers, and for admins alone. Else what is not hidden.',
+    }),
     tags: t.field({ type: TagFilter, description: 'By tags.' }),
     query: t.string({ description: 'Words, prefixes with *, "quoted phrases", -exclusions.' }),
     takenAt: t.field({ type: LocalDateTimeRange, description: "By the camera's clock." }),
@@ -131,10 +135,12 @@ export const DEFAULT_ORDER: CatalogOrder = { field: 'TAKEN_AT', direction: 'DESC
 /** A field that is null narrows nothing, as one that is left out. */
 export function catalogFilter(input: typeof MediaFilter.$inferInput | null | undefined): CatalogFilter {
   if (input == null) return {};
-  const { peerIds, kinds, tags, query, takenAt, addedAt, visibilities } = input;
+  const { peerIds, kinds, albumIds, hidden, tags, query, takenAt, addedAt, visibilities } = input;
   return {
     ...(peerIds != null && { peerIds }),
     ...(kinds != null && { kinds }),
+    ...(albumIds != null && { albumIds }),
+    ...(hidden != null && { hidden }),
     ...(tags != null && { tags: present(tags) }),
     ...(query != null && { query }),
     ...(takenAt != null && { takenAt: present(takenAt) }),

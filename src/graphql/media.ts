@@ -1,9 +1,11 @@
 /** Media: the interface, local and remote items, pages of them. */
 
+import { covers } from '../catalog/grant.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { CatalogQuery, PageArguments } from '../catalog/query.ts';
 import { LOCAL_STATE, peerHealth, type SourceState, sourceState } from '../catalog/sources.ts';
 import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
+import { storedGrant } from '../federation/grants.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { VariantName } from '../lib/media.ts';
 import { builder } from './builder.ts';
@@ -159,10 +161,17 @@ export const LocalMedia = builder.objectRef<Item>('LocalMedia').implement({
       description: 'How the original is kept.',
       resolve: (item) => item.storage ?? 'MANAGED',
     }),
+    sharedWith: t.field({
+      type: [Peer],
+      nullable: true,
+      description: 'Peers whose grant covers the item; null unless the viewer may update it.',
+      resolve: async (item, _args, context) =>
+        mayChange(context, item) ? coveredBy(item, await context.load.servedPeers(), context.now()) : null,
+    }),
   }),
 });
 
-builder.objectRef<Item>('RemoteMedia').implement({
+export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
   description: 'An item of a peer; read-only here.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -286,7 +295,7 @@ function isLocal(item: Pick<Item, 'source'>): boolean {
   return item.source === LOCAL_SOURCE;
 }
 
-async function readMedia(
+export async function readMedia(
   { catalog, reader }: Pick<GraphqlContext, 'catalog' | 'reader'>,
   query: CatalogQuery,
   page: { [K in keyof PageArguments]: PageArguments[K] | null },
@@ -342,6 +351,16 @@ async function remoteAvailability(item: Item, load: GraphqlContext['load']): Pro
   if (kept !== null) return kept;
   if (item.held || peer === null || GIVES_NOTHING.includes(peerHealth(peer))) return 'UNAVAILABLE';
   return 'ON_DEMAND';
+}
+
+function coveredBy(item: Item, peers: readonly PeerRow[], now: number): PeerRow[] {
+  if (item.visibility !== 'PEERS' && item.visibility !== 'PUBLIC') return [];
+  return peers.filter(({ serveGrant }) => {
+    if (serveGrant === null) return false;
+    const grant = storedGrant(serveGrant);
+    const ended = grant.until !== null && Date.parse(grant.until) <= now;
+    return !ended && covers(grant, item);
+  });
 }
 
 async function copiesOf(item: Item, load: GraphqlContext['load']): Promise<Item[]> {

@@ -45,6 +45,8 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
       const item = await load.media.load(id);
       return item === null ? null : branded(item, mediaTypename(item));
     }
+    case 'album':
+      return branded((await context.catalog.albums.byId(context.reader, [id])).get(id) ?? null, 'Album');
     case 'peer':
       return branded(
         await prisma.peer.findFirst({ where: { AND: [{ id }, peersShownTo(context.reader)] } }),
@@ -71,6 +73,7 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
 
 type NodeName =
   | ReturnType<typeof mediaTypename>
+  | 'Album'
   | 'Peer'
   | 'Invitation'
   | 'Pull'

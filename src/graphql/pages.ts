@@ -1,5 +1,6 @@
 /** Pages of small lists that Prisma reads, by keyset, with the same cursors as the catalog's. */
 
+import type { Album, AlbumPage } from '../catalog/albums.ts';
 import { decodeCursor, encodeCursor, queryFingerprint } from '../catalog/cursor.ts';
 import { type CatalogPage, PAGE_DEFAULT, PAGE_MAX } from '../catalog/query.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -66,6 +67,13 @@ export async function readKeyset<T>({ of, first, after, position, read }: Keyset
   return {
     edges,
     pageInfo: { hasNextPage: rows.length > size, hasPreviousPage: after != null, ...ends(edges) },
+  };
+}
+
+export function albumConnection({ edges, ...page }: AlbumPage): Connection<Album> {
+  return {
+    edges: edges.map(({ cursor, album }) => ({ cursor, node: album })),
+    pageInfo: { hasNextPage: page.hasNextPage, hasPreviousPage: page.hasPreviousPage, ...ends(edges) },
   };
 }
 

@@ -58,6 +58,7 @@ export function remoteItem(parts: Partial<RemoteItem> & { remoteId: string }): R
     createdAt: 0,
     updatedAt: 0,
     tags: [],
+    albums: [],
     creator: null,
     license: null,
     properties: {},

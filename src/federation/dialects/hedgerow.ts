@@ -442,6 +442,7 @@ function remoteItem(item: WireItem): RemoteItem {
     createdAt: Date.parse(item.createdAt),
     updatedAt: Date.parse(item.updatedAt),
     tags: item.tags,
+    albums: item.albums,
     creator: item.creator ?? null,
     license: item.license ?? null,
     properties: item.properties,
