@@ -31,7 +31,7 @@ type Documents = {
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RevokePeerDocument,
     "mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {\n  rotateInstanceKey(input: $input) {\n    instance {\n      thumbprint\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RotateInstanceKeyDocument,
     "mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {\n  rotatePeerCredential(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.RotatePeerCredentialDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": typeof types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": typeof types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": typeof types.WhoDocument,
 };
@@ -52,7 +52,7 @@ const documents: Documents = {
     "mutation RevokePeer($input: RevokePeerInput!) {\n  revokePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RevokePeerDocument,
     "mutation RotateInstanceKey($input: RotateInstanceKeyInput!) {\n  rotateInstanceKey(input: $input) {\n    instance {\n      thumbprint\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RotateInstanceKeyDocument,
     "mutation RotatePeerCredential($input: RotatePeerCredentialInput!) {\n  rotatePeerCredential(input: $input) {\n    peer {\n      id\n      name\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.RotatePeerCredentialDocument,
-    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
+    "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}": types.UpdatePeerDocument,
     "fragment UserErrorFields on UserError {\n  field\n  code\n  message\n}": types.UserErrorFieldsFragmentDoc,
     "query Who {\n  viewer {\n    role\n  }\n}": types.WhoDocument,
 };
@@ -124,7 +124,7 @@ export function graphql(source: "mutation RotatePeerCredential($input: RotatePee
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
+export function graphql(source: "mutation UpdatePeer($input: UpdatePeerInput!) {\n  updatePeer(input: $input) {\n    peer {\n      id\n      name\n      status\n      operations {\n        serve {\n          mediaCount\n        }\n      }\n    }\n    userErrors {\n      ...UserErrorFields\n    }\n  }\n}"): typeof import('./graphql.ts').UpdatePeerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

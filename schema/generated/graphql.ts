@@ -469,7 +469,7 @@ export type UpdatePeerMutationVariables = Exact<{
 }>;
 
 
-export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type UpdatePeerMutation = { updatePeer: { peer: { id: string, name: string, status: PeerStatus, operations: { serve: { mediaCount: number } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type UserErrorFieldsFragment = { field: Array<string> | null, code: ErrorCode, message: string };
 
@@ -868,6 +868,11 @@ export const UpdatePeerDocument = new TypedDocumentString(`
       id
       name
       status
+      operations {
+        serve {
+          mediaCount
+        }
+      }
     }
     userErrors {
       ...UserErrorFields

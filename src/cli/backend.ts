@@ -23,7 +23,8 @@ export interface Backend extends AsyncDisposable {
   readonly accounts: Accounts;
 }
 
-export interface ImportJob extends Pick<ImportRequest, 'inPlace' | 'visibility' | 'tags' | 'ownerId'> {
+export interface ImportJob
+  extends Pick<ImportRequest, 'inPlace' | 'visibility' | 'tags' | 'album' | 'ownerId'> {
   /** Absolute. */
   paths: readonly string[];
   signal: AbortSignal;

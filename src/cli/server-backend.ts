@@ -46,8 +46,8 @@ export async function connectServer(server: ServerFile): Promise<Backend | null>
   }
 
   const importFiles = async (job: ImportJob): Promise<ImportSummary> => {
-    const { paths, inPlace, visibility, tags, ownerId, signal } = job;
-    const body = JSON.stringify({ paths, inPlace, visibility, tags, ownerId });
+    const { paths, inPlace, visibility, tags, album, ownerId, signal } = job;
+    const body = JSON.stringify({ paths, inPlace, visibility, tags, album, ownerId });
     const response = await send('/internal/import', { method: 'POST', body });
     if (!response.ok || response.body === null) throw await problem(response);
     const lines = createInterface({

@@ -99,8 +99,8 @@ export async function internalRoutes(app: FastifyInstance, options: InternalRout
 
 function readRequest(
   body: unknown,
-): Pick<ImportRequest, 'paths' | 'inPlace' | 'visibility' | 'tags' | 'ownerId'> {
-  const { paths, inPlace, visibility, tags, ownerId } = (body ?? {}) as Record<string, unknown>;
+): Pick<ImportRequest, 'paths' | 'inPlace' | 'visibility' | 'tags' | 'album' | 'ownerId'> {
+  const { paths, inPlace, visibility, tags, album, ownerId } = (body ?? {}) as Record<string, unknown>;
   // A path below a working folder means nothing here: the server's is another one.
   if (!isTexts(paths) || paths.length === 0 || !paths.every((path) => isAbsolute(path))) {
     throw new HedgerowError('INVALID', 'The paths to import are absolute, at least one.', {
@@ -115,6 +115,9 @@ function readRequest(
   if (tags !== undefined && !isTexts(tags)) {
     throw new HedgerowError('INVALID', 'The tags are texts.', { field: ['tags'] });
   }
+  if (album !== undefined && typeof album !== 'string') {
+    throw new HedgerowError('INVALID', 'The album is a title or an id.', { field: ['album'] });
+  }
   if (ownerId !== undefined && ownerId !== null && typeof ownerId !== 'string') {
     throw new HedgerowError('INVALID', 'The owner is the id of an account, or null.', { field: ['ownerId'] });
   }
@@ -123,6 +126,7 @@ function readRequest(
     inPlace: inPlace === true,
     visibility: visibility as Visibility | undefined,
     tags,
+    album,
     ownerId,
   };
 }

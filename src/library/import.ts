@@ -47,6 +47,8 @@ export interface ImportRequest {
   visibility?: Visibility | undefined;
   /** Beside the keywords that a file carries. */
   tags?: readonly string[] | undefined;
+  /** Title or id of an album of this instance; made, of the owner, where there is none of that title. */
+  album?: string | undefined;
   ownerId?: string | null | undefined;
   /** Ends the import after what is in work. */
   signal?: AbortSignal | undefined;

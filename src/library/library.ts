@@ -4,6 +4,7 @@ import type { Item } from '../catalog/items.ts';
 import type { Database } from '../database/database.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { type ImportRequest, type ImportSummary, importFiles } from './import.ts';
+import { importIntoAlbum } from './import-album.ts';
 import { createMediaPool } from './media-worker.ts';
 import { removeItems } from './remove.ts';
 
@@ -32,7 +33,8 @@ export interface LibraryOptions {
 export function createLibrary(options: LibraryOptions): Library {
   const media = createMediaPool();
   return {
-    importFiles: (request) => importFiles({ ...options, media }, request),
+    importFiles: (request) =>
+      importIntoAlbum(options.catalog.albums, request, (given) => importFiles({ ...options, media }, given)),
     remove: (ids) => removeItems(options, ids),
     [Symbol.asyncDispose]: () => media[Symbol.asyncDispose](),
   };

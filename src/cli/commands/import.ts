@@ -19,6 +19,7 @@ interface Options {
   inPlace: boolean;
   visibility: string;
   tag: string[];
+  album?: string;
   owner?: string;
   json: boolean;
 }
@@ -35,9 +36,10 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
         .default('instance'),
     )
     .option('--tag <tag>', 'a tag for all of them; may be given several times', collect, [])
+    .option('--album <album>', 'put them into this album, by title or id; made where there is none')
     .option('--owner <name>', 'whose they are; by default of the one person who has an account')
     .option('--json', 'a line of JSON for each file, and one for the whole', false)
-    .action(async (given: string[], { inPlace, visibility, tag, owner, json }: Options) => {
+    .action(async (given: string[], { inPlace, visibility, tag, album, owner, json }: Options) => {
       const paths = given.map((path) => resolve(path));
       const stop = new AbortController();
       using _interrupt = terminal.onInterrupt(() => {
@@ -54,6 +56,7 @@ export function addImport(program: Command, { terminal, open }: CommandContext):
         inPlace,
         visibility: visibility.toUpperCase() as Visibility,
         tags: tag,
+        ...(album !== undefined && { album }),
         ownerId,
         signal: stop.signal,
         onProgress: json ? () => {} : progressLines(terminal),

@@ -1,7 +1,9 @@
 /** `hedgerow peers`: who is paired, how they are, and what an admin does with them. */
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
+  type GrantAccess,
+  type MediaKind,
   type PeerFieldsFragment,
   type PeerLimitsInput,
   type PeerStatus,
@@ -13,8 +15,8 @@ import {
 import { HedgerowError, isCode } from '../../lib/errors.ts';
 import type { Backend } from '../backend.ts';
 import type { CommandContext } from '../context.ts';
-import { assertDone, present } from '../failure.ts';
-import { ago, printable, table } from '../terminal.ts';
+import { assertDone, present, UsageError } from '../failure.ts';
+import { ago, plural, printable, table } from '../terminal.ts';
 
 export function addPeers(program: Command, { terminal, open }: CommandContext): void {
   const peers = program.command('peers').description('list the paired servers, or change one');
@@ -52,6 +54,7 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
         terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
       });
   }
+  addGrant(peers, { terminal, open });
   peers
     .command('limit')
     .description('say what a peer may ask of this server; without options, show it')
@@ -129,6 +132,70 @@ type Limits = NonNullable<NonNullable<PeerFieldsFragment['operations']>['serve']
 function limitText({ requestsPerMinute, bytesPerSecond, concurrentStreams }: Limits): string {
   const speed = bytesPerSecond === null ? 'any speed' : `${bytesPerSecond} bytes a second`;
   return `${requestsPerMinute} requests a minute, ${speed}, ${concurrentStreams} files at once`;
+}
+
+interface GrantOptions {
+  kinds?: string[];
+  tags?: string[];
+  albums?: string[];
+  access: string;
+  until?: string;
+  all?: boolean;
+}
+
+function addGrant(peers: Command, { terminal, open }: Pick<CommandContext, 'terminal' | 'open'>): void {
+  peers
+    .command('grant')
+    .description('say what a peer may see of what is shared here; it is in force at once')
+    .argument('<peer>', 'id or name')
+    .addOption(new Option('--kinds <list>', 'only these, of image,video,document').argParser(kindList))
+    .addOption(new Option('--tags <list>', 'only items with one of these tags').argParser(list))
+    .addOption(new Option('--albums <ids>', 'only items in one of these albums').argParser(list))
+    .addOption(
+      new Option('--access <how>', 'how much of each item')
+        .choices(['metadata', 'previews', 'originals'])
+        .default('originals'),
+    )
+    .option('--until <time>', 'when it ends, as 2027-01-31T00:00:00Z')
+    .addOption(new Option('--all', 'everything that is shared').conflicts(['kinds', 'tags', 'albums']))
+    .action(async (wanted: string, options: GrantOptions, command: Command) => {
+      const { kinds, tags, albums, access, until, all } = options;
+      const narrowed = [kinds, tags, albums, until].some((part) => part !== undefined);
+      if (!narrowed && all !== true && command.getOptionValueSource('access') === 'default') {
+        throw new UsageError('Say what the peer may see, or --all.');
+      }
+      await using backend = await open();
+      const { id } = await findPeer(backend, wanted);
+      const grant = {
+        kinds: (kinds as MediaKind[] | undefined) ?? null,
+        tags: tags ?? null,
+        albumIds: albums ?? null,
+        access: access.toUpperCase() as GrantAccess,
+        until: until ?? null,
+      };
+      const { updatePeer } = await backend.graphql(UpdatePeerDocument, { input: { id, grant } });
+      assertDone(updatePeer.userErrors);
+      const { name, operations } = present(updatePeer.peer);
+      terminal.out(`${printable(name)}: sees ${plural(operations?.serve?.mediaCount ?? 0, 'item')}`);
+    });
+}
+
+/** Nothing between the commas is nothing: an empty list opens nothing. */
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function kindList(text: string): string[] {
+  return list(text).map((part) => {
+    const kind = part.toUpperCase();
+    if (!['IMAGE', 'VIDEO', 'DOCUMENT'].includes(kind)) {
+      throw new InvalidArgumentError('A kind is image, video or document.');
+    }
+    return kind;
+  });
 }
 
 async function listPeers(backend: Backend, all = false): Promise<PeerFieldsFragment[]> {

@@ -102,6 +102,7 @@ function readFields(fields: ForeignFields): Omit<RemoteItem, 'remoteId' | 'versi
     createdAt,
     updatedAt,
     tags,
+    albums: [],
     creator: creator === null ? null : displayLine(creator),
     license: license === null ? null : displayLine(license),
     properties,

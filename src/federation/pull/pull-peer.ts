@@ -32,8 +32,9 @@ const REMOVE_AT_ONCE = 500;
 const PAGES_MAX = 200_000;
 /** Items that one peer may have here, those that are skipped included. */
 const ITEMS_MAX = 5_000_000;
-/** ms between two listings from the start; more often than that a peer may not make us work. */
-const RELISTING_PAUSE = 15 * 60_000;
+/** Listings from the start that a peer may make us begin in an hour: a changed grant or two, and no more. */
+const LISTINGS_AN_HOUR = 6;
+const HOUR = 3600_000;
 /** ms between two listings of a peer whose copy disagrees although it was listed anew. */
 const DIVERGED_PAUSE = 24 * 3600_000;
 /** ms between two listings of a peer that only says how many items it has, and has another number. */
@@ -76,6 +77,9 @@ interface PeerState {
   listing: boolean;
   listedAt: number | null;
   listingCause: string | null;
+  /** When the hour began in which listings are counted, ms, and how many began in it. */
+  windowAt: number;
+  listings: number;
   itemCount: number;
   skippedCount: number;
   heldCount: number;
@@ -239,12 +243,15 @@ async function listPage(
     return await client.list(state.cursor === '' ? null : state.cursor, PAGE_ITEMS, options.signal);
   } catch (error) {
     if (!(error instanceof CursorExpired)) throw error;
-    const { listedAt } = await readPeerState(database.read, source);
-    if (state.cursor === '' || (listedAt !== null && options.now() - listedAt < RELISTING_PAUSE)) {
+    const { windowAt, listings } = await readPeerState(database.read, source);
+    const left = windowAt + HOUR - options.now();
+    const spent = left > 0 && listings >= LISTINGS_AN_HOUR;
+    // One that is refused with its first page is not begun again by the same pull.
+    if (spent || state.cursor === '') {
       throw new HedgerowError(
         'CURSOR_EXPIRED',
         'The peer asks for its catalog to be listed anew again and again.',
-        { retryAfter: RELISTING_PAUSE / 1000 },
+        { retryAfter: spent ? Math.ceil(left / 1000) : 60 },
       );
     }
     return error;
@@ -280,9 +287,10 @@ async function beginListing(
   // A listing that takes the place of one under way answers for the cause of that one too.
   const listingCause = cause ?? (state.listing ? state.listingCause : null);
   await database.write(async (tx) => {
-    await lockPeerState(tx, source, state.cursor);
+    const { windowAt, listings } = await lockPeerState(tx, source, state.cursor);
+    const [begun, count] = now - windowAt >= HOUR ? [now, 1] : [windowAt, listings + 1];
     await tx.run(
-      sql`UPDATE federation_peers SET cursor = '', epoch = NULL, generation = ${generation}, listing = ${true}, listing_begun_at = ${now}, listing_cause = ${listingCause} WHERE key = ${source}`,
+      sql`UPDATE federation_peers SET cursor = '', epoch = NULL, generation = ${generation}, listing = ${true}, listing_begun_at = ${now}, listing_window_at = ${begun}, listings_in_window = ${count}, listing_cause = ${listingCause} WHERE key = ${source}`,
     );
   });
   return { ...state, cursor: '', epoch: null, generation, listing: true, listedAt: now, listingCause };
@@ -472,7 +480,7 @@ async function storeCounts(tx: Sql, source: number, before: PeerState, result: R
   );
 }
 
-const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", listing_cause AS "listingCause", held_count AS "heldCount", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow"`;
+const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", listing_cause AS "listingCause", listing_window_at AS "windowAt", listings_in_window AS listings, held_count AS "heldCount", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow"`;
 
 type StateRow = Omit<PeerState, 'listing' | 'checksum'> & {
   status: string;

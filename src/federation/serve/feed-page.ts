@@ -61,7 +61,7 @@ export async function feedPage(
 /** What `GET /federation/v1/status` answers. */
 export async function peerStatus(
   context: FederationContext,
-  peer: ServedPeer,
+  peer: FeedPeer,
   after: string | null,
   software: { name: string; version: string },
 ): Promise<StatusAnswer> {
