@@ -6,6 +6,7 @@ import type { Item } from '../catalog/items.ts';
 import { applyRemotePage, type RemoteItem } from '../catalog/remote-changes.ts';
 import type { Database } from '../database/database.ts';
 import type { Sql } from '../database/sql.ts';
+import { WHOLE_GRANT } from '../federation/grants.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
 
 async function pulled(
@@ -358,7 +359,7 @@ describeOnBothDatabases('media over GraphQL', (open) => {
     const remote = await prisma.item.findFirstOrThrow({ where: { title: 'theirs' } });
     await prisma.pull.create({ data: { id: 'pull_1', peerKey: peer.key, state: 'SUCCEEDED' } });
     await prisma.invitation.create({
-      data: { id: 'pair_1', publicKey: '', grant: '{}', expiresAt: new Date() },
+      data: { id: 'pair_1', publicKey: '', grant: JSON.stringify(WHOLE_GRANT), expiresAt: new Date() },
     });
     for (const name of ['editor', 'viewer']) {
       await prisma.user.create({ data: { id: `user_${name}`, name, email: `${name}@example.org` } });
@@ -468,7 +469,13 @@ describeOnBothDatabases('media over GraphQL', (open) => {
         data: { id: `pull_${at}`, peerKey: peer.key, state: 'SUCCEEDED', queuedAt: time },
       });
       await prisma.invitation.create({
-        data: { id: `pair_${at}`, publicKey: '', grant: '{}', createdAt: time, expiresAt: time },
+        data: {
+          id: `pair_${at}`,
+          publicKey: '',
+          grant: JSON.stringify(WHOLE_GRANT),
+          createdAt: time,
+          expiresAt: time,
+        },
       });
     }
     const lists: Record<string, (args: string) => string> = {

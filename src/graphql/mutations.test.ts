@@ -4,6 +4,7 @@ import { fakeFederation, startGraphql } from '../../test/support/graphql.ts';
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
 import { applyRemotePage } from '../catalog/remote-changes.ts';
 import type { Federation, UpdatePeer } from '../federation/federation.ts';
+import { WHOLE_GRANT } from '../federation/grants.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
 import { type Code, HedgerowError } from '../lib/errors.ts';
 import { ERROR_CODES } from './user-error.ts';
@@ -79,7 +80,13 @@ describeOnBothDatabases('mutations', (open) => {
         createInvitation: async (input) => {
           calls.push(input);
           await prisma.invitation.create({
-            data: { id: 'pair_1', publicKey: '', note: input.note, grant: '{}', expiresAt: new Date(0) },
+            data: {
+              id: 'pair_1',
+              publicKey: '',
+              note: input.note,
+              grant: JSON.stringify(WHOLE_GRANT),
+              expiresAt: new Date(0),
+            },
           });
           return { invitationId: 'pair_1', code: 'hedgerow:…' };
         },

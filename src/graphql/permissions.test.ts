@@ -28,6 +28,7 @@ afterAll(async () => {
 /** Each root field, asked with as little as it takes; a mutation's input names nothing that exists. */
 const QUERIES: Record<string, string> = {
   media: 'media { totalCount }',
+  albums: 'albums { totalCount }',
   node: 'node(id: "media_x") { id }',
   nodes: 'nodes(ids: []) { id }',
   peers: 'peers { totalCount }',
@@ -50,9 +51,13 @@ const MUTATIONS: Record<string, string> = {
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
   deleteMedia: 'deleteMedia(input: { ids: ["x"] }) { deletedMediaIds }',
+  createAlbum: 'createAlbum(input: { title: "x" }) { album { id } }',
+  updateAlbum: 'updateAlbum(input: { id: "x" }) { album { id } }',
+  deleteAlbum: 'deleteAlbum(input: { id: "x" }) { deletedAlbumId }',
+  hideRemoteMedia: 'hideRemoteMedia(input: { ids: ["x"], hidden: true }) { media { id } }',
 };
 const ADMINS_ONLY = ['invitations', 'auditEvents'];
-const LIBRARY = ['updateMedia', 'setVisibility', 'deleteMedia'];
+const LIBRARY = ['updateMedia', 'setVisibility', 'deleteMedia', 'createAlbum', 'updateAlbum', 'deleteAlbum'];
 
 type Outcome = 'passes' | 'UNAUTHENTICATED' | 'FORBIDDEN';
 
