@@ -4,6 +4,7 @@ import type { RequestListener, Server } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
@@ -79,7 +80,7 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
     // What the router itself refuses, such as a broken escape, is a problem document as everything else.
     frameworkErrors: (error, _request, reply) => {
       const { status, headers, body } = problemOf(translated(error), {});
-      void reply.code(status).headers(headers).send(body);
+      void (reply as FastifyReply).code(status).headers(headers).send(body);
     },
   });
   server.headersTimeout = HEADERS_TIMEOUT;

@@ -51,7 +51,7 @@ export async function exchangeRaw(
   const done = Promise.withResolvers<boolean>();
   let settle: NodeJS.Timeout | undefined;
   const late = setTimeout(() => done.reject(new Error('The server did not answer.')), deadline);
-  socket.on('data', (part) => {
+  socket.on('data', (part: Buffer) => {
     received.push(part);
     clearTimeout(settle);
     if (readAnswers(Buffer.concat(received), bodiless).length > 0)
