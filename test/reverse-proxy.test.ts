@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
+import { ADMIN_TOKEN, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
 import { peerView, refreshed, shownOf, storedOf } from './support/peer-view.ts';
 import { NGINX, nginxProxy, type ReverseProxy, undiciProxy } from './support/reverse-proxies.ts';
 
-const ADMIN = { authorization: 'Bearer test-admin-token-of-thirty-two-characters' };
+const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
 /** With a gallery each, of which one is told its prefix and the other is not. */
 describe.each([

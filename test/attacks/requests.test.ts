@@ -15,7 +15,7 @@ import { generateKey, type PrivateKey } from '../../src/federation/identity/keys
 import { signedTarget } from '../../src/federation/identity/request-signatures.ts';
 import { signatureBase, signatureHeaders } from '../../src/federation/identity/signature-fields.ts';
 import { fingerprint } from '../support/fingerprint.ts';
-import { type Instance, SAMPLES, startInstance } from '../support/instance.ts';
+import { ADMIN_TOKEN, type Instance, SAMPLES, startInstance } from '../support/instance.ts';
 import { chunked, compose, exchangeRaw, type RawAnswer, type RawRequest } from '../support/raw-socket.ts';
 import { type Served, serverAt } from '../support/wire-client.ts';
 
@@ -523,7 +523,7 @@ rows('who signs, and for whom', [
   ],
   ['a token that was never issued', () => get({ token: generatePeerToken() }), UNKNOWN],
   ['a token of another dialect', () => get({ caller: artifex }), UNKNOWN],
-  ['an admin’s token', () => get({ token: 'test-admin-token-of-thirty-two-characters' }), UNKNOWN],
+  ['an admin’s token', () => get({ token: ADMIN_TOKEN }), UNKNOWN],
   [
     'a token in the form of a peer’s, with a quote',
     () => get({ token: "hedgerow_peer_' OR 1=1 --" }),
