@@ -476,7 +476,7 @@ if (schema.includes('rotatePeerCredential')) {
   steps.push(fc.tuple(side, sometimes).map(([each, lost]) => new RotateCredential(each, lost)));
   steps.push(side.map((each) => new RotateKey(each)));
 }
-if (schema.includes('grant: GrantInput')) {
+if (/input UpdatePeerInput \{[^}]*\bgrant:/.test(schema)) {
   steps.push(
     fc
       .tuple(side, fc.constantFrom<string[] | null>(null, ['IMAGE'], []))
