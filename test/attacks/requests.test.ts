@@ -11,6 +11,7 @@ import { WHOLE_GRANT } from '../../src/federation/grants.ts';
 import { type AnswerVerdict, verifyAnswer } from '../../src/federation/identity/answer-signatures.ts';
 import { contentDigest } from '../../src/federation/identity/content-digest.ts';
 import { oneField } from '../../src/federation/identity/http-fields.ts';
+import { makeKeyChange } from '../../src/federation/identity/key-changes.ts';
 import { generateKey, type PrivateKey } from '../../src/federation/identity/keys.ts';
 import { signedTarget } from '../../src/federation/identity/request-signatures.ts';
 import { signatureBase, signatureHeaders } from '../../src/federation/identity/signature-fields.ts';
@@ -243,11 +244,14 @@ const NO_HTTP: Expected = { status: 400, proof: 'unsigned' };
 
 type Row = [name: string, make: () => Draft | Buffer, expected: Expected];
 
+/** What is kept of a request that verified, whatever becomes of it. */
+const NONCES = { peer_nonces: ['*'] };
+
 /** Sends it, judges the answer, and shows that nothing was written and that everything else goes on. */
-async function judge(make: () => Draft | Buffer, expected: Expected): Promise<Seen> {
+async function judge(make: () => Draft | Buffer, expected: Expected, aside = {}): Promise<Seen> {
   // Refusals of one address are counted for a minute.
   clock += 61_000;
-  const before = await fingerprint(server.app.database);
+  const before = await fingerprint(server.app.database, aside);
   const draft = make();
   const seen = await send(draft);
   expect({ status: seen.answer.status, code: seen.code, proof: seen.proof }).toEqual({
@@ -262,7 +266,7 @@ async function judge(make: () => Draft | Buffer, expected: Expected): Promise<Se
       expect(seen.answer.body.includes(secret)).toBe(false);
     }
   }
-  expect(await fingerprint(server.app.database)).toEqual(before);
+  expect(await fingerprint(server.app.database, aside)).toEqual(before);
   const honest = await send(get());
   expect([honest.answer.status, honest.proof]).toEqual([200, 'signed']);
   return seen;
@@ -1044,6 +1048,272 @@ rows('the message around it', [
   ['an Expect', () => plus(get(), ['Expect', 'x']), { status: 417, proof: 'unsigned' }],
   ['an Upgrade', () => plus(get(), ['Connection', 'Upgrade'], ['Upgrade', 'websocket']), ALLOWED],
 ]);
+
+const CREDENTIALS = '/federation/v1/credentials';
+const post = (how?: Signing, target = CREDENTIALS, content = Buffer.from('{"asked":1}')): Draft =>
+  signed({ method: 'POST', target, content }, how);
+const withBody = (draft: Draft, body: Buffer): Draft =>
+  withField({ ...draft, body }, 'content-length', String(body.length));
+
+rows('a request with a body', [
+  ['another body of the same length', () => withBody(post(), Buffer.from('{"asked":2}')), INVALID],
+  ['no body any more', () => withBody(post(), Buffer.alloc(0)), INVALID],
+  ['a body cut short', () => withBody(post(), Buffer.from('{"asked":1')), INVALID],
+  ['a space more', () => withBody(post(), Buffer.from('{"asked":1} ')), INVALID],
+  ['the body in capitals', () => withBody(post(), Buffer.from('{"ASKED":1}')), INVALID],
+  [
+    'the body and digest of another',
+    () => withField(withBody(post(), Buffer.from('x')), 'content-digest', contentDigest(Buffer.from('x'))),
+    INVALID,
+  ],
+  ['no digest', () => withField(post(), 'content-digest', null), INVALID],
+  ['two digests, alike', () => withField(post(), 'content-digest', (value) => [value, value]), INVALID],
+  [
+    'two digests in one line',
+    () => withField(post(), 'content-digest', (value) => `${value}, ${value}`),
+    INVALID,
+  ],
+  [
+    'a digest by another name',
+    () => withField(post(), 'content-digest', (value) => value.replace('sha-256', 'sha-512')),
+    INVALID,
+  ],
+  [
+    'a digest in base64url',
+    () => withField(post(), 'content-digest', (value) => value.replace(/[+/=]/g, '-')),
+    INVALID,
+  ],
+  ['a digest that the signature does not cover', () => post({ components: COMPONENTS }), INVALID],
+  [
+    'a body that no digest and no signature covers',
+    () =>
+      plus(withBody(signed({ method: 'POST', target: CREDENTIALS }), Buffer.from('{}')), [
+        'Content-Length',
+        '2',
+      ]),
+    INVALID,
+  ],
+  [
+    'a digest of the empty body for none',
+    () => signed({ method: 'POST', target: CREDENTIALS, content: Buffer.alloc(0) }),
+    INVALID,
+  ],
+  [
+    'each component dropped',
+    () => post({ components: [...COMPONENTS.slice(1), '"content-digest"'] }),
+    INVALID,
+  ],
+  [
+    'the digest doubled among the components',
+    () => post({ components: [...COMPONENTS, '"content-digest"', '"content-digest"'] }),
+    INVALID,
+  ],
+  [
+    'content-length added',
+    () =>
+      post({
+        components: [...COMPONENTS, '"content-digest"', '"content-length"'],
+        values: { '"content-length"': '11' },
+      }),
+    INVALID,
+  ],
+  ['another peer’s key', () => post({ key: other.key }), INVALID],
+  ['another peer’s token', () => post({ token: other.token }), INVALID],
+  ['another receiver', () => post({ receiver: third.key.thumbprint }), INVALID],
+  ['an unknown token', () => post({ token: generatePeerToken() }), UNKNOWN],
+  ['a token of another dialect', () => post({ caller: artifex }), UNKNOWN],
+  ['an old created', () => post({ created: Math.floor(now() / 1000) - 302 }), SKEWED],
+  ['a future created', () => post({ created: Math.floor(now() / 1000) + 302 }), SKEWED],
+  [
+    'length and chunks',
+    () => plus({ ...post(), body: chunked(Buffer.from('{"asked":1}')) }, ['Transfer-Encoding', 'chunked']),
+    NO_HTTP,
+  ],
+  [
+    'a body of 300 kB',
+    () => post({}, CREDENTIALS, Buffer.alloc(300_000, 'x')),
+    { status: 413, code: 'quota-exceeded', proof: 'unsigned' },
+  ],
+  [
+    'GET in place of POST',
+    () => ({ ...post(), method: 'GET' }),
+    { status: 405, code: 'method-not-allowed', proof: 'unsigned' },
+  ],
+  [
+    'the notice of another peer’s end',
+    () => signed({ method: 'DELETE', target: '/federation/v1/pairing' }, { key: other.key }),
+    INVALID,
+  ],
+  [
+    'a notice without a signature',
+    () =>
+      withField(
+        withField(signed({ method: 'DELETE', target: '/federation/v1/pairing' }), 'signature', null),
+        'signature-input',
+        null,
+      ),
+    INVALID,
+  ],
+  [
+    'a notice made of another request',
+    () => ({ ...get(), method: 'DELETE', target: '/federation/v1/pairing' }),
+    INVALID,
+  ],
+]);
+
+describe('a request with a body, of whoever is known but may not', () => {
+  it.each<Row>([
+    ['a replaced token', () => post({ token: peer.replaced }), REFUSED],
+    ['a revoked peer', () => post({ caller: revoked }), { status: 401, code: 'revoked', proof: 'signed' }],
+    [
+      'a notice by a replaced token',
+      () => signed({ method: 'DELETE', target: '/federation/v1/pairing' }, { token: peer.replaced }),
+      REFUSED,
+    ],
+  ])('%s', async (_name, make, expected) => {
+    await judge(make, expected, NONCES);
+  });
+
+  it.each([
+    ['no chain', {}],
+    ['an empty chain', { keys: [] }],
+    ['a chain that is none', { keys: 'x' }],
+    ['a thousand changes', { keys: Array.from({ length: 1000 }, () => ({ number: 1 })) }],
+  ])('an announcement with %s changes nothing', async (_name, body) => {
+    clock += 61_000;
+    const before = await fingerprint(server.app.database, NONCES);
+    const { answer } = await send(post({}, '/federation/v1/keys', Buffer.from(JSON.stringify(body))));
+    expect([200, 400, 401]).toContain(answer.status);
+    expect(await fingerprint(server.app.database, NONCES)).toEqual(before);
+  });
+
+  it('a key that the pinned one has not signed is not followed', async () => {
+    clock += 61_000;
+    const before = await fingerprint(server.app.database, NONCES);
+    const thief = generateKey();
+    const { instanceId } = await server.app.database.prisma.peer.findUniqueOrThrow({
+      where: { id: peer.id },
+    });
+    for (const change of [
+      makeKeyChange(instanceId ?? '', 1, other.key, thief),
+      makeKeyChange('inst_other', 1, peer.key, thief),
+      { ...makeKeyChange(instanceId ?? '', 1, peer.key, thief), old: other.key.jwk },
+      { ...makeKeyChange(instanceId ?? '', 1, peer.key, other.key), new: thief.jwk },
+    ]) {
+      const body = Buffer.from(JSON.stringify({ keys: [change] }));
+      const seen = await send(post({ key: thief }, '/federation/v1/keys', body));
+      expect(seen.answer.status).toBeGreaterThanOrEqual(400);
+      expect(seen.proof).toBe('unsigned');
+    }
+    expect(await fingerprint(server.app.database, NONCES)).toEqual(before);
+    expect((await send(get())).answer.status).toBe(200);
+  });
+});
+
+describe('a request that changes something', () => {
+  it('is taken once; sent again, to the letter or signed anew with its nonce, it is refused and does nothing', async () => {
+    const caller = await known();
+    const draft = post({ caller });
+    expect(await send(draft)).toMatchObject({ answer: { status: 201 }, proof: 'signed' });
+    const before = await fingerprint(server.app.database);
+    const nonce = /nonce="([^"]+)"/.exec(fieldOf(draft, 'signature-input'))?.[1] ?? '';
+    for (const again of [draft, draft, post({ caller, nonce }, CREDENTIALS, Buffer.from('{"asked":2}'))]) {
+      expect(await send(again)).toMatchObject({
+        answer: { status: 401 },
+        code: 'signature-invalid',
+        proof: 'signed',
+      });
+    }
+    expect(await fingerprint(server.app.database)).toEqual(before);
+    // What only reads keeps no nonces, and peers have theirs apart.
+    expect((await send(get({ caller, nonce }))).answer.status).toBe(200);
+    expect((await send(post({ caller: await known(), nonce }))).answer.status).toBe(201);
+    // Once its time is over it is refused for that, and its nonce may be forgotten.
+    clock += 361_000;
+    expect(await send(draft)).toMatchObject({ code: 'clock-skew', proof: 'signed' });
+    clock += 61_000;
+    expect((await send(post({ caller }))).answer.status).toBe(201);
+    expect(await send(draft)).toMatchObject({ code: 'clock-skew', proof: 'signed' });
+  });
+
+  it('sent many times at once is taken once', async () => {
+    const caller = await known();
+    const draft = post({ caller });
+    const seen = await Promise.all(Array.from({ length: 12 }, () => send(draft)));
+    expect(seen.map(({ answer }) => answer.status).sort()).toEqual([
+      201,
+      ...Array.from({ length: 11 }, () => 401),
+    ]);
+    const { credentials } = await server.app.database.prisma.peer.findUniqueOrThrow({
+      where: { id: caller.id },
+      include: { credentials: true },
+    });
+    expect(credentials.length).toBe(2);
+  });
+
+  it('that was refused before its signature verified leaves its nonce free', async () => {
+    const caller = await known();
+    const draft = post({ caller });
+    clock += 61_000;
+    expect((await send(withBody(draft, Buffer.from('{"asked":3}')))).code).toBe('signature-invalid');
+    expect((await send(draft)).answer.status).toBe(201);
+  });
+
+  it('may come in chunks', async () => {
+    const draft = post({ caller: await known() });
+    const { fields } = withField(draft, 'content-length', null);
+    const sent = plus({ ...draft, fields, body: chunked(draft.content ?? Buffer.alloc(0)) }, [
+      'Transfer-Encoding',
+      'chunked',
+    ]);
+    expect(await send(sent)).toMatchObject({ answer: { status: 201 }, proof: 'signed' });
+  });
+
+  it('carries out the end of its own pair only', async () => {
+    const caller = await known();
+    expect(
+      (await send(signed({ method: 'DELETE', target: '/federation/v1/pairing' }, { caller }))).answer.status,
+    ).toBe(200);
+    expect((await send(get({ caller }))).answer.status).toBe(401);
+    expect((await send(get())).answer.status).toBe(200);
+  });
+});
+
+it('a request for a former key of the server is taken, and the answer is signed with the key of today', async () => {
+  await using renewed = await startInstance('Renewed');
+  const former = await serverAt(renewed.url);
+  const key = generateKey();
+  const token = generatePeerToken();
+  await renewed.app.database.prisma.peer.create({
+    data: {
+      id: `peer_${randomUUID()}`,
+      name: 'Caller',
+      publicKey: JSON.stringify(key.jwk),
+      thumbprint: key.thumbprint,
+      instanceId: `inst_${randomUUID()}`,
+      pairedAt: new Date(),
+      serves: true,
+      serveGrant: JSON.stringify(WHOLE_GRANT),
+      credentials: {
+        create: { id: `cred_${randomUUID()}`, hash: hashPeerToken(token), firstUsedAt: new Date() },
+      },
+    },
+  });
+  await renewed.query('mutation { rotateInstanceKey(input: {confirm: true}) { userErrors { code } } }');
+  const today = await serverAt(renewed.url);
+  expect(today.key.thumbprint).not.toBe(former.key.thumbprint);
+  const ask = (receiver: string) =>
+    signed(
+      { method: 'GET', target: FEED },
+      { caller: { id: '', key, token }, receiver, created: Math.floor(Date.now() / 1000) },
+    );
+  clock = 0;
+  for (const receiver of [former.key.thumbprint, today.key.thumbprint]) {
+    expect(await send(ask(receiver), today)).toMatchObject({ answer: { status: 200 }, proof: 'signed' });
+    expect((await send(ask(receiver), former)).proof).toBe('other-key');
+  }
+  expect(await send(ask(served.key.thumbprint), today)).toMatchObject({ code: 'signature-invalid' });
+});
 
 describe('a safe request', () => {
   it('may be repeated to the letter, and each answer is bound to it', async () => {
