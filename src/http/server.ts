@@ -4,6 +4,7 @@ import type { RequestListener, Server } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
@@ -76,6 +77,11 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
     // A proxy in front may take the prefix away, or leave it.
     rewriteUrl: (request) => withoutPrefix(request.url ?? '/', prefix),
     routerOptions: { maxParamLength: 200 },
+    // What the router itself refuses, such as a broken escape, is a problem document as everything else.
+    frameworkErrors: (error, _request, reply) => {
+      const { status, headers, body } = problemOf(translated(error), {});
+      void (reply as FastifyReply).code(status).headers(headers).send(body);
+    },
   });
   server.headersTimeout = HEADERS_TIMEOUT;
   server.requestTimeout = REQUEST_TIMEOUT;
@@ -235,6 +241,8 @@ function translated(error: unknown): unknown {
       return new HedgerowError('METHOD_NOT_ALLOWED');
     case 413:
       return new HedgerowError('QUOTA_EXCEEDED', 'The body of the request is too large.');
+    case 414:
+      return new HedgerowError('NOT_FOUND');
     case 415:
       return new HedgerowError('UNSUPPORTED_MEDIA', 'The route does not take this content type.');
     default:

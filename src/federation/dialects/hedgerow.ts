@@ -197,6 +197,8 @@ export function createHedgerowClient<C extends HedgerowConnection>(
         });
       const fields = rawFields(answer.headers);
       const { statusCode: status, body } = answer;
+      // Whoever reads it hears of its errors; where it is broken off unread, nobody else would, and the process would end.
+      body.on('error', () => {});
       if (status !== 200 && status !== 206) {
         const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
         throw await refusal(problem, verify(connection, problem, signed));

@@ -193,11 +193,13 @@ export function verifyRequestSignature(
 /**
  * `@path` and `@query` of a target (RFC 9421, sections 2.2.6 and 2.2.7). The path begins with `/federation/v1` at its
  * first occurrence, so that a prefix that a reverse proxy adds or takes away does not matter; it is neither decoded
- * nor normalised otherwise. Undefined where the path does not contain it.
+ * nor normalised otherwise. Undefined where the path does not contain it, or where there is a fragment.
  */
 export function signedTarget(target: string): { path: string; query: string } | undefined {
   // The host of an absolute target is cut off first: in `http://federation/v1` it would be found in the host.
-  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').replace(/#.*$/s, '');
+  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '');
+  // RFC 9112, section 3.2: a request target has no fragment. What routes the request may read one as part of the query.
+  if (local.includes('#')) return undefined;
   const mark = local.indexOf('?');
   const whole = mark === -1 ? local : local.slice(0, mark);
   const start = whole.indexOf(FEDERATION_ROOT);

@@ -5,7 +5,14 @@ import { describe, expect, test } from 'vitest';
 import { signAnswer, verifyAnswer } from './answer-signatures.ts';
 import { contentDigest, matchesContentDigest } from './content-digest.ts';
 import { type FieldList, parseStrictDictionary } from './http-fields.ts';
-import { generateKey, type PublicKey, privateKeyFromSeed } from './keys.ts';
+import {
+  generateKey,
+  type PublicKey,
+  parsePublicKey,
+  privateKeyFromSeed,
+  signBytes,
+  verifyBytes,
+} from './keys.ts';
 import {
   type IncomingRequest,
   readAuthorization,
@@ -450,6 +457,145 @@ describe('with an independent implementation as judge', () => {
       { numRuns: 1000, seed: 9530 },
     );
   });
+
+  /** What somebody between the two may change, of a request and of its answer. */
+  const alteration = fc.constantFrom(
+    'method',
+    'path',
+    'query',
+    'token',
+    'created',
+    'nonce',
+    'keyid',
+    'tag',
+    'signature',
+    'status',
+    'content',
+    'digest',
+    'request',
+  );
+  const inField = (value: string, pattern: RegExp) =>
+    value.replace(pattern, (found) => found.slice(0, -1) + (found.endsWith('1') ? '2' : '1'));
+
+  test('neither accepts a thousand requests and answers of which one thing was altered', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        request,
+        fc.integer({ min: 200, max: 599 }),
+        alteration,
+        fc.integer({ min: 0, max: 63 }),
+        async (input, status, altered, at) => {
+          const ours = plain(input);
+          const headers = signRequest(ours, { ...signer, now: new Date() });
+          const answer = signAnswer(
+            { status, body: input.content, binding: { signature: headers['signature'] ?? '' } },
+            them,
+            new Date(),
+          );
+          const request = { method: ours.method, target: ours.target, headers: { ...headers } };
+          const reply = { status, headers: { ...answer }, body: Buffer.from(input.content) };
+          const flip = (value = '') => {
+            const bytes = Buffer.from(value.slice(5, -1), 'base64');
+            bytes[at] = (bytes[at] ?? 0) ^ 1;
+            return `sig=:${bytes.toString('base64')}:`;
+          };
+          const [path = '', query] = ours.target.split('?', 2);
+          const ofRequest = {
+            method: () => (request.method = ours.method === 'GET' ? 'DELETE' : 'GET'),
+            path: () => (request.target = `${path}x${query === undefined ? '' : `?${query}`}`),
+            query: () => (request.target = `${path}?${query ?? ''}x`),
+            token: () =>
+              (request.headers['authorization'] = inField(request.headers['authorization'] ?? '', /.$/)),
+            created: () =>
+              (request.headers['signature-input'] = inField(
+                request.headers['signature-input'] ?? '',
+                /created=\d+/,
+              )),
+            nonce: () =>
+              (request.headers['signature-input'] = inField(
+                request.headers['signature-input'] ?? '',
+                /nonce="[^"]+/,
+              )),
+            keyid: () =>
+              (request.headers['signature-input'] = inField(
+                request.headers['signature-input'] ?? '',
+                /keyid="[^"]+/,
+              )),
+            tag: () =>
+              (request.headers['signature-input'] = inField(
+                request.headers['signature-input'] ?? '',
+                /tag="[^"]+/,
+              )),
+            signature: () => (request.headers['signature'] = flip(request.headers['signature'])),
+          };
+          const ofAnswer = {
+            status: () => (reply.status = status === 200 ? 201 : 200),
+            content: () => (reply.body = Buffer.concat([reply.body, Buffer.from('x')])),
+            digest: () => (reply.headers['content-digest'] = contentDigest(Buffer.from(`x${at}`))),
+            request: () => (request.headers['signature'] = flip(request.headers['signature'])),
+          };
+          const judged = () => ({
+            method: request.method,
+            url: `https://peer.example${request.target}`,
+            headers: request.headers,
+          });
+          const judge = (verify: Promise<unknown>) => verify.then(Boolean, () => false);
+
+          if (altered in ofRequest) {
+            ofRequest[altered as keyof typeof ofRequest]();
+            expect(() =>
+              accepts(
+                incoming(
+                  { method: request.method, target: request.target, body: ours.body },
+                  request.headers,
+                ),
+                us,
+                new Date(),
+              ),
+            ).toThrow(invalid);
+            expect(await judge(httpbis.verifyMessage({ keyLookup: judgeKey(us), all: true }, judged()))).toBe(
+              false,
+            );
+            return;
+          }
+          ofAnswer[altered as keyof typeof ofAnswer]();
+          const seen = verifyAnswer(
+            { status: reply.status, body: reply.body, fields: Object.entries(reply.headers) as FieldList },
+            { signature: request.headers['signature'] ?? '' },
+            them,
+            new Date(),
+          );
+          expect(seen.kind).toBe('unsigned');
+          // What the content is, is said by its digest alone: the judge does not look at it.
+          if (altered === 'content') return;
+          expect(
+            await judge(
+              httpbis.verifyMessage(
+                { keyLookup: judgeKey(them), all: true },
+                { status: reply.status, headers: reply.headers },
+                judged(),
+              ),
+            ),
+          ).toBe(false);
+        },
+      ),
+      { numRuns: 1000, seed: 9421 },
+    );
+  });
+});
+
+test('the key of RFC 9421, B.1.4 is read alike from its seed, its JWK and its PEM', () => {
+  const key = privateKeyFromSeed(Buffer.from('n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU', 'base64url'));
+  expect(key.jwk.x).toBe('JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs');
+  expect(
+    parsePublicKey({ kty: 'OKP', crv: 'Ed25519', kid: 'test-key-ed25519', x: key.jwk.x }).thumbprint,
+  ).toBe(key.thumbprint);
+  expect(key.key.export({ format: 'pem', type: 'spki' })).toContain(
+    'MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=',
+  );
+  expect(key.privateKey.export({ format: 'pem', type: 'pkcs8' })).toContain(
+    'MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF',
+  );
 });
 
 test('the example of RFC 9421, B.2.6 has the signature that is printed there', () => {
@@ -474,6 +620,10 @@ test('the example of RFC 9421, B.2.6 has the signature that is printed there', (
   const printed = 'wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==';
   expect(cryptoSign(null, Buffer.from(base), privateKey).toString('base64')).toBe(printed);
   expect(cryptoVerify(null, Buffer.from(base), publicKey, Buffer.from(printed, 'base64'))).toBe(true);
+  const own = privateKeyFromSeed(Buffer.from('n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU', 'base64url'));
+  expect(signBytes(base, own).toString('base64')).toBe(printed);
+  expect(verifyBytes(base, Buffer.from(printed, 'base64'), own)).toBe(true);
+  expect(verifyBytes(`${base} `, Buffer.from(printed, 'base64'), own)).toBe(false);
 });
 
 test('the content digest is the one of RFC 9530, section B.1', () => {

@@ -17,6 +17,7 @@ import { eventRoutes } from './event-routes.ts';
 import { feedRoutes } from './feed-routes.ts';
 import { keyRoutes } from './key-routes.ts';
 import { noticeRoute } from './notice-route.ts';
+import { refuseOtherMethods } from './other-methods.ts';
 import { pairingRoutes } from './pairing-routes.ts';
 import { createPeerRoute } from './peer-route.ts';
 import { createPeerSender } from './send-to-peer.ts';
@@ -42,6 +43,7 @@ export async function federationRoutes(
     done(null, body);
   });
 
+  const refuseOthers = refuseOtherMethods(app);
   const answers = createAnswers(context);
   const limiter = createPeerLimiter(context.now);
   // An admin's change also holds for what runs already.
@@ -61,4 +63,5 @@ export async function federationRoutes(
   credentialRoutes(app, { context, answers, route });
   keyRoutes(app, { context, answers, route });
   noticeRoute(app, { answers, route, endedByPeer });
+  refuseOthers();
 }
