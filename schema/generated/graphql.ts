@@ -4,6 +4,18 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A server of another make, or without keys. */
+export type AddPeerInput = {
+  /** Null: found by probing. */
+  dialect?: Dialect | null | undefined;
+  /** Base URL of the server. */
+  endpoint: string;
+  /** What to call the peer here; else as it calls itself. */
+  name?: string | null | undefined;
+  /** What it asks for: an API key or a token, as it was issued. */
+  token?: string | null | undefined;
+};
+
 /** Which of this instance's people see a peer's items. */
 export type Audience =
   /** Admins. */
@@ -59,6 +71,16 @@ export type CreateInvitationInput = {
   mutual?: boolean;
   /** For whom it is. */
   note?: string | null | undefined;
+};
+
+/** A token for a peer of another make that pulls from us; shown once. */
+export type CreatePeerCredentialInput = {
+  /** Whose routes the token opens. */
+  dialect: Dialect;
+  /** What it may see; without it, all that peers may. */
+  grant?: GrantInput | null | undefined;
+  /** What the peer is called here. */
+  name: string;
 };
 
 /** A span of time. */
@@ -219,6 +241,13 @@ export type GrantInput = {
   until?: string | null | undefined;
 };
 
+/** What becomes of items that a peer lists no longer and that are held. */
+export type HeldRemovalsDecision =
+  /** They stay, with the bytes that are here, although the peer lists them no longer. */
+  | 'KEEP'
+  /** They go, with what is kept of their bytes. */
+  | 'REMOVE';
+
 /** What an item is. */
 export type MediaKind =
   /** Something with pages. */
@@ -293,6 +322,14 @@ export type RefreshPeerInput = {
   id?: string | number | null | undefined;
 };
 
+/** Decides about the removals that are held. */
+export type ResolveHeldRemovalsInput = {
+  /** What becomes of them. */
+  decision: HeldRemovalsDecision;
+  /** Of the peer. */
+  id: string | number;
+};
+
 /** Ends a pairing. */
 export type RevokePeerInput = {
   /** Of the peer. */
@@ -344,6 +381,13 @@ export type UpdatePeerInput = {
   paused?: boolean | null | undefined;
 };
 
+export type AddPeerMutationVariables = Exact<{
+  input: AddPeerInput;
+}>;
+
+
+export type AddPeerMutation = { addPeer: { peer: { id: string, name: string, dialect: Dialect } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
 export type AuditEventsQueryVariables = Exact<{
   filter?: AuditFilter | null | undefined;
   first: number;
@@ -359,6 +403,13 @@ export type CreateInvitationMutationVariables = Exact<{
 
 
 export type CreateInvitationMutation = { createInvitation: { code: string | null, invitation: { id: string, mediaCount: number, placedCount: number, expiresAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type CreatePeerCredentialMutationVariables = Exact<{
+  input: CreatePeerCredentialInput;
+}>;
+
+
+export type CreatePeerCredentialMutation = { createPeerCredential: { token: string | null, peer: { id: string, name: string, dialect: Dialect } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type DiagnosePeerMutationVariables = Exact<{
   input: DiagnosePeerInput;
@@ -398,7 +449,7 @@ export type PairWithPeerMutationVariables = Exact<{
 
 export type PairWithPeerMutation = { pairWithPeer: { notice: string | null, peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
+export type PeerFieldsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
 
 export type PeerPullsQueryVariables = Exact<{
   id: string | number;
@@ -415,7 +466,7 @@ export type PeersQueryVariables = Exact<{
 }>;
 
 
-export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
+export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
 
 export type PullFieldsFragment = { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null };
 
@@ -442,6 +493,13 @@ export type RefreshPeerMutationVariables = Exact<{
 
 
 export type RefreshPeerMutation = { refreshPeer: { pulls: Array<{ id: string, peer: { name: string } }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type ResolveHeldRemovalsMutationVariables = Exact<{
+  input: ResolveHeldRemovalsInput;
+}>;
+
+
+export type ResolveHeldRemovalsMutation = { resolveHeldRemovals: { peer: { id: string, name: string, mediaCount: number } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type RevokePeerMutationVariables = Exact<{
   input: RevokePeerInput;
@@ -527,6 +585,7 @@ export const PeerFieldsFragmentDoc = new TypedDocumentString(`
       lag
       completeness
       inSync
+      heldRemovals
       bytesCached
       error {
         code
@@ -572,6 +631,24 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const AddPeerDocument = new TypedDocumentString(`
+    mutation AddPeer($input: AddPeerInput!) {
+  addPeer(input: $input) {
+    peer {
+      id
+      name
+      dialect
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AddPeerMutation, AddPeerMutationVariables>;
 export const AuditEventsDocument = new TypedDocumentString(`
     query AuditEvents($filter: AuditFilter, $first: Int!, $after: String) {
   auditEvents(filter: $filter, first: $first, after: $after) {
@@ -615,6 +692,25 @@ export const CreateInvitationDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<CreateInvitationMutation, CreateInvitationMutationVariables>;
+export const CreatePeerCredentialDocument = new TypedDocumentString(`
+    mutation CreatePeerCredential($input: CreatePeerCredentialInput!) {
+  createPeerCredential(input: $input) {
+    peer {
+      id
+      name
+      dialect
+    }
+    token
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<CreatePeerCredentialMutation, CreatePeerCredentialMutationVariables>;
 export const DiagnosePeerDocument = new TypedDocumentString(`
     mutation DiagnosePeer($input: DiagnosePeerInput!) {
   diagnosePeer(input: $input) {
@@ -747,6 +843,7 @@ export const PeersDocument = new TypedDocumentString(`
       lag
       completeness
       inSync
+      heldRemovals
       bytesCached
       error {
         code
@@ -810,6 +907,24 @@ export const RefreshPeerDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<RefreshPeerMutation, RefreshPeerMutationVariables>;
+export const ResolveHeldRemovalsDocument = new TypedDocumentString(`
+    mutation ResolveHeldRemovals($input: ResolveHeldRemovalsInput!) {
+  resolveHeldRemovals(input: $input) {
+    peer {
+      id
+      name
+      mediaCount
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<ResolveHeldRemovalsMutation, ResolveHeldRemovalsMutationVariables>;
 export const RevokePeerDocument = new TypedDocumentString(`
     mutation RevokePeer($input: RevokePeerInput!) {
   revokePeer(input: $input) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { APPKASK_KEY, startAppkaskServer } from '../../test/support/appkask-server.ts';
 import { openApp } from '../app.ts';
 import { decideConfig } from '../config/config.ts';
 import { host } from '../host.ts';
@@ -325,6 +326,46 @@ describe('through running servers', () => {
     expect((await run(['peers', 'revoke', 'Nobody'], { data: 'coast' })).code).toBe(1);
     expect((await run(['peers', '--json'], { data: 'coast' })).out).toBe('[]\n');
     expect(JSON.parse((await run(['peers', '--all', '--json'], { data: 'coast' })).out)).toHaveLength(1);
+  });
+
+  test('servers of another make are added, given a token, and their held removals decided', async () => {
+    await using served = await serve('data');
+    expect(served.url).toMatch(/^http:/);
+    await using cask = await startAppkaskServer();
+    for (let index = 0; index < 60; index += 1) cask.put(`item-${index}`);
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, `${APPKASK_KEY}\n`);
+    expect(await run(['peers', 'add', cask.url])).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/API key/),
+    });
+    expect((await run(['peers', 'add', cask.url, '--dialect', 'frob'])).code).toBe(2);
+    const added = await run(['peers', 'add', cask.url, '--token-file', tokenFile, '--name', 'Cask']);
+    expect(added).toEqual({ code: 0, out: expect.stringMatching(/^Cask: appkask, peer_/), err: '' });
+    const again = await run(['peers', 'add', cask.url, '--token-file', '-'], { input: APPKASK_KEY });
+    expect(again).toMatchObject({ code: 1, err: expect.stringMatching(/already/) });
+    expect((await run(['sync', 'Cask'])).code).toBe(0);
+
+    expect((await run(['peers', 'held', 'Cask'])).out).toBe('Cask: 0 items held\n');
+    expect((await run(['peers', 'held', 'Cask', '--remove', '--keep'])).code).toBe(2);
+    expect((await run(['peers', 'held', 'Cask', '--remove'])).code).toBe(1);
+    for (let index = 1; index < 60; index += 1) cask.remove(`item-${index}`);
+    expect((await run(['sync', 'Cask'])).code).toBe(0);
+    const listed = await run(['peers']);
+    expect(listed.out).toMatch(/\nCask +active +online +1 /);
+    expect(listed.err).toMatch(/59 items would be removed at once; `hedgerow peers held` decides/);
+    expect((await run(['peers', 'held', 'Cask', '--remove'])).out).toBe('Cask: 59 items removed\n');
+    expect((await run(['peers', 'held', 'Cask'])).out).toBe('Cask: 0 items held\n');
+
+    const made = await run(['peers', 'credential', 'Prints', '--dialect', 'artifex']);
+    expect(made).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^hedgerow_artifex_[A-Za-z0-9_-]{43}\n$/),
+      err: expect.stringMatching(/shown this once/),
+    });
+    expect((await run(['peers', 'credential', 'Cask', '--dialect', 'appkask'])).err).toMatch(/only pulled/);
+    expect((await run(['peers', 'credential', 'Prints'])).code).toBe(2);
   });
 
   test('one mutual invitation shares in both directions', async () => {

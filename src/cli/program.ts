@@ -6,6 +6,7 @@ import { VERSION } from '../version.ts';
 import { type Host, openBackend } from './backend.ts';
 import { addAudit } from './commands/audit.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addForeignPeers } from './commands/foreign-peers.ts';
 import { addImport } from './commands/import.ts';
 import { addInvite } from './commands/invite.ts';
 import { addKey } from './commands/key.ts';
@@ -73,7 +74,7 @@ function buildProgram(context: CommandContext): Command {
   addImport(program, context);
   addInvite(program, context);
   addPair(program, context);
-  addPeers(program, context);
+  addForeignPeers(addPeers(program, context), context);
   addSync(program, context);
   addUser(program, context);
   addToken(program, context);

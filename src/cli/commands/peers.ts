@@ -18,7 +18,8 @@ import type { CommandContext } from '../context.ts';
 import { assertDone, present, UsageError } from '../failure.ts';
 import { ago, plural, printable, table } from '../terminal.ts';
 
-export function addPeers(program: Command, { terminal, open }: CommandContext): void {
+/** @returns the command, to which others add what they do with a peer */
+export function addPeers(program: Command, { terminal, open }: CommandContext): Command {
   const peers = program.command('peers').description('list the paired servers, or change one');
   peers
     .command('list', { isDefault: true })
@@ -35,6 +36,12 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       for (const { name, operations } of json ? [] : rows) {
         const error = operations?.pull?.error;
         if (error) terminal.err(`${printable(name)}: ${printable(error.message)}`);
+        const held = operations?.pull?.heldRemovals ?? 0;
+        if (held > 0) {
+          terminal.err(
+            `${printable(name)}: ${plural(held, 'item')} would be removed at once; \`hedgerow peers held\` decides.`,
+          );
+        }
       }
     });
   for (const [verb, paused, description] of [
@@ -101,6 +108,7 @@ export function addPeers(program: Command, { terminal, open }: CommandContext): 
       const { name, status } = present(revokePeer.peer);
       terminal.out(`${printable(name)}: ${status.toLowerCase()}`);
     });
+  return peers;
 }
 
 interface LimitOptions {
