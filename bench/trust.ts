@@ -28,6 +28,7 @@ import type { FederationContext } from '../src/federation/context.ts';
 import { generatePeerToken, hashPeerToken } from '../src/federation/credentials.ts';
 import { WHOLE_GRANT } from '../src/federation/grants.ts';
 import { verifyAnswer } from '../src/federation/identity/answer-signatures.ts';
+import { oneField } from '../src/federation/identity/http-fields.ts';
 import { loadIdentity } from '../src/federation/identity/instance-identity.ts';
 import {
   generateKey,
@@ -35,16 +36,18 @@ import {
   privateSeed,
   publicKeyFromBytes,
 } from '../src/federation/identity/keys.ts';
-import { signRequest } from '../src/federation/identity/request-signatures.ts';
+import { type IncomingRequest, signRequest } from '../src/federation/identity/request-signatures.ts';
 import { rawFields } from '../src/federation/outgoing/exchange.ts';
-import type { ServedPeer } from '../src/federation/serve/authenticate.ts';
+import { authenticatePeer, RequestRefused, type ServedPeer } from '../src/federation/serve/authenticate.ts';
 import { createPeerLimiter } from '../src/federation/serve/limits.ts';
 import { createPeerStreams } from '../src/federation/serve/streams.ts';
 import { encodeContent } from '../src/federation/wire/content-coding.ts';
 import { type Answers, createAnswers } from '../src/http/federation/answers.ts';
 import { byteRoutes } from '../src/http/federation/byte-routes.ts';
 import { feedRoutes } from '../src/http/federation/feed-routes.ts';
-import { createPeerRoute, type PeerRoute } from '../src/http/federation/peer-route.ts';
+import { createPeerRoute } from '../src/http/federation/peer-route.ts';
+import { createPeerSender } from '../src/http/federation/send-to-peer.ts';
+import { HedgerowError } from '../src/lib/errors.ts';
 import { federationLog } from '../src/log.ts';
 import { renditionKey } from '../src/storage/paths.ts';
 import { newItem } from '../test/support/items.ts';
@@ -234,9 +237,11 @@ async function serve(
     onError: console.error,
   });
   const served = (): void => {};
-  const route = checked ? createPeerRoute({ context, answers, limiter, served }) : byToken(context);
+  const authenticate = checked ? authenticatePeer : byToken;
+  const route = createPeerRoute({ authenticate, context, answers, limiter, served });
+  const send = createPeerSender({ context, delivery: app.delivery, limiter, streams, served });
   feedRoutes(server, { context, answers, route, served, software: { name: 'Bench', version: '0' } });
-  byteRoutes(server, { context, delivery: app.delivery, route, limiter, streams, served });
+  byteRoutes(server, { context, route, send });
   const url = await server.listen({ port: 0, host: '127.0.0.1' });
   return {
     url,
@@ -269,25 +274,27 @@ function unsigned(): Answers {
   };
 }
 
-/** As `createPeerRoute`, but that whoever holds the token is believed. */
-function byToken(context: FederationContext): PeerRoute {
-  const limiter = createPeerLimiter(context.now);
-  return (handle) => async (request, reply) => {
-    const token = request.headers.authorization?.slice('Bearer '.length) ?? '';
-    const row = await context.database.read.get<{ key: number; id: string; status: string; grant: string }>(
-      sql`SELECT p.key, p.id, p.status, p.serve_grant AS "grant" FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hashPeerToken(token)} AND c.ended_at IS NULL`,
-    );
-    if (row?.status !== 'ACTIVE') return reply.code(401).send();
-    const peer: ServedPeer = {
-      key: row.key,
-      id: row.id,
-      grant: JSON.parse(row.grant) as ServedPeer['grant'],
-      limits: { requestsPerMinute: 1_000_000, bytesPerSecond: null, concurrentStreams: 64 },
-      binding: { signature: '' },
-    };
-    limiter.request(peer.key, peer.limits);
-    await handle(peer, request, reply);
-    return reply;
+/** As `authenticatePeer`, but that whoever holds the token is believed. */
+async function byToken(context: FederationContext, { fields }: IncomingRequest): Promise<ServedPeer> {
+  const field = oneField(fields, 'authorization');
+  const token = field.kind === 'one' ? field.value.slice('Bearer '.length) : '';
+  const row = await context.database.read.get<{
+    key: number;
+    id: string;
+    status: string;
+    grant: string;
+    grantRevision: number;
+  }>(
+    sql`SELECT p.key, p.id, p.status, p.serve_grant AS "grant", p.grant_revision AS "grantRevision" FROM peer_credentials c JOIN federation_peers p ON p.key = c.peer_key WHERE c.hash = ${hashPeerToken(token)} AND c.ended_at IS NULL`,
+  );
+  if (row?.status !== 'ACTIVE') throw new RequestRefused(new HedgerowError('CREDENTIAL_REFUSED'), null);
+  return {
+    key: row.key,
+    id: row.id,
+    grant: JSON.parse(row.grant) as ServedPeer['grant'],
+    grantRevision: row.grantRevision,
+    limits: { requestsPerMinute: 1_000_000, bytesPerSecond: null, concurrentStreams: 64 },
+    binding: { signature: '' },
   };
 }
 
