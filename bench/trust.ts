@@ -282,6 +282,7 @@ function byToken(context: FederationContext): PeerRoute {
       key: row.key,
       id: row.id,
       grant: JSON.parse(row.grant) as ServedPeer['grant'],
+      grantRevision: 0,
       limits: { requestsPerMinute: 1_000_000, bytesPerSecond: null, concurrentStreams: 64 },
       binding: { signature: '' },
     };
