@@ -17,6 +17,7 @@ import { expect, it } from 'vitest';
 import { loadMasterKey } from '../src/config/master-key.ts';
 import { hashPeerToken, openPeerToken } from '../src/federation/credentials.ts';
 import { loadIdentity } from '../src/federation/identity/instance-identity.ts';
+import { MEDIA_KINDS } from '../src/lib/media.ts';
 import { type Instance, startInstance } from './support/instance.ts';
 import { newItem } from './support/items.ts';
 import { type PeerView, refreshed, shownOf } from './support/peer-view.ts';
@@ -427,6 +428,28 @@ class Restore implements Step {
   toString = () => `${this.side} goes back to its last backup`;
 }
 
+/** Ids of the items that the puller has of the server, and of those that the server grants it. */
+async function catalogs(puller: Party, server: Party): Promise<{ here: string[]; granted: string[] }> {
+  const row = await activeRow(puller, server);
+  const copies = await puller.instance.app.database.prisma.item.findMany({
+    where: { source: row?.key ?? -1 },
+    select: { remoteId: true },
+  });
+  const { serveGrant } = (await activeRow(server, puller)) ?? {};
+  const kinds = (JSON.parse(serveGrant ?? '{"kinds":[]}') as { kinds: string[] | null }).kinds;
+  const own = await server.instance.app.database.prisma.item.findMany({
+    where: { source: 0, visibility: { gte: 2 } },
+    select: { id: true, kind: true },
+  });
+  return {
+    here: copies.map(({ remoteId }) => remoteId ?? '').sort(),
+    granted: own
+      .filter(({ kind }) => kinds === null || kinds.includes((MEDIA_KINDS[kind] ?? '').toLowerCase()))
+      .map(({ id }) => id)
+      .sort(),
+  };
+}
+
 /** Nothing is lost any more, and an hour has passed: whoever may pull does, and is in sync; nobody else does. */
 async function quiet(real: Real): Promise<void> {
   for (const side of SIDES) real.sides[side].relay.hook({});
@@ -445,9 +468,11 @@ async function quiet(real: Real): Promise<void> {
     }
     if (seen === null) continue;
     const said = `${side}: ${JSON.stringify(seen.operations.pull.error)}`;
+    const { here, granted } = await catalogs(puller, server);
     if (may) {
       expect(seen.health, said).toBe('ONLINE');
       expect(seen.operations.pull.inSync, said).toBe(true);
+      expect(here, said).toEqual(granted);
     } else expect(seen.health, said).not.toBe('ONLINE');
   }
 }
