@@ -79,7 +79,12 @@ const PACKAGES: readonly PackageRule[] = [
 ];
 
 /** The schema is typed by the models; accounts and pairings are written in transactions of Prisma, which only it can name. */
-const CLIENT_TYPES: readonly string[] = ['graphql/', 'access/users.ts', 'federation/pairing/'];
+const CLIENT_TYPES: readonly string[] = [
+  'graphql/',
+  'access/users.ts',
+  'federation/pairing/',
+  'federation/peers/grant-changes.ts',
+];
 
 interface Import {
   /** Below src/. */

@@ -38,6 +38,9 @@ const QUERIES: Record<string, string> = {
   auditEvents: 'auditEvents { nodes { id } }',
 };
 const MUTATIONS: Record<string, string> = {
+  addPeer: 'addPeer(input: { endpoint: "http://127.0.0.1:1" }) { peer { id } }',
+  createPeerCredential: 'createPeerCredential(input: { name: "x", dialect: ARTIFEX }) { token }',
+  resolveHeldRemovals: 'resolveHeldRemovals(input: { id: "x", decision: KEEP }) { peer { id } }',
   createInvitation: 'createInvitation(input: { expiresInMinutes: 0 }) { code }',
   cancelInvitation: 'cancelInvitation(input: { id: "x" }) { invitation { id } }',
   pairWithPeer: 'pairWithPeer(input: { invitation: "x" }) { peer { id } }',
