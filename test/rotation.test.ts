@@ -424,6 +424,36 @@ describe('the key of an instance', () => {
     expect(instance.keys.map(({ number }: KeyChange) => number)).toEqual([1, 2, 3]);
   });
 
+  it('is not changed while a pairing waits for its answer, which is bound to the key that asked', async () => {
+    await using a = await startInstance('Inviter');
+    await using b = await startInstance('Redeemer');
+    await using relay = await startRelay(a.url);
+    const { createInvitation } = await a.query<{ createInvitation: { code: string } }>(
+      'mutation { createInvitation(input: {}) { code } }',
+    );
+    relay.hook({ onAnswer: (_answer, { target }) => (target.endsWith('/pairings') ? 'drop' : 'pass') });
+    const redeem = () =>
+      b.query<{ pairWithPeer: { peer: { id: string } | null; userErrors: { code: string }[] } }>(
+        'mutation ($code: String!, $endpoint: URL) { pairWithPeer(input: {invitation: $code, endpoint: $endpoint}) { peer { id } userErrors { code } } }',
+        { code: createInvitation.code, endpoint: relay.url },
+      );
+    expect((await redeem()).pairWithPeer.userErrors).toMatchObject([{ code: 'PEER_UNREACHABLE' }]);
+    const before = (await b.query<{ instance: { thumbprint: string } }>('{ instance { thumbprint } }'))
+      .instance;
+    expect(
+      await b.query(
+        'mutation { rotateInstanceKey(input: {confirm: true}) { instance { thumbprint } userErrors { code } } }',
+      ),
+    ).toEqual({ rotateInstanceKey: { instance: null, userErrors: [{ code: 'CONFLICT' }] } });
+    expect(
+      (await b.query<{ instance: { thumbprint: string } }>('{ instance { thumbprint } }')).instance,
+    ).toEqual(before);
+    relay.hook({});
+    const { peer } = (await redeem()).pairWithPeer;
+    await settled(b, peer?.id ?? '');
+    expect(await rotateKey(b)).not.toBe(before.thumbprint);
+  });
+
   it('is changed only where that is confirmed, and then cancels what was invited under the old one', async () => {
     const a = own(await startInstance('Inviting'));
     const b = own(await startInstance('Invited'));

@@ -26,6 +26,16 @@ const LONGEST_DELAY = 60_000;
 const PAIRED = 'PAIRED';
 const GOES_ON = 'It is tried again by itself for up to an hour, and at once when the code is pasted again.';
 
+/** How many redemptions of ours have no outcome yet, and may still get one. */
+export async function openAttempts({
+  database,
+  now,
+}: Pick<FederationContext, 'database' | 'now'>): Promise<number> {
+  return database.prisma.pairingAttempt.count({
+    where: { outcome: null, createdAt: { gt: new Date(now() - LIFE) } },
+  });
+}
+
 export interface PairingAttempts extends AsyncDisposable {
   /** Takes up what an earlier process left unfinished. */
   start(): Promise<void>;
