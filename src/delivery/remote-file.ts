@@ -267,10 +267,12 @@ export class RemoteFile {
     }
     // 128 bytes a MiB, so it is not counted against the budget.
     if (this.storing && !record.dead && [...this.#cursors].some((cursor) => cursor.keep)) {
-      host.store
-        .write(key, list, { sync: false, digest: segments.digest, verified: true })
-        .then(() => (record.dead ? host.store.delete(key) : undefined))
-        .catch(host.onStoreError);
+      host.ledger.track(
+        host.store
+          .write(key, list, { sync: false, digest: segments.digest, verified: true })
+          .then(() => (record.dead ? host.store.delete(key) : undefined))
+          .catch(host.onStoreError),
+      );
     }
     return list;
   }
