@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { addPeer, tryAddPeer } from './support/add-peer.ts';
 import { type ArtifexOptions, type ArtifexServer, startArtifexServer } from './support/artifex-server.ts';
+import { newPostgresUrl } from './support/databases.ts';
 import { refresh, relist, shownItems, titlesOf, viewPeer } from './support/dialect-contract.ts';
 import { jumpingClock, startForeignServer } from './support/foreign-server.ts';
 import { eventually, type Instance, settled, startInstance } from './support/instance.ts';
@@ -37,20 +38,32 @@ describe('adding a server of another make', () => {
     expect(row).toMatchObject({ publicKey: '', thumbprint: null, endpoint: prints.url, endpointOurs: true });
   });
 
-  it('is refused where the server is a peer already, also when two do it at once', async () => {
-    const { home, prints } = await setUp();
-    const answers = await Promise.all([
-      tryAddPeer(home, { endpoint: prints.url }),
-      tryAddPeer(home, { endpoint: `${prints.url}/` }),
-      tryAddPeer(home, { endpoint: prints.url.replace('http:', 'HTTP:') }),
-    ]);
-    expect(answers.filter(({ peer }) => peer !== null).length).toBe(1);
-    for (const { peer, userErrors } of answers) {
-      if (peer === null)
-        expect(userErrors).toMatchObject([{ code: 'PAIRING_ALREADY_PAIRED', field: ['endpoint'] }]);
-    }
-    expect(await home.app.database.prisma.peer.count()).toBe(1);
-  });
+  it.each(['sqlite', 'postgresql'])(
+    'is refused where the server is a peer already, also when three do it at once (%s)',
+    async (database) => {
+      const { prints } = await setUp();
+      const url = database === 'postgresql' ? { HEDGEROW_DATABASE_URL: await newPostgresUrl() } : {};
+      const home = await startInstance('Home', url);
+      opened.push(home);
+      prints.put('Ash');
+      const answers = await Promise.all([
+        tryAddPeer(home, { endpoint: prints.url }),
+        tryAddPeer(home, { endpoint: `${prints.url}/` }),
+        tryAddPeer(home, { endpoint: prints.url.replace('http:', 'HTTP:') }),
+      ]);
+      expect(answers.filter(({ peer }) => peer !== null).length).toBe(1);
+      for (const { peer, userErrors } of answers) {
+        if (peer === null)
+          expect(userErrors).toMatchObject([{ code: 'PAIRING_ALREADY_PAIRED', field: ['endpoint'] }]);
+      }
+      const [row] = await home.app.database.prisma.peer.findMany();
+      expect(await home.app.database.prisma.peer.count()).toBe(1);
+      await settled(home, row?.id ?? '');
+      const [ash] = await shownItems(home, row?.id ?? '');
+      expect((await home.get(`/media/${ash?.id}/original`)).body.toString()).toBe('picture Ash');
+      await eventually('its digest', async () => (await shownItems(home, row?.id ?? ''))[0]?.digest);
+    },
+  );
 
   it('may be done anew after the revocation', async () => {
     const { home, prints } = await setUp();
@@ -353,6 +366,39 @@ describe('a running Artifex server', () => {
     expect((await home.get(`/media/${item?.id}/original`)).status).toBe(200);
     expect(elsewhere.requests).toEqual([]);
     expect(prints.requests.filter((path) => path.includes('..') || path.includes('passwd'))).toEqual([]);
+  });
+
+  it('is diagnosed like any peer: what it does not have is left out, and what fails is named', async () => {
+    const { home, prints } = await setUp();
+    prints.put('Ash');
+    const peerId = await addPeer(home, { endpoint: prints.url });
+    await settled(home, peerId);
+    const diagnose = async () => {
+      const { diagnosePeer } = await home.query<{ diagnosePeer: { diagnosis: { id: string } } }>(
+        'mutation ($id: ID!) { diagnosePeer(input: {id: $id}) { diagnosis { id } } }',
+        { id: peerId },
+      );
+      return eventually('the diagnosis', async () => {
+        const { node } = await home.query<{
+          node: { state: string; results: { step: string; ok: boolean | null; message: string | null }[] };
+        }>('query ($id: ID!) { node(id: $id) { ... on Diagnosis { state results { step ok message } } } }', {
+          id: diagnosePeer.diagnosis.id,
+        });
+        return node.state !== 'RUNNING' && node;
+      });
+    };
+    const well = await diagnose();
+    const of = (step: string) => well.results.find((result) => result.step === step)?.ok;
+    expect(well.state).toBe('SUCCEEDED');
+    for (const step of ['RESOLVE', 'CONNECT', 'SIGNATURE', 'FEED', 'THUMBNAIL'])
+      expect([step, of(step)]).toEqual([step, true]);
+    for (const step of ['DISCOVERY', 'IDENTITY', 'CLOCK']) expect([step, of(step)]).toEqual([step, null]);
+    prints.on = false;
+    const off = await diagnose();
+    expect(off.state).toBe('FAILED');
+    expect(off.results.find(({ ok }) => ok === false)).toMatchObject({
+      message: expect.stringMatching(/switched off/),
+    });
   });
 
   it('gives its bytes to clients by our id of it and its own of the item', async () => {

@@ -8,6 +8,9 @@ import { startFakePeer } from './support/fake-peer.ts';
 import { type ForeignServer, jumpingClock } from './support/foreign-server.ts';
 import { startInstance } from './support/instance.ts';
 
+/** One byte more than any answer may have. */
+const TOO_LARGE = 'x'.repeat(16 * 1024 * 1024 - 1);
+
 describeDialect(hedgerow());
 describeDialect(artifex('artifex, running form', { form: 'running' }));
 describeDialect(artifex('artifex, running form of later versions', { form: 'running', bytes: 'media' }));
@@ -38,6 +41,7 @@ function hedgerow(): ContractDialect {
         rename: (id, title) => void fake.put(id, { title }),
         remove: (id) => fake.remove(id),
         withdraw: (id) => fake.remove(id, 'unshared'),
+        lose: (id) => fake.lose(id),
         putTooLong: () => void fake.put('too-long', { title: 'x'.repeat(501) }),
         fail: (how) => {
           fake.misbehave =
@@ -56,6 +60,10 @@ function hedgerow(): ContractDialect {
                       headers: { 'content-type': 'application/json' },
                       body: Buffer.from('<html>'),
                     };
+                  if (how === 'too-large') {
+                    const headers = { 'content-type': 'application/json' };
+                    return { status: 200, headers, body: Buffer.from(`"${TOO_LARGE}"`) };
+                  }
                   if (how === 'rate-limited')
                     return { status: 429, headers: { 'retry-after': '3' }, body: Buffer.alloc(0) };
                   return { status: 500, headers: {}, body: Buffer.alloc(0) };
@@ -96,6 +104,7 @@ function artifex(name: string, options: ArtifexOptions): ContractDialect {
           if (picture !== undefined) picture.title = title;
         },
         remove: (id) => prints.remove(Number(id)),
+        lose: (id) => void prints.pictures.delete(Number(id)),
         withdraw: (id) => {
           const picture = prints.pictures.get(Number(id));
           if (picture !== undefined) picture.published = false;
@@ -130,6 +139,7 @@ function appkask(name: string, options: AppkaskOptions): ContractDialect {
         rename: (id, title) => void cask.put(id, { title }),
         remove: (id) => cask.remove(id),
         withdraw: (id) => cask.remove(id),
+        lose: (id) => cask.remove(id),
         putTooLong: () => void cask.put('too-long', { title: 'x'.repeat(501) }),
       };
       return { home, server, join: () => addPeer(home, { endpoint: cask.url, token: APPKASK_KEY }) };
@@ -139,13 +149,14 @@ function appkask(name: string, options: AppkaskOptions): ContractDialect {
 
 function common(
   server: ForeignServer,
-): Omit<ContractServer, 'put' | 'rename' | 'remove' | 'withdraw' | 'putTooLong'> {
+): Omit<ContractServer, 'put' | 'rename' | 'remove' | 'withdraw' | 'lose' | 'putTooLong'> {
   return {
     requests: server.requests,
     fail: (how) => {
       server.faults = {};
       if (how === 'status-500') server.faults.status = 500;
       if (how === 'no-json') server.faults.text = '<html>';
+      if (how === 'too-large') server.faults.text = `"${TOO_LARGE}"`;
       if (how === 'rate-limited') Object.assign(server.faults, { status: 429, retryAfter: 3 });
       if (how === 'redirect') server.faults.redirect = 'http://127.0.0.1:1/';
     },

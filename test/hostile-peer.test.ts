@@ -897,6 +897,17 @@ describe('bytes', () => {
             },
     ],
     [
+      'they arrive encoded, and go on long after that is known',
+      (reply, asked) =>
+        asked.path.endsWith('/segments')
+          ? reply
+          : {
+              ...reply,
+              headers: { ...reply.headers, 'content-encoding': 'gzip' },
+              body: Buffer.alloc(8_000_000),
+            },
+    ],
+    [
       'they are fewer than announced',
       (reply, asked) =>
         asked.path.endsWith('/segments') ? reply : { ...reply, body: reply.body.subarray(0, 1000) },

@@ -12,10 +12,12 @@ export interface ContractServer extends AsyncDisposable {
   remove(id: string): void;
   /** Withdraws an item without naming it, where the dialect has that; else removes it. */
   withdraw(id: string): void;
+  /** Lists an item no longer and never names it, as after a mishap. */
+  lose(id: string): void;
   /** Adds one that breaks a limit. */
   putTooLong(): void;
   /** Every list answers this until it is told otherwise; null: as it should be. */
-  fail(how: 'status-500' | 'no-json' | 'rate-limited' | 'redirect' | null): void;
+  fail(how: 'status-500' | 'no-json' | 'too-large' | 'rate-limited' | 'redirect' | null): void;
   goDown(): Promise<void>;
   comeUp(): Promise<void>;
 }
@@ -61,7 +63,7 @@ export async function viewPeer(home: Instance, peerId: string): Promise<View> {
 
 /** Lists the whole again now, whatever the dialect's own time for that is. */
 export async function relist(home: Instance, peerId: string): Promise<View> {
-  await home.app.database.prisma.peer.update({ where: { id: peerId }, data: { listingBegunAt: 0n } });
+  await home.app.database.prisma.peer.update({ where: { id: peerId }, data: { cursor: null } });
   return refresh(home, peerId);
 }
 
@@ -220,6 +222,7 @@ export function describeDialect(dialect: ContractDialect): void {
       const faults = [
         ['status-500', 'DEGRADED', /PEER_UNREACHABLE/],
         ['no-json', 'DEGRADED', /PEER_INVALID_ANSWER|PEER_IDENTITY/],
+        ['too-large', 'DEGRADED', /PEER_INVALID_ANSWER/],
         ['rate-limited', 'DEGRADED', /PEER_RATE_LIMITED/],
         ['redirect', 'DEGRADED', /PEER_INVALID_ANSWER|PEER_IDENTITY/],
       ] as const;
@@ -249,6 +252,49 @@ export function describeDialect(dialect: ContractDialect): void {
       const seen = await relist(home, peerId);
       expect(seen).toMatchObject({ health: 'ONLINE', operations: { pull: { skippedItems: 1 } } });
       expect(await titlesOf(home, peerId)).toEqual(['Ash', 'Beech', 'Cedar', 'Dogwood']);
+    });
+
+    it('holds a mass removal that nobody named, until an admin decides', async () => {
+      const { home, server, ids, peerId } = await three();
+      const many = Array.from({ length: 60 }, (_, index) =>
+        server.put(`Tree ${String(index).padStart(2, '0')}`),
+      );
+      await relist(home, peerId);
+      for (const id of [...many, ids[0] ?? '']) server.lose(id);
+      expect(await relist(home, peerId)).toMatchObject({
+        health: 'ONLINE',
+        mediaCount: 2,
+        operations: { pull: { heldRemovals: 61, inSync: dialect.verified ? true : null } },
+      });
+      const items = await shownItems(home, peerId);
+      expect(items.length).toBe(63);
+      const held = items.filter(({ availability }) => availability === 'UNAVAILABLE');
+      expect(held.length).toBe(61);
+      const answer = await home.get(`/media/${held[0]?.id}/thumbnail`);
+      expect(answer.status).toBe(503);
+      expect(JSON.parse(answer.body.toString()).code).toBe('removals-held');
+      const { media } = await home.query<{ media: { sources: { stale: boolean; reason: string | null }[] } }>(
+        'query ($id: ID!) { media(filter: {peerIds: [$id]}) { sources { stale reason } } }',
+        { id: peerId },
+      );
+      expect(media.sources).toContainEqual({
+        stale: false,
+        reason: expect.stringMatching(/^61 items .* admin/),
+      });
+      const resolve = async (decision: string) =>
+        (
+          await home.query<{ resolveHeldRemovals: { userErrors: { code: string }[] } }>(
+            `mutation ($id: ID!, $decision: HeldRemovalsDecision!) {
+              resolveHeldRemovals(input: {id: $id, decision: $decision}) { peer { id } userErrors { code } } }`,
+            { id: peerId, decision },
+          )
+        ).resolveHeldRemovals.userErrors;
+      expect(await resolve('KEEP')).toEqual([]);
+      expect(await resolve('REMOVE')).toMatchObject([{ code: 'CONFLICT' }]);
+      await relist(home, peerId);
+      const kept = await shownItems(home, peerId);
+      expect(kept.length).toBe(63);
+      expect(kept.filter(({ availability }) => availability === 'UNAVAILABLE')).toEqual([]);
     });
 
     it('ends with the revocation: the items are gone, and nothing more is asked', async () => {

@@ -86,6 +86,8 @@ export interface FakePeer extends AsyncDisposable {
   /** Adds an item, or changes it: its files are made for it where it has none. */
   put(id: string, parts?: Record<string, unknown>, files?: Record<string, Buffer>): FakeItem;
   remove(id: string, reason?: string): void;
+  /** Has an item no longer, and names no removal. */
+  lose(id: string): void;
   /** A new invitation of this peer. */
   invitation(options?: { url?: string; mutual?: boolean }): string;
   /** The page that it would answer. */
@@ -167,6 +169,9 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
     remove: (id, reason = 'deleted') => {
       sequence += 1;
       changes.set(id, { sequence, item: null, reason, version: null });
+    },
+    lose: (id) => {
+      changes.delete(id);
     },
     invitation: (options = {}) => {
       const { id, key: invitationKey } = newInvitation();

@@ -9,6 +9,7 @@ import { HedgerowError } from '../../lib/errors.ts';
 import type { FieldList } from '../identity/http-fields.ts';
 import { oneField } from '../identity/http-fields.ts';
 import type { AddressPolicy } from '../outgoing/addresses.ts';
+import { drop, positionOf } from '../outgoing/byte-answer.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { exchange, networkError, rawFields } from '../outgoing/exchange.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
@@ -130,7 +131,7 @@ export function createForeignHost(
       const given = field(fields, 'etag');
       const tag = given !== null && TAG.test(given) ? given : null;
       const type = (field(fields, 'content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-      return { kind: 'bytes', bytes: { ...position(status, fields, range), body, tag, type } };
+      return { kind: 'bytes', bytes: { ...positionOf(status, fields, range), body, tag, type } };
     } catch (error) {
       drop(body);
       throw error;
@@ -188,12 +189,6 @@ async function readSome(body: Readable): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Ends a body that nobody reads. What that makes of the stream is no error of anybody's. */
-export function drop(body: Readable): void {
-  body.on('error', () => {});
-  body.destroy();
-}
-
 async function discard(body: Readable): Promise<void> {
   for await (const _ of body);
 }
@@ -230,29 +225,4 @@ function refusal(
         `The peer answered ${status}, which is no answer to this.`,
       );
   }
-}
-
-/** Which part of the file an answer holds. */
-function position(
-  status: number,
-  fields: FieldList,
-  range: { start: number; end: number } | null,
-): Omit<MediaBytes, 'body'> {
-  if (status === 200) {
-    const length = field(fields, 'content-length');
-    return {
-      status: 200,
-      start: 0,
-      size: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null,
-    };
-  }
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(field(fields, 'content-range') ?? '');
-  const start = Number(match?.[1]);
-  if (match === null || range === null || start !== range.start || Number(match[2]) > range.end) {
-    throw new HedgerowError(
-      'PEER_INVALID_ANSWER',
-      'The peer sent another part of the file than was asked for.',
-    );
-  }
-  return { status: 206, start, size: match[3] === '*' ? null : Number(match[3]) };
 }

@@ -1,8 +1,9 @@
 /** Bytes of servers of another make, which may have a file under one path or another, and no digest for it. */
 import { HedgerowError } from '../../lib/errors.ts';
 import type { VariantName } from '../../lib/media.ts';
+import { drop } from '../outgoing/byte-answer.ts';
 import type { MediaBytes } from './dialect.ts';
-import { type BytesAnswer, type BytesQuery, drop, type ForeignHost } from './foreign-host.ts';
+import type { BytesAnswer, BytesQuery, ForeignHost } from './foreign-host.ts';
 
 export type GivenBytes = Exclude<BytesAnswer, { kind: 'refused' }>;
 

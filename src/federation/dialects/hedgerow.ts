@@ -9,6 +9,7 @@ import { oneField } from '../identity/http-fields.ts';
 import type { PrivateKey, PublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
 import type { AddressPolicy } from '../outgoing/addresses.ts';
+import { drop, positionOf } from '../outgoing/byte-answer.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { type Answer, exchange, networkError, rawFields } from '../outgoing/exchange.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
@@ -211,9 +212,9 @@ export function createHedgerowClient<C extends HedgerowConnection>(
             'The bytes arrived encoded, though they were asked for as they are.',
           );
         }
-        return { ...position(status, fields, range), body };
+        return { ...positionOf(status, fields, range), body };
       } catch (error) {
-        body.destroy();
+        drop(body);
         throw error;
       }
     }, signal);
@@ -381,32 +382,6 @@ async function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {
     throw networkError(error);
   }
   return Buffer.concat(chunks);
-}
-
-function position(
-  status: number,
-  fields: Answer['fields'],
-  range: { start: number; end: number } | null,
-): Omit<MediaBytes, 'body'> {
-  if (status === 200) {
-    const length = oneField(fields, 'content-length');
-    return {
-      status: 200,
-      start: 0,
-      size: length.kind === 'one' && /^\d{1,15}$/.test(length.value) ? Number(length.value) : null,
-    };
-  }
-  const field = oneField(fields, 'content-range');
-  const match =
-    field.kind === 'one' ? /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(field.value) : null;
-  const start = Number(match?.[1]);
-  if (match === null || range === null || start !== range.start || Number(match[2]) > range.end) {
-    throw new HedgerowError(
-      'PEER_INVALID_ANSWER',
-      'The peer sent another part of the file than was asked for.',
-    );
-  }
-  return { status: 206, start, size: match[3] === '*' ? null : Number(match[3]) };
 }
 
 function remoteItem(item: WireItem): RemoteItem {

@@ -276,8 +276,8 @@ function createWalk(
     thumbnail: async () => {
       const item = await newestWithThumbnail(context, peer.key);
       if (item === null) return nothing('No item of it is here yet that has one.');
-      const size = await fetchThumbnail(await clientFor(peer.key), item, signal);
-      return done(`${size} bytes, as announced.`);
+      const { size, announced } = await fetchThumbnail(await clientFor(peer.key), item, signal);
+      return done(announced ? `${size} bytes, as announced.` : `${size} bytes.`);
     },
   };
 }
@@ -289,7 +289,12 @@ async function newestWithThumbnail(context: FederationContext, source: number): 
   return row === undefined ? null : itemFromRow(row);
 }
 
-async function fetchThumbnail(client: PeerClient, item: Item, signal: AbortSignal): Promise<number> {
+/** `announced`: the listing had a digest of it. */
+async function fetchThumbnail(
+  client: PeerClient,
+  item: Item,
+  signal: AbortSignal,
+): Promise<{ size: number; announced: boolean }> {
   const { body } = await client.bytes(
     { remoteId: item.remoteId ?? '', variant: 'thumbnail' },
     null,
@@ -307,15 +312,14 @@ async function fetchThumbnail(client: PeerClient, item: Item, signal: AbortSigna
     }
     hash.update(chunk);
   }
-  const told = item.variants.find(({ name }) => name === 'thumbnail');
-  const digest = `sha-256:${hash.digest('hex')}`;
-  if (told !== undefined && told.digest !== digest) {
+  const told = item.variants.find(({ name }) => name === 'thumbnail')?.digest ?? null;
+  if (told !== null && told !== `sha-256:${hash.digest('hex')}`) {
     throw new HedgerowError(
       'INTEGRITY_FAILED',
       'The bytes of a thumbnail are not those that the peer announced.',
     );
   }
-  return size;
+  return { size, announced: told !== null };
 }
 
 function sentenceOf(context: FederationContext, error: unknown): string {

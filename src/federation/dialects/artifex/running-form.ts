@@ -1,9 +1,10 @@
 /** The form of a running Artifex server, API 1.0.0: pages by offset, and changes since a time. */
 import { LRUCache } from 'lru-cache';
 import { HedgerowError } from '../../../lib/errors.ts';
+import { drop } from '../../outgoing/byte-answer.ts';
 import type { ListingPage, MediaRef, PeerClient, Probe } from '../dialect.ts';
 import { readCursor, writeCursor } from '../foreign-cursor.ts';
-import { type BytesQuery, drop, type ForeignAnswer, type ForeignHost, field } from '../foreign-host.ts';
+import { type BytesQuery, type ForeignAnswer, type ForeignHost, field } from '../foreign-host.ts';
 import {
   entriesOf,
   foreignItem,
