@@ -45,6 +45,8 @@ let revoked: Caller;
 let ended: Caller;
 /** Knows the same server, by another dialect. */
 let artifex: Caller;
+/** A token of that dialect. */
+let reader: string;
 let mediaId: string;
 
 beforeAll(async () => {
@@ -59,6 +61,10 @@ beforeAll(async () => {
   revoked = await known({ status: 'REVOKED', revokedAt: new Date() });
   ended = await known({ serveGrant: JSON.stringify({ ...WHOLE_GRANT, until: '2020-01-01T00:00:00Z' }) });
   artifex = await known({ dialect: 'ARTIFEX' });
+  const issued = await server.query<{ createPeerCredential: { token: string } }>(
+    'mutation { createPeerCredential(input: {name: "Reader", dialect: ARTIFEX}) { token userErrors { code } } }',
+  );
+  reader = issued.createPeerCredential.token;
   mediaId = (await server.app.database.prisma.item.findFirstOrThrow({ where: { source: 0 } })).id;
   expect((await send(get())).answer.status).toBe(200);
 });
@@ -262,7 +268,7 @@ async function judge(make: () => Draft | Buffer, expected: Expected, aside = {})
   expect(seen.answers).toBe(1);
   // Nothing that came along comes back, and nothing of the catalog with a refusal.
   if (expected.status !== 200) {
-    for (const secret of [peer.token, peer.replaced, other.token, mediaId]) {
+    for (const secret of [peer.token, peer.replaced, other.token, reader, mediaId]) {
       expect(seen.answer.body.includes(secret)).toBe(false);
     }
   }
@@ -1313,6 +1319,58 @@ it('a request for a former key of the server is taken, and the answer is signed 
     expect((await send(ask(receiver), former)).proof).toBe('other-key');
   }
   expect(await send(ask(served.key.thumbprint), today)).toMatchObject({ code: 'signature-invalid' });
+});
+
+describe('a route of another dialect', () => {
+  const images = ['/federation/v1/images', '/federation/images'];
+  const bare = (target: string, field: string, token: string): Draft => ({
+    method: 'GET',
+    target,
+    fields: [
+      ['Host', new URL(served.url).host],
+      [field, token],
+    ],
+  });
+
+  it.each<Row>([
+    ...images.flatMap((target): Row[] => [
+      ['a request signed for the native routes', () => get({}, target), BARE],
+      ['a native token in the other’s field', () => bare(target, 'X-Federation-Token', peer.token), BARE],
+      ['a native token as a bearer', () => bare(target, 'Authorization', `Bearer ${peer.token}`), BARE],
+      ['an admin’s token', () => bare(target, 'X-Federation-Token', ADMIN_TOKEN), BARE],
+      ['no token', () => bare(target, 'X-Nothing', ''), BARE],
+      [
+        'two tokens',
+        () => plus(bare(target, 'X-Federation-Token', reader), ['X-Federation-Token', reader]),
+        BARE,
+      ],
+      ['a token as a bearer', () => bare(target, 'Authorization', `Bearer ${reader}`), BARE],
+      ['a token in the query', () => bare(`${target}?token=${reader}`, 'X-Nothing', ''), BARE],
+    ]),
+    [
+      'a native token for bytes',
+      () => bare(`/images/${mediaId}/original`, 'X-Federation-Token', peer.token),
+      BARE,
+    ],
+    ['its own token, on the native feed', () => bare(FEED, 'X-Federation-Token', reader), BARE],
+    [
+      'its own token, on the native feed, as a bearer',
+      () => bare(FEED, 'Authorization', `Bearer ${reader}`),
+      UNKNOWN,
+    ],
+    ['its own token, on the native feed, signed', () => get({ token: reader }), UNKNOWN],
+  ])('is closed to %s, and the native ones to it (%#)', async (_name, make, expected) => {
+    await judge(make, expected);
+  });
+
+  it('is open to its own token, which gets no signature', async () => {
+    for (const target of images) {
+      expect(await send(bare(target, 'X-Federation-Token', reader))).toMatchObject({
+        answer: { status: 200 },
+        proof: 'unsigned',
+      });
+    }
+  });
 });
 
 describe('a safe request', () => {
