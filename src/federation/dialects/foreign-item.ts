@@ -135,6 +135,18 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether an answer of 200 says of itself that it is an error: some servers hide their faults so. */
+export function saysError(value: Readonly<Record<string, unknown>>): boolean {
+  return value['error'] !== undefined && value['error'] !== null;
+}
+
+/** What such an answer says, fit to stand in a sentence of ours. */
+export function errorWords({ error }: Readonly<Record<string, unknown>>): string {
+  return typeof error === 'string'
+    ? `it holds an error: ${Array.from(displayLine(error)).slice(0, 200).join('')}`
+    : 'it holds an error without words';
+}
+
 /** Without what says nothing. */
 export function stated(record: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
@@ -172,10 +184,13 @@ const TYPES: Readonly<Record<string, string>> = {
   pdf: 'application/pdf',
 };
 
+/** What tells a media type from a path. */
+const MEDIA_TYPE = /^(?:application|audio|font|image|model|text|video)\//i;
+
 /** The media type behind `png`, `.PNG` or `photo.png`; null where the ending is none that is known. */
 export function typeOfFormat(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  if (isMimeType(value as unknown)) return value.toLowerCase();
+  if (MEDIA_TYPE.test(value) && isMimeType(value as unknown)) return value.toLowerCase();
   return TYPES[value.slice(value.lastIndexOf('.') + 1).toLowerCase()] ?? null;
 }
 

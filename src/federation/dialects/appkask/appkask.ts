@@ -9,11 +9,13 @@ import { readCursor, writeCursor } from '../foreign-cursor.ts';
 import { type BytesQuery, type ForeignAnswer, type ForeignHost, field } from '../foreign-host.ts';
 import {
   entriesOf,
+  errorWords,
   foreignItem,
   isRecord,
   kindOf,
   type ReadItem,
   readTime,
+  saysError,
   typeOfFormat,
 } from '../foreign-item.ts';
 import { firstThatAnswers, type GivenBytes, isUnchanged, presentBytes } from '../foreign-media.ts';
@@ -52,10 +54,11 @@ async function probe(host: ForeignHost, signal: AbortSignal): Promise<Probe | nu
     }
     if (status !== 200 || !isRecord(value) || typeof value['server_id'] !== 'string') return refused;
     const { federation_api_version: version, server_name: name } = value;
-    if (version !== undefined && String(version) !== '1') {
+    if (version !== undefined && version !== '1' && version !== 1) {
+      const spoken = typeof version === 'string' ? version.slice(0, 20) : 'another';
       const error = new HedgerowError(
         'PROTOCOL_UNSUPPORTED',
-        `The server speaks version ${String(version).slice(0, 20)} of AppKask's federation; this one speaks 1.`,
+        `The server speaks version ${spoken} of AppKask's federation; this one speaks 1.`,
       );
       return { kind: 'refused', error };
     }
@@ -171,10 +174,8 @@ function readCatalog(value: unknown): { items: unknown[]; total: number; size: n
   const invalid = (why: string) =>
     new HedgerowError('PEER_INVALID_ANSWER', `A page of the peer's catalog is not valid: ${why}.`);
   if (!isRecord(value)) throw invalid('it is not an object');
-  const { items, total, page_size: size, error } = value as Record<string, unknown>;
-  if (error !== undefined && error !== null) {
-    throw invalid(`it holds an error: ${typeof error === 'string' ? error.slice(0, 200) : 'without words'}`);
-  }
+  const { items, total, page_size: size } = value as Record<string, unknown>;
+  if (saysError(value)) throw invalid(errorWords(value));
   if (!Array.isArray(items)) throw invalid('items');
   if (typeof total !== 'number' || !Number.isSafeInteger(total) || total < 0) throw invalid('total');
   // A server may give shorter pages than were asked for.

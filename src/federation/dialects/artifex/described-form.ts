@@ -3,8 +3,18 @@ import { HedgerowError } from '../../../lib/errors.ts';
 import type { MediaRef, PeerClient, Probe } from '../dialect.ts';
 import { writeCursor } from '../foreign-cursor.ts';
 import type { BytesQuery, ForeignAnswer, ForeignHost } from '../foreign-host.ts';
-import { entriesOf, foreignItem, isRecord, kindOf, type ReadItem, typeOfFormat } from '../foreign-item.ts';
+import {
+  entriesOf,
+  errorWords,
+  foreignItem,
+  isRecord,
+  kindOf,
+  type ReadItem,
+  saysError,
+  typeOfFormat,
+} from '../foreign-item.ts';
 import { firstThatAnswers, type GivenBytes, isUnchanged, presentBytes } from '../foreign-media.ts';
+import { idOf } from './running-form.ts';
 
 /** The list, with a version and without. */
 const LISTS = ['/federation/v1/images', '/federation/images'] as const;
@@ -69,7 +79,7 @@ export function connectDescribed(host: ForeignHost): PeerClient {
       const answer = await ask(signal);
       const { status, value, roundTripMs } = answer;
       if (status !== 200) throw refusalOf(host, answer);
-      if (!isRecord(value) || !Array.isArray(value['images'])) throw invalid(value);
+      if (!isRecord(value) || !Array.isArray(value['images']) || saysError(value)) throw invalid(value);
       const images: unknown[] = value['images'];
       const entries = entriesOf(images.map(readImage));
       const total = images.length < LIST_MAX ? entries.items.length + entries.skipped.length : null;
@@ -117,18 +127,16 @@ function refusalOf(host: ForeignHost, answer: ForeignAnswer): HedgerowError {
 }
 
 function invalid(value: unknown): HedgerowError {
-  const error = isRecord(value) ? value['error'] : undefined;
-  const why =
-    typeof error === 'string' ? `it holds an error: ${error.slice(0, 200)}` : 'it has no list of images';
+  const why = isRecord(value) && saysError(value) ? errorWords(value) : 'it has no list of images';
   return new HedgerowError('PEER_INVALID_ANSWER', `The answer of the peer is not valid: ${why}.`);
 }
 
 function readImage(value: unknown): ReadItem {
   const image = isRecord(value) ? value : {};
   const { id: rawId, title, width, height } = image as Record<string, unknown>;
-  const id = typeof rawId === 'number' && Number.isSafeInteger(rawId) ? String(rawId) : rawId;
+  const id = typeof rawId === 'string' ? rawId : (idOf(rawId) ?? '');
   const type = typeOfFormat(title);
-  return foreignItem(typeof id === 'string' ? id : '', {
+  return foreignItem(id, {
     kind: kindOf(undefined, type, 'IMAGE'),
     title: typeof title === 'string' && title.trim() !== '' ? title : `Image ${id}`,
     mimeType: type,

@@ -7,11 +7,13 @@ import { readCursor, writeCursor } from '../foreign-cursor.ts';
 import { type BytesQuery, type ForeignAnswer, type ForeignHost, field } from '../foreign-host.ts';
 import {
   entriesOf,
+  errorWords,
   foreignItem,
   isRecord,
   kindOf,
   type ReadItem,
   readTime,
+  saysError,
   stated,
   typeOfFormat,
 } from '../foreign-item.ts';
@@ -68,13 +70,7 @@ export function connectRunning(host: ForeignHost): PeerClient {
     const answer = await host.json(ROOT + path, {}, signal);
     if (answer.status !== 200) throw host.refusal(answer, { 403: SWITCHED_OFF() });
     if (!isRecord(answer.value)) throw invalid('it is not an object');
-    // Some faults arrive under the status of a success.
-    const { error } = answer.value;
-    if (error !== undefined && error !== null) {
-      throw invalid(
-        `it holds an error: ${typeof error === 'string' ? error.slice(0, 200) : 'without words'}`,
-      );
-    }
+    if (saysError(answer.value)) throw invalid(errorWords(answer.value));
     return { answer, value: answer.value };
   }
 
@@ -107,7 +103,6 @@ export function connectRunning(host: ForeignHost): PeerClient {
     const images = listOf(value, 'images').map((image) => readImage(image, preview));
     const removed = listOf(value, 'deleted').map(idOf);
     if (removed.includes(null)) throw invalid('deleted');
-    const until = readTime(value['updated_at']);
     // What was unpublished is not named, but it is not counted either.
     const whole = await ask('/public?limit=1&offset=0', signal);
     const entries = entriesOf(images);
@@ -116,7 +111,7 @@ export function connectRunning(host: ForeignHost): PeerClient {
       ...entries,
       removed: [...new Set(removed as string[])].filter((id) => !listed.has(id)),
       cursor: writeCursor({
-        since: Math.max(since, until === null ? timeOf(answer, host.now()) : until - OVERLAP),
+        since: Math.max(since, timeOf(answer, host.now(), readTime(value['updated_at']))),
         preview,
       }),
       epoch: '1',
@@ -166,7 +161,10 @@ export function connectRunning(host: ForeignHost): PeerClient {
     if (known !== undefined) return known;
     const { value } = await ask(`/image/${remoteId}`, signal);
     const { filepath } = value;
-    const parts = typeof filepath === 'string' ? filepath.split('/').filter((part) => part !== '') : [];
+    const parts =
+      typeof filepath === 'string' && filepath.isWellFormed()
+        ? filepath.split('/').filter((part) => part !== '')
+        : [];
     if (parts.length === 0 || parts.some((part) => part === '.' || part === '..')) return null;
     const path = `/uploads/${parts.map(encodeURIComponent).join('/')}`;
     filepaths.set(remoteId, path);
@@ -270,10 +268,15 @@ function countOf(value: Readonly<Record<string, unknown>>): number {
   return total;
 }
 
-/** The server's own time, a little earlier: what it changes from now on carries a later one. */
-function timeOf({ fields }: ForeignAnswer, now: number): number {
-  const date = Date.parse(field(fields, 'date') ?? '');
-  return Number.isNaN(date) ? now - CLOCKS_APART : date - OVERLAP;
+/**
+ * From when on changes are asked for next time: the server's own time, a little earlier. One whose clock is years ahead
+ * would never be asked for anything again.
+ *
+ * @param said - by the answer itself, ms; else its field Date counts
+ */
+function timeOf({ fields }: ForeignAnswer, now: number, said: number | null = null): number {
+  const time = said ?? Date.parse(field(fields, 'date') ?? '');
+  return Number.isNaN(time) ? now - CLOCKS_APART : Math.min(time - OVERLAP, now + CLOCKS_APART);
 }
 
 /** In the one form that the server understands; with a `T` it answers nothing at all, and no error. */
