@@ -10,6 +10,7 @@ import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signAnswer } from '../../src/federation/identity/answer-signatures.ts';
 import { contentDigest } from '../../src/federation/identity/content-digest.ts';
+import { makeKeyChange } from '../../src/federation/identity/key-changes.ts';
 import { generateKey } from '../../src/federation/identity/keys.ts';
 import { signRequest } from '../../src/federation/identity/request-signatures.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
@@ -28,7 +29,10 @@ import { serverAt } from '../support/wire-client.ts';
 
 const FEED = '/federation/v1/media';
 
+/** ms that every clock is ahead, and that the puller's is ahead of the others. */
+let common = 0;
 let clock = 0;
+const today = () => new Date(Date.now() + common);
 let relay: Relay;
 let source: Instance;
 let home: Instance;
@@ -40,13 +44,17 @@ let sourceKey: string;
 
 beforeAll(async () => {
   relay = await startRelay(() => source.url);
-  source = await startInstance('Source', { HEDGEROW_PUBLIC_URL: relay.url });
+  source = await startInstance(
+    'Source',
+    { HEDGEROW_PUBLIC_URL: relay.url },
+    { now: () => Date.now() + common },
+  );
   await source.app.library.importFiles({
     paths: [join(SAMPLES, 'garden'), join(SAMPLES, 'coast')],
     visibility: 'PEERS',
   });
-  home = await startInstance('Home', {}, { now: () => Date.now() + clock });
-  neighbour = await startInstance('Neighbour');
+  home = await startInstance('Home', {}, { now: () => Date.now() + common + clock });
+  neighbour = await startInstance('Neighbour', {}, { now: () => Date.now() + common });
   sourceKey = (await serverAt(source.url)).key.thumbprint;
   peerId = await pair(source, home);
   atNeighbour = await pair(source, neighbour);
@@ -170,7 +178,7 @@ const FORGED: Case[] = [
       onFeed((answer, request) => {
         const body = forgedPage(answer);
         const binding = { signature: headerOf(request, 'signature') ?? '' };
-        const made = signAnswer({ status: 200, body, binding }, mallory, new Date());
+        const made = signAnswer({ status: 200, body, binding }, mallory, today());
         return { ...answer, headers: withHeaders(without(answer.headers, 'content-encoding'), made), body };
       }),
   },
@@ -217,7 +225,7 @@ const FORGED: Case[] = [
     hooks: () =>
       onFeed((answer, request) => {
         const binding = { signature: headerOf(request, 'signature') ?? '' };
-        const made = signAnswer({ status: 200, body: answer.body, binding }, mallory, new Date());
+        const made = signAnswer({ status: 200, body: answer.body, binding }, mallory, today());
         const join2 = (name: string) => `${headerOf(answer, name)}, ${made[name]?.replace('sig=', 'sig2=')}`;
         return {
           ...answer,
@@ -345,7 +353,7 @@ const UNSIGNED: Case[] = [
 const stranger = (target: string) => {
   const key = generateKey();
   const token = `hedgerow_peer_${'A'.repeat(43)}`;
-  return signRequest({ method: 'GET', target }, { key, token, now: new Date(), receiver: sourceKey });
+  return signRequest({ method: 'GET', target }, { key, token, now: today(), receiver: sourceKey });
 };
 
 const MISTOLD: Case[] = [
@@ -438,7 +446,9 @@ async function judge(hooks: RelayHooks, code: string, health = 'DEGRADED', then 
     settlingUntil: null,
   });
   expect(await shownOf(home, peerId)).toEqual(shown);
-  expect(Date.parse(seen.operations.pull.nextAttemptAt ?? '') - Date.now() - clock).toBeLessThan(3_700_000);
+  expect(Date.parse(seen.operations.pull.nextAttemptAt ?? '') - Date.now() - common - clock).toBeLessThan(
+    3_700_000,
+  );
 
   then();
   const recovered = await refreshed(home, peerId);
@@ -484,6 +494,43 @@ describe('somebody on the path', () => {
       expect(asked).toBe(0);
     } finally {
       trap.close();
+    }
+  });
+
+  it('who signs with a key of its own and forges the chain that leads to it is believed nothing', async () => {
+    const { id, key } = await serverAt(source.url);
+    const pinned = { ...mallory, jwk: key.jwk, thumbprint: key.thumbprint };
+    const chains = [
+      [makeKeyChange(id, 1, pinned, mallory)],
+      [{ ...makeKeyChange(id, 1, mallory, mallory), old: key.jwk }],
+      [],
+    ];
+    for (const keys of chains) {
+      // A chain is read once an hour at most.
+      common += 61 * 60_000;
+      const forged = onFeed((answer, request) => {
+        const body = forgedPage(answer);
+        const binding = { signature: headerOf(request, 'signature') ?? '' };
+        const made = signAnswer({ status: 200, body, binding }, mallory, today());
+        return { ...answer, headers: withHeaders(without(answer.headers, 'content-encoding'), made), body };
+      });
+      const discovery = { protocols: ['1'], instance: { id, publicKey: mallory.jwk, keys } };
+      await judge(
+        {
+          ...forged,
+          onRequest: ({ target }) =>
+            target.endsWith('/.well-known/hedgerow')
+              ? {
+                  answer: {
+                    status: 200,
+                    headers: ['content-type', 'application/json'],
+                    body: Buffer.from(JSON.stringify(discovery)),
+                  },
+                }
+              : 'pass',
+        },
+        IDENTITY,
+      );
     }
   });
 

@@ -126,7 +126,7 @@ export async function acceptRedemption(
     detail: { mutual, ...(taken?.why && { notTaken: taken.why }) },
   });
   const { name } = context.self();
-  return { answer: { instance: { id, name, publicKey: own.jwk }, credential, mutual }, peerKey };
+  return { answer: { instance: { id, name, publicKey: { ...own.jwk } }, credential, mutual }, peerKey };
 }
 
 /** What the redeemer offers of its own. */

@@ -53,8 +53,11 @@ const baseUrlSchema = form(isBaseUrl, { pattern: '^https?://', maxLength: MAX_BA
 const countSchema = z.int().min(0);
 const protocolsSchema = z.array(z.string().max(32)).min(1).max(LIMITS.protocols);
 
-/** Only the form is looked at here; `parsePublicKey` judges the key. */
-export const publicJwkSchema = z.object({
+/**
+ * Only the form is looked at here; `parsePublicKey` judges the key, and so further members are kept for it: a private
+ * half that was sent along must not be dropped unseen.
+ */
+export const publicJwkSchema = z.looseObject({
   kty: z.literal('OKP'),
   crv: z.literal('Ed25519'),
   x: form((x): x is string => typeof x === 'string' && /^[A-Za-z0-9_-]{43}$/.test(x), {
