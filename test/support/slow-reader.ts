@@ -12,6 +12,8 @@ export interface SlowReader {
   readonly ended: Promise<{ how: 'whole' | 'cut'; at: number }>;
   /** Stops taking anything. */
   pause(): void;
+  /** Takes everything as it comes from now on. */
+  readOn(): void;
   /** Goes away. */
   leave(): void;
 }
@@ -31,15 +33,16 @@ export async function readSlowly(
   let received = 0;
   let text = '';
   let paused = false;
+  let pace = every;
   const ended = Promise.withResolvers<{ how: 'whole' | 'cut'; at: number }>();
   answer.on('data', (chunk: Buffer) => {
     received += chunk.length;
     if (text.length < 100_000) text += chunk.toString('latin1');
-    if (every === 0) return;
+    if (pace === 0) return;
     answer.pause();
     setTimeout(() => {
       if (!paused) answer.resume();
-    }, every);
+    }, pace);
   });
   answer.on('error', () => {});
   answer.on('close', () => ended.resolve({ how: answer.complete ? 'whole' : 'cut', at: Date.now() }));
@@ -56,6 +59,11 @@ export async function readSlowly(
     pause: () => {
       paused = true;
       answer.pause();
+    },
+    readOn: () => {
+      paused = false;
+      pace = 0;
+      answer.resume();
     },
     leave: () => asked.destroy(),
   };
