@@ -197,6 +197,20 @@ describe('a running Artifex server', () => {
     expect(minutes).toBeGreaterThan(33);
   }, 180_000);
 
+  it('is listed anew while thumbnails have taken all turns: the listing waits for one, and does not fail', async () => {
+    const home = await startInstance('Home', {}, { sleep: async () => {} });
+    const prints = await startArtifexServer({ form: 'running', limit: Number.POSITIVE_INFINITY });
+    opened.push(prints, home);
+    for (let index = 0; index < 60; index += 1) prints.put(`Picture ${index}`);
+    const peerId = await addPeer(home, { endpoint: prints.url });
+    await settled(home, peerId);
+    // Nobody waits here, so that the turns of each listing are given out for a time further ahead than the last.
+    for (let times = 0; times < 12; times += 1) await relist(home, peerId);
+    const seen = await relist(home, peerId);
+    expect(seen.operations.pulls.nodes.map(({ state }) => state)).not.toContain('FAILED');
+    expect(seen.health).toBe('ONLINE');
+  });
+
   it('that answers 429, for others ask from the same address too, is obeyed, and nothing is lost', async () => {
     const { home, prints, clock } = await setUp({ limit: 12 });
     for (let index = 0; index < 40; index += 1) prints.put(`Picture ${index}`);

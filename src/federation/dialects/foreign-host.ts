@@ -16,7 +16,7 @@ import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-c
 import { parseJson } from '../wire/json.ts';
 import { ANSWER_BYTES } from '../wire/limits.ts';
 import type { MediaBytes } from './dialect.ts';
-import type { Pacer } from './pacer.ts';
+import type { Pacer, Purpose } from './pacer.ts';
 
 export interface ForeignConnection {
   /** Base URL, without a trailing slash. */
@@ -40,6 +40,8 @@ export interface BytesQuery {
   range: { start: number; end: number } | null;
   /** Only if the file is of another version than the one that this tag names. */
   unless?: string;
+  /** A listing that needs some bytes waits for its turn like the rest of it. */
+  purpose?: Purpose;
 }
 
 /** Bytes, or the answer that came in their place. */
@@ -100,8 +102,8 @@ export function createForeignHost(
     return { status: answer.status, fields: answer.fields, value, roundTripMs: answer.elapsed };
   };
 
-  const bytes: ForeignHost['bytes'] = async (path, { headers, range, unless }, signal) => {
-    await pacer.turn('bytes', signal);
+  const bytes: ForeignHost['bytes'] = async (path, { headers, range, unless, purpose = 'bytes' }, signal) => {
+    await pacer.turn(purpose, signal);
     const answer = await request(dispatcher, connection.endpoint + path, {
       headers: {
         ...headers,

@@ -126,7 +126,7 @@ export function connectRunning(host: ForeignHost): PeerClient {
     if (id === null) return null;
     const answer = await host.bytes(
       `/media/${id}/preview`,
-      { headers: {}, range: { start: 0, end: 0 } },
+      { headers: {}, range: { start: 0, end: 0 }, purpose: 'listing' },
       signal,
     );
     if (answer.kind !== 'bytes') {
