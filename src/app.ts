@@ -32,6 +32,7 @@ import { type DataFolderLock, lockDataFolder } from './lock.ts';
 import { createLog, federationLog } from './log.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { openDiskBlobStore } from './storage/disk-blob-store.ts';
+import { uploadsFolder } from './storage/paths.ts';
 import { VERSION } from './version.ts';
 
 export interface AppOptions {
@@ -70,6 +71,8 @@ export interface App extends AsyncDisposable {
 export interface RunningApp extends App {
   /** Where it listens, such as `http://127.0.0.1:4000`. */
   readonly url: string;
+  /** Every route, as `GET /media/:id/:variant`. */
+  readonly routes: readonly string[];
 }
 
 /** For a command: the folder is opened, nothing listens and nothing is pulled until asked for. */
@@ -177,6 +180,7 @@ async function build(
       store,
       ownFolders: [config.dataDir, config.storageDir],
       now,
+      uploads: { folder: uploadsFolder(config.storageDir), ...config.uploads },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -192,6 +196,8 @@ async function build(
     allowedOrigins: config.allowedOrigins,
     adminToken: secrets.adminToken ?? undefined,
     serviceToken,
+    requestsPerMinute: config.requestsPerMinute,
+    oidc: config.oidc === null ? null : { ...config.oidc, clientSecret: secrets.oidcClientSecret },
     now,
   });
   const access = auditedAccess(ownAccess, audit);
@@ -202,6 +208,8 @@ async function build(
     database,
     audit,
     auditLog: createAuditLog(database),
+    people: access.people,
+    signUrl: access.signedUrls.sign,
     library,
     availability: (items) => delivery.has(items.map((item) => item.key)),
     publicPath: publicUrl.pathname.replace(/\/+$/, ''),
@@ -228,8 +236,10 @@ async function build(
     [Symbol.asyncDispose]: async () => {},
   };
 
+  let routes: readonly string[] = [];
   if (listening !== null) {
     await delivery.sweep();
+    opened.use(sweepEvery(SWEEP, library.uploads, log));
     const { server, url } = listening;
     const edge = await createServer(server, {
       config,
@@ -250,8 +260,9 @@ async function build(
       version: VERSION,
       log,
     });
+    routes = edge.routes;
     server.off('request', notReady);
-    opened.defer(() => drain(server, () => edge.close()));
+    opened.defer(() => drain(server, () => edge.app.close()));
     await parts.start();
     audit.start();
     const found = join(config.dataDir, 'server.json');
@@ -267,7 +278,7 @@ async function build(
   const resources = opened.move();
   return {
     ...app,
-    ...(listening !== null && { url: listening.url }),
+    ...(listening !== null && { url: listening.url, routes }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
@@ -280,6 +291,19 @@ export const COMMAND_VIEWER: Viewer = {
   via: 'token',
   tokenId: 'service',
 };
+
+/** ms between two looks for uploads that nobody finished. */
+const SWEEP = 3_600_000;
+
+function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Disposable {
+  const sweep = () =>
+    uploads
+      .sweep()
+      .catch((error) => log.error({ err: error }, 'what is left of uploads could not be removed'));
+  void sweep();
+  const timer = setInterval(sweep, every).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
 
 /** ms that running answers have to end when the server is told to stop. */
 const DRAIN = 10_000;

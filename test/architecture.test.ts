@@ -72,7 +72,7 @@ const PACKAGES: readonly PackageRule[] = [
     packages: /^(graphql|graphql-yoga|@pothos\/.*|@graphql-yoga\/.*|@escape\.tech\/.*)$/,
     allowed: ['graphql/', 'http/', 'host.ts', 'web/scripts/graphql-fetcher.ts'],
   },
-  { packages: /^better-auth(\/.*)?$/, allowed: ['access/'] },
+  { packages: /^(better-auth(\/.*)?|openid-client)$/, allowed: ['access/'] },
   // The lock of the data folder is SQLite's own, on a file of its own.
   { packages: /^better-sqlite3$/, allowed: ['database/', 'lock.ts'] },
   { packages: /^(pg|@prisma\/.*)$/, allowed: ['database/'] },
@@ -84,6 +84,7 @@ const CLIENT_TYPES: readonly string[] = [
   'access/users.ts',
   'federation/pairing/',
   'federation/peers/grant-changes.ts',
+  'library/uploads.ts',
 ];
 
 interface Import {

@@ -218,6 +218,9 @@ const MAKERS: Record<string, { input: string; field: string } | 'elsewhere'> = {
   createUser: { input: '{ name: "Sandy", role: VIEWER }', field: 'setupUrl' },
   createApiToken: { input: '{ name: "made", scopes: [CATALOG_READ] }', field: 'token' },
   createPeerCredential: { input: '{ name: "made", dialect: ARTIFEX }', field: 'token' },
+  updateUser: 'elsewhere',
+  // It names a token, and answers none.
+  revokeApiToken: 'elsewhere',
 };
 
 function mutations(): { name: string; fields: string[] }[] {
@@ -241,6 +244,11 @@ async function makeAndRotate(gardenId: string): Promise<void> {
     );
     secrets.text(name, String(data[name][maker.field]).replace(/^.*#token=/, ''));
   }
+  const people = await graphql(garden, '{ users { nodes { id name } } }');
+  const { id } = people.data.users.nodes.find(({ name }: { name: string }) => name === 'Sandy');
+  const reset = 'mutation ($id: ID!) { updateUser(input: { id: $id, resetPassword: true }) { setupUrl } }';
+  const { data } = await graphql(garden, reset, { id }, ['updateUser']);
+  secrets.text('updateUser', String(data.updateUser.setupUrl).replace(/^.*#token=/, ''));
   if (has('rotatePeerCredential')) {
     const rotate = 'mutation ($id: ID!) { rotatePeerCredential(input: { id: $id }) { userErrors { code } } }';
     expect((await graphql(meadow, rotate, { id: gardenId })).data.rotatePeerCredential.userErrors).toEqual(

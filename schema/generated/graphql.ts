@@ -427,6 +427,7 @@ export type DiagnosisQueryVariables = Exact<{
 
 export type DiagnosisQuery = { node:
     | { __typename: 'Album' }
+    | { __typename: 'ApiToken' }
     | { __typename: 'AuditEvent' }
     | { __typename: 'Diagnosis', id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> }
     | { __typename: 'Invitation' }
@@ -434,6 +435,7 @@ export type DiagnosisQuery = { node:
     | { __typename: 'Peer' }
     | { __typename: 'Pull' }
     | { __typename: 'RemoteMedia' }
+    | { __typename: 'Session' }
     | { __typename: 'User' }
    | null };
 
@@ -477,6 +479,7 @@ export type PullsQueryVariables = Exact<{
 
 export type PullsQuery = { nodes: Array<
     | { __typename: 'Album' }
+    | { __typename: 'ApiToken' }
     | { __typename: 'AuditEvent' }
     | { __typename: 'Diagnosis' }
     | { __typename: 'Invitation' }
@@ -484,6 +487,7 @@ export type PullsQuery = { nodes: Array<
     | { __typename: 'Peer' }
     | { __typename: 'Pull', id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null }
     | { __typename: 'RemoteMedia' }
+    | { __typename: 'Session' }
     | { __typename: 'User' }
    | null> };
 

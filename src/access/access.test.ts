@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  DIALECTS,
   openNewPostgres,
   openTemporarySqlite,
   type TemporaryDatabase,
@@ -28,7 +29,7 @@ const passwords: Passwords = {
   },
 };
 
-describe.each(['sqlite', 'postgresql'] as const)('accounts on %s', (dialect) => {
+describe.each(DIALECTS)('accounts on %s', (dialect) => {
   let opened: TemporaryDatabase | undefined;
   let database: Database;
   let now = Date.now();
@@ -355,6 +356,78 @@ describe.each(['sqlite', 'postgresql'] as const)('accounts on %s', (dialect) => 
       await access.sessions.sweep();
       expect(await database.prisma.session.count({ where: { userId: who.id } })).toBe(0);
       now = begin;
+    });
+  });
+
+  describe('the token of a session', () => {
+    const openSession = async (options: Partial<AccessOptions> = {}) => {
+      const access = await open(options);
+      const ada = await person(access);
+      const { setCookie } = await signIn(access, ada);
+      return { access, ada, headers: browser(setCookie) };
+    };
+
+    test('is exchanged once a day, and the one before dies when the new one is used', async () => {
+      const { access, headers } = await openSession();
+      expect(await access.renew(headers)).toEqual([]);
+      now += DAY;
+      const first = await access.viewer(headers);
+      const setCookie = await access.renew(headers);
+      expect(setCookie).toEqual([expect.stringMatching(/; Path=\/; HttpOnly; SameSite=Lax$/)]);
+      const renewed = browser(setCookie);
+      expect(renewed).not.toEqual(headers);
+
+      // An answer that got lost signs nobody out: the browser goes on with what it has, and is told again.
+      now += 3_600_000;
+      expect(await access.viewer(headers)).toEqual(first);
+      expect(browser(await access.renew(headers))).toEqual(renewed);
+
+      expect(await access.viewer(renewed)).toEqual(first);
+      expect(await access.renew(renewed)).toEqual([]);
+      now += 59_000;
+      expect(await access.viewer(headers)).toEqual(first);
+      now += 2_000;
+      // Somebody still has it: it was copied. Nobody can tell by whom, so the session is over for both.
+      expect(await access.viewer(headers)).toBeNull();
+      expect(await access.viewer(renewed)).toBeNull();
+    });
+
+    test('is exchanged by one of two requests at once, and both go on', async () => {
+      const { access, headers } = await openSession();
+      now += DAY;
+      const [one, two] = await Promise.all([access.renew(headers), access.renew(headers)]);
+      expect([one, two].filter((cookies) => cookies.length > 0).length).toBeGreaterThanOrEqual(1);
+      for (const cookies of [one, two]) {
+        if (cookies.length > 0) expect(await access.viewer(browser(cookies))).not.toBeNull();
+      }
+      expect(await access.viewer(headers)).not.toBeNull();
+    });
+
+    test('is never exchanged for one whose session has ended', async () => {
+      const { access, ada, headers } = await openSession();
+      now += DAY;
+      await access.users.disable(ada.id);
+      expect(await access.renew(headers)).toEqual([]);
+      expect(await access.renew({ cookie: 'hedgerow_00000000.session_token=forged' })).toEqual([]);
+      expect(await access.renew({})).toEqual([]);
+    });
+
+    test('goes with its session, whichever of the two signs out; and signing in again ends the earlier', async () => {
+      const { access, ada, headers } = await openSession();
+      now += DAY;
+      const renewed = browser(await access.renew(headers));
+      await access.signOut(headers);
+      expect(await access.viewer(renewed)).toBeNull();
+
+      const again = browser((await signIn(access, ada)).setCookie);
+      const third = await access.signIn({
+        name: ada.name,
+        password: PASSWORD,
+        address: ada.address,
+        headers: again,
+      });
+      expect(await access.viewer(again)).toBeNull();
+      expect(await access.viewer(browser(third.setCookie))).not.toBeNull();
     });
   });
 

@@ -3,15 +3,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Database } from '../database/database.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
+import { deriveKey } from '../lib/seal.ts';
 import { createAttempts, networkOf } from './attempts.ts';
-import { createAuthentication, wrongCredentials } from './authentication.ts';
+import { cookiePrefix, createAuthentication, wrongCredentials } from './authentication.ts';
+import { createLimits, type Limits } from './limits.ts';
 import { nameKey } from './names.ts';
+import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
 import { createPasswords, PASSWORD_MAX, type Passwords } from './passwords.ts';
+import { createPeople, type People } from './people.ts';
 import { assertSameOrigin } from './same-origin.ts';
-import { createSessions, type Sessions } from './sessions.ts';
+import { createSessions, SESSION_DAYS, type Sessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
+import { createSignedUrls, type SignedUrls } from './signed-urls.ts';
+import { createStanding, type Standing } from './standing.ts';
 import { type ApiTokens, createApiTokens } from './tokens.ts';
-import { createUsers, type Users } from './users.ts';
+import { createUsers, type User, type Users } from './users.ts';
 import type { SessionViewer, Viewer } from './viewer.ts';
 
 export interface AccessOptions {
@@ -29,6 +35,9 @@ export interface AccessOptions {
   /** Ms since 1970. */
   now?: () => number;
   passwords?: Passwords;
+  /** Of one user or token. */
+  requestsPerMinute?: number | undefined;
+  oidc?: OidcSettings | null | undefined;
 }
 
 export interface SignIn {
@@ -37,6 +46,16 @@ export interface SignIn {
   /** The client's, as the edge sees it. */
   address: string;
   userAgent?: string | undefined;
+  /** Of the request: a session that the browser has already ends with this one. */
+  headers?: IncomingHttpHeaders | undefined;
+}
+
+export interface ProviderAnswer {
+  /** Of the callback's URL, with `?`. */
+  query: string;
+  headers: IncomingHttpHeaders;
+  address: string;
+  userAgent: string | undefined;
 }
 
 export interface Access {
@@ -49,6 +68,16 @@ export interface Access {
   viewer(headers: IncomingHttpHeaders): Promise<Viewer | null>;
   /** @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names, or RATE_LIMITED */
   signIn(credentials: SignIn): Promise<{ viewer: SessionViewer; setCookie: string[] }>;
+  /** Null where people sign in with a password alone. */
+  readonly oidc: Oidc | null;
+  /**
+   * Opens a session for whoever comes back from the provider.
+   *
+   * @throws HedgerowError NOT_FOUND without a provider, and as `Oidc.finish` does
+   */
+  signInAtProvider(answer: ProviderAnswer): Promise<{ user: User; next: string; setCookie: string[] }>;
+  /** Where the browser's token is due for renewal: the headers that give it the new one; else none. */
+  renew(headers: IncomingHttpHeaders): Promise<string[]>;
   /** Ends the session, if there is one; answers the headers that make the browser forget it. */
   signOut(headers: IncomingHttpHeaders, address?: string): Promise<{ setCookie: string[] }>;
   /**
@@ -61,6 +90,10 @@ export interface Access {
   readonly users: Users;
   readonly sessions: Sessions;
   readonly tokens: ApiTokens;
+  readonly people: People;
+  readonly signedUrls: SignedUrls;
+  readonly standing: Standing;
+  readonly limits: Limits;
 }
 
 /** @throws HedgerowError INVALID where the admin token is too short */
@@ -68,16 +101,50 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const { database, publicUrl } = options;
   const now = options.now ?? Date.now;
   const passwords = options.passwords ?? createPasswords();
-  const sessions = createSessions({ database, now });
+  const changed = (): void => {
+    // Without an answer from the database the next look finds out.
+    void standing.check().catch(() => {});
+  };
+  const sessions = createSessions({
+    database,
+    now,
+    renewalKey: deriveKey(options.secret, 'hedgerow/session-renewal/1'),
+    onEnd: changed,
+  });
   const tokens = createApiTokens({
     database,
     now,
     adminToken: options.adminToken,
     serviceToken: options.serviceToken,
+    onRevoke: changed,
   });
+  const referenceOf = (viewer: Viewer): string =>
+    viewer.via === 'session' ? viewer.sessionId : tokens.referenceOf(viewer);
+  const viewerNow = (reference: string): Promise<Viewer | null> =>
+    reference.startsWith('session_') ? sessions.find(reference) : tokens.byReference(reference);
+  const standing = createStanding({ standing: viewerNow, referenceOf });
   const authentication = createAuthentication({ database, secret: options.secret, publicUrl, passwords });
   const attempts = createAttempts({ now, known: (name, address) => hasSession(database, name, address) });
+  const users = createUsers({ database, passwords, now, onChange: changed });
+  const oidc =
+    options.oidc === undefined || options.oidc === null
+      ? null
+      : createOidc({
+          settings: options.oidc,
+          database,
+          users,
+          passwords,
+          publicUrl,
+          key: deriveKey(options.secret, 'hedgerow/oidc/1'),
+          cookiePrefix: cookiePrefix(options.secret),
+          now,
+        });
   await sessions.sweep();
+
+  const closeEarlier = async (headers: IncomingHttpHeaders | undefined): Promise<void> => {
+    const token = headers === undefined ? undefined : authentication.tokenOf(headers);
+    if (token !== undefined) await sessions.close(token);
+  };
 
   return {
     viewer: async (headers) => {
@@ -93,7 +160,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       return token === undefined ? null : sessions.viewer(token);
     },
 
-    signIn: async ({ name, password, address, userAgent }) => {
+    signIn: async ({ name, password, address, userAgent, headers }) => {
       // No password of this length can be right, so it says nothing about whether the name is known.
       if (name.length > 4 * PASSWORD_MAX || password.length > PASSWORD_MAX) throw wrongCredentials();
       const attempt = await attempts.begin(nameKey(name), address);
@@ -107,18 +174,51 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       const viewer = await sessions.viewer(token);
       if (viewer === null) throw wrongCredentials();
       attempt.succeeded();
+      await closeEarlier(headers);
       return { viewer, setCookie };
     },
 
-    signOut: async (headers) => ({ setCookie: await authentication.close(headers) }),
+    oidc,
+
+    signInAtProvider: async ({ query, headers, ...from }) => {
+      if (oidc === null) throw new HedgerowError('NOT_FOUND');
+      const { user, next, setCookie } = await oidc.finish(query, headers);
+      const token = await sessions.open(user.id, from);
+      await closeEarlier(headers);
+      return {
+        user,
+        next,
+        setCookie: [...setCookie, ...authentication.setCookie(token, SESSION_DAYS * 86_400)],
+      };
+    },
+
+    renew: async (headers) => {
+      const token = authentication.tokenOf(headers);
+      const next = token === undefined ? null : await sessions.renew(token);
+      return next === null ? [] : authentication.setCookie(next, SESSION_DAYS * 86_400);
+    },
+
+    signOut: async (headers) => {
+      await closeEarlier(headers);
+      return { setCookie: await authentication.close(headers) };
+    },
 
     assertSameOrigin: (headers) =>
       assertSameOrigin(headers, { publicUrl, allowedOrigins: options.allowedOrigins ?? [] }),
 
     setup: createSetup({ database, passwords, now }),
-    users: createUsers({ database, passwords, now }),
+    users,
     sessions,
     tokens,
+    people: createPeople({ users, tokens, sessions, attempts, publicUrl }),
+    signedUrls: createSignedUrls({
+      key: deriveKey(options.secret, 'hedgerow/signed-urls/1'),
+      now,
+      standing: viewerNow,
+      referenceOf,
+    }),
+    standing,
+    limits: createLimits({ now, requestsPerMinute: options.requestsPerMinute }),
   };
 }
 

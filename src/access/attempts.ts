@@ -10,19 +10,11 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { HedgerowError } from '../lib/errors.ts';
-
-interface Policy {
-  /** Failures in a row that cost nothing. */
-  readonly capacity: number;
-  /** Ms after which one failure is forgotten. */
-  readonly leak: number;
-}
+import { createBuckets, ENTRIES, type Policy } from './buckets.ts';
 
 const PER_PAIR: Policy = { capacity: 5, leak: 30_000 };
 const PER_ADDRESS: Policy = { capacity: 30, leak: 10_000 };
 const PER_NAME: Policy = { capacity: 50, leak: 60_000 };
-/** Names and addresses that are remembered. */
-const ENTRIES = 10_000;
 
 export interface AttemptsOptions {
   now: () => number;
@@ -47,9 +39,9 @@ export interface Attempt {
 }
 
 export function createAttempts({ now, known = async () => false }: AttemptsOptions): Attempts {
-  const pairs = new Buckets(PER_PAIR, now);
-  const addresses = new Buckets(PER_ADDRESS, now);
-  const names = new Buckets(PER_NAME, now);
+  const pairs = createBuckets(PER_PAIR, now);
+  const addresses = createBuckets(PER_ADDRESS, now);
+  const names = createBuckets(PER_NAME, now);
   const signedIn = new LRUCache<string, true>({ max: ENTRIES });
 
   return {
@@ -83,38 +75,6 @@ export function createAttempts({ now, known = async () => false }: AttemptsOptio
       };
     },
   };
-}
-
-class Buckets {
-  readonly #policy: Policy;
-  readonly #now: () => number;
-  readonly #levels = new LRUCache<string, { level: number; at: number }>({ max: ENTRIES });
-
-  constructor(policy: Policy, now: () => number) {
-    this.#policy = policy;
-    this.#now = now;
-  }
-
-  /** Ms until the bucket takes one more; 0 where it does so now. */
-  wait(key: string): number {
-    return Math.max(0, (this.#level(key) + 1 - this.#policy.capacity) * this.#policy.leak);
-  }
-
-  add(key: string, amount: number): void {
-    const level = Math.min(this.#policy.capacity, Math.max(0, this.#level(key) + amount));
-    if (level === 0) this.#levels.delete(key);
-    else this.#levels.set(key, { level, at: this.#now() });
-  }
-
-  forget(key: string): void {
-    this.#levels.delete(key);
-  }
-
-  #level(key: string): number {
-    const entry = this.#levels.get(key);
-    if (entry === undefined) return 0;
-    return Math.max(0, entry.level - (this.#now() - entry.at) / this.#policy.leak);
-  }
 }
 
 /** An IPv6 household has 2^64 addresses, so its network counts as one; a mapped IPv4 address is that address. */

@@ -45,6 +45,12 @@ export function auditedAccess(access: Access, audit: Pick<Audit, 'record'>): Acc
         // A name that nobody has may be a password that was typed in the wrong field.
         async () => (await access.users.findByName(credentials.name))?.id,
       ),
+    signInAtProvider: (answer) =>
+      attempt(
+        { action: 'session.begin', address: answer.address },
+        () => access.signInAtProvider(answer),
+        ({ user }) => user.id,
+      ),
     signOut: async (headers: IncomingHttpHeaders, address) => {
       const viewer = await access.viewer({ cookie: headers.cookie }).catch(() => null);
       const who = viewer?.user?.id;

@@ -11,6 +11,7 @@ import { betterAuth } from 'better-auth/minimal';
 import { username } from 'better-auth/plugins/username';
 import type { Database } from '../database/database.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { cookieValue } from './cookies.ts';
 import { hashingSessions } from './hashed-sessions.ts';
 import { NAME_MAX, nameKey } from './names.ts';
 import { PASSWORD_MAX, PASSWORD_MIN, type Passwords } from './passwords.ts';
@@ -38,6 +39,8 @@ export interface Authentication {
     address: string;
     userAgent: string | undefined;
   }): Promise<OpenedSession>;
+  /** What makes the browser keep a session's token. @param maxAge seconds */
+  setCookie(token: string, maxAge: number): string[];
   /** Ends the session of the cookie, and answers what makes the browser forget it. */
   close(headers: IncomingHttpHeaders): Promise<string[]>;
   /** The session token in the cookie, where the cookie was signed by this instance; else undefined. */
@@ -68,6 +71,13 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       } catch (error) {
         throw error instanceof APIError && error.statusCode < 500 ? wrongCredentials() : error;
       }
+    },
+
+    setCookie: (token, maxAge) => {
+      const value = encodeURIComponent(`${token}.${signatureOf(token, secret)}`);
+      const attributes = [`Max-Age=${maxAge}`, `Path=${cookiePath(options.publicUrl)}`, 'HttpOnly'];
+      if (secure) attributes.push('Secure');
+      return [`${cookieName}=${value}; ${attributes.join('; ')}; SameSite=Lax`];
     },
 
     close: async (headers) => {
@@ -149,21 +159,12 @@ function configure({ database, publicUrl, passwords, secret }: AuthenticationOpt
  * Cookies know no ports: two instances on one machine would sign each other's people out if their cookies had one
  * name. So it carries a mark of the instance.
  */
-function cookiePrefix(secret: Uint8Array): string {
+export function cookiePrefix(secret: Uint8Array): string {
   return `hedgerow_${createHmac('sha256', secret).update('cookie name').digest('hex').slice(0, 8)}`;
 }
 
 function cookiePath(publicUrl: URL): string {
   return publicUrl.pathname.replace(/\/+$/, '') || '/';
-}
-
-function cookieValue(header: string | undefined, name: string): string | undefined {
-  if (header === undefined) return undefined;
-  for (const pair of header.split(';')) {
-    const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
 }
 
 /**
@@ -180,8 +181,11 @@ function openSigned(value: string, secret: string): string | undefined {
   const dot = text.lastIndexOf('.');
   if (dot < 1) return undefined;
   const token = text.slice(0, dot);
-  const expected = createHmac('sha256', secret).update(token).digest('base64');
-  return sameSecret(text.slice(dot + 1), expected) ? token : undefined;
+  return sameSecret(text.slice(dot + 1), signatureOf(token, secret)) ? token : undefined;
+}
+
+function signatureOf(token: string, secret: string): string {
+  return createHmac('sha256', secret).update(token).digest('base64');
 }
 
 /** A header value that `Headers` takes, of a length worth keeping. */

@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
-import { type Sql, sql } from '../database/sql.ts';
+import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { displayLine, fitsCodePoints } from '../lib/display-text.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { hashSecret, newAccessId, newSecret, sameSecret } from './secrets.ts';
@@ -49,8 +49,8 @@ export interface NewApiToken {
 export interface ApiTokens {
   /** @throws HedgerowError INVALID, NOT_FOUND (the person), FORBIDDEN (a scope beyond the person's role) */
   create(token: NewApiToken): Promise<{ apiToken: ApiToken; token: string }>;
-  /** The newest first; revoked ones only where asked for. */
-  list(filter?: { userId?: string | undefined; revoked?: boolean }): Promise<ApiToken[]>;
+  /** The newest first; revoked ones only where asked for. `userId` null: those of the instance itself. */
+  list(filter?: { userId?: string | null | undefined; revoked?: boolean }): Promise<ApiToken[]>;
   find(id: string): Promise<ApiToken | null>;
   /**
    * Takes effect with the next request. Revoking twice changes nothing.
@@ -61,6 +61,10 @@ export interface ApiTokens {
   revoke(id: string, owner?: { userId: string }): Promise<ApiToken>;
   /** Who sends this token; null where it is not, or no longer, valid. */
   viewer(token: string): Promise<TokenViewer | null>;
+  /** Names the token behind a viewer, without being a way in. */
+  referenceOf(viewer: TokenViewer): string;
+  /** The viewer behind a reference as it stands now; notes no use. */
+  byReference(reference: string): Promise<TokenViewer | null>;
 }
 
 export interface ApiTokensOptions {
@@ -68,10 +72,12 @@ export interface ApiTokensOptions {
   now: () => number;
   adminToken?: string | undefined;
   serviceToken?: string | undefined;
+  /** A token was revoked. */
+  onRevoke?: () => void;
 }
 
 export function createApiTokens(options: ApiTokensOptions): ApiTokens {
-  const { database, now } = options;
+  const { database, now, onRevoke = () => {} } = options;
   const { prisma } = database;
   const standing = standingTokens(options);
   const noted = new LRUCache<string, number>({ max: 10_000 });
@@ -83,6 +89,9 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     noted.set(id, at);
     await prisma.apiToken.updateMany({ where: { id }, data: { lastUsedAt: new Date(at) } }).catch(() => {});
   };
+
+  const isGood = (row: TokenRow): boolean =>
+    Number(row.revoked) !== 1 && Number(row.disabled) !== 1 && (row.expires === null || row.expires > now());
 
   return {
     create: async ({ name: wanted, scopes, userId, expiresAt }) => {
@@ -148,25 +157,39 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
         where: { ...where, revokedAt: null },
         data: { revokedAt: new Date(now()) },
       });
+      onRevoke();
       const row = await prisma.apiToken.findFirst({ where });
       if (row === null) throw new HedgerowError('NOT_FOUND', 'There is no such token.');
       return toApiToken(row);
     },
 
     viewer: async (token) => {
-      for (const { id, value } of standing) {
-        if (sameSecret(token, value)) {
-          return { via: 'token', tokenId: id, user: null, role: 'ADMIN', scopes: TOKEN_SCOPES };
-        }
-      }
+      const known = standing.find(({ value }) => sameSecret(token, value));
+      if (known !== undefined) return standingViewer(known.id);
       if (!token.startsWith(TOKEN_PREFIX)) return null;
-      const row = await findByHash(database.read, hashSecret(token));
-      if (row === undefined || Number(row.revoked) === 1 || Number(row.disabled) === 1) return null;
-      if (row.expires !== null && row.expires <= now()) return null;
+      const row = await findRow(database.read, sql`t.hash = ${hashSecret(token)}`);
+      if (row === undefined || !isGood(row)) return null;
       await noteUse(row.id, row.used);
       return toViewer(row);
     },
+
+    referenceOf: ({ tokenId }) => {
+      const known = standing.find(({ id }) => id === tokenId);
+      // Another token under the same name, after a restart say, is another one.
+      return known === undefined ? tokenId : `${known.id}.${hashSecret(known.value).slice(0, 16)}`;
+    },
+
+    byReference: async (reference) => {
+      const known = standing.find(({ id, value }) => reference === `${id}.${hashSecret(value).slice(0, 16)}`);
+      if (known !== undefined) return standingViewer(known.id);
+      const row = await findRow(database.read, sql`t.id = ${reference}`);
+      return row === undefined || !isGood(row) ? null : toViewer(row);
+    },
   };
+}
+
+function standingViewer(id: string): TokenViewer {
+  return { via: 'token', tokenId: id, user: null, role: 'ADMIN', scopes: TOKEN_SCOPES };
 }
 
 /** Tokens behind which no row stands: of the environment, and of the terminal on the same machine. */
@@ -198,12 +221,12 @@ interface TokenRow {
 }
 
 /** One prepared query for each request, and no cache: what is revoked or disabled is so at once, in every process. */
-function findByHash(database: Sql, hash: string): Promise<TokenRow | undefined> {
+function findRow(database: Sql, where: Statement): Promise<TokenRow | undefined> {
   return database.get<TokenRow>(sql`
     SELECT t.id, t.scopes, ${milliseconds(database, 't.expires_at')} AS expires,
       ${milliseconds(database, 't.last_used_at')} AS used, t.revoked_at IS NOT NULL AS revoked,
       u.id AS "userId", u.name AS "userName", u.role AS "userRole", u.disabled_at IS NOT NULL AS disabled
-    FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.hash = ${hash}`);
+    FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE ${where}`);
 }
 
 function toViewer(row: TokenRow): TokenViewer {

@@ -5,7 +5,7 @@ import type { Database } from '../database/database.ts';
 import type { Prisma } from '../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { nameKey, readName } from './names.ts';
-import { checkPassword, type Passwords } from './passwords.ts';
+import { checkPassword, PASSWORD_MAX, type Passwords } from './passwords.ts';
 import { hashSecret, newAccessId, newSecret } from './secrets.ts';
 import { isRole, type Role } from './viewer.ts';
 
@@ -47,9 +47,12 @@ export interface Users {
   /**
    * Disabling, or a new password, ends the person's sessions.
    *
+   * @param options `keepSession`: the session in which a person sets the password, which goes on
    * @throws HedgerowError NOT_FOUND, INVALID, or CONFLICT: the name is taken, or no admin would be left
    */
-  update(id: string, changes: UserChanges): Promise<User>;
+  update(id: string, changes: UserChanges, options?: { keepSession?: string }): Promise<User>;
+  /** Whether this is the password that the person signs in with. @throws HedgerowError RATE_LIMITED: too many at once */
+  hasPassword(id: string, password: string): Promise<boolean>;
   disable(id: string): Promise<User>;
   enable(id: string): Promise<User>;
   /** Sets the password, or makes a link to set it; either way the person's sessions end and the old one is void. */
@@ -71,9 +74,16 @@ export interface UsersOptions {
   database: Pick<Database, 'prisma'>;
   passwords: Passwords;
   now: () => number;
+  /** An account was changed: its standing, its role or its password. */
+  onChange?: () => void;
 }
 
-export function createUsers({ database: { prisma }, passwords, now }: UsersOptions): Users {
+export function createUsers({
+  database: { prisma },
+  passwords,
+  now,
+  onChange = () => {},
+}: UsersOptions): Users {
   const issueLink = async (userId: string): Promise<string> => {
     const secret = newSecret();
     const identifier = linkIdentifier(userId);
@@ -91,7 +101,12 @@ export function createUsers({ database: { prisma }, passwords, now }: UsersOptio
     return `password#token=${secret}`;
   };
 
-  const change = async (id: string, data: UserRowChanges, passwordHash?: string): Promise<User> => {
+  const change = async (
+    id: string,
+    data: UserRowChanges,
+    passwordHash?: string,
+    keepSession?: string,
+  ): Promise<User> => {
     const row = await translating(() =>
       prisma.$transaction(
         async (transaction) => {
@@ -107,7 +122,10 @@ export function createUsers({ database: { prisma }, passwords, now }: UsersOptio
             await transaction.verification.deleteMany({ where: { identifier: linkIdentifier(id) } });
           }
           if (passwordHash !== undefined || after.disabledAt !== null) {
-            await transaction.session.deleteMany({ where: { userId: id } });
+            const kept = after.disabledAt === null && keepSession !== undefined;
+            await transaction.session.deleteMany({
+              where: { userId: id, ...(kept && { NOT: { id: keepSession } }) },
+            });
           }
           return after;
         },
@@ -115,6 +133,7 @@ export function createUsers({ database: { prisma }, passwords, now }: UsersOptio
         { isolationLevel: 'Serializable' },
       ),
     );
+    onChange();
     return toUser(row);
   };
 
@@ -149,7 +168,7 @@ export function createUsers({ database: { prisma }, passwords, now }: UsersOptio
       return row === null ? null : toUser(row);
     },
 
-    update: async (id, { name, role, disabled, password }) => {
+    update: async (id, { name, role, disabled, password }, { keepSession } = {}) => {
       const current = await prisma.user.findUnique({ where: { id } });
       if (current === null) throw notFound();
       const newName = name === undefined ? undefined : readName(name);
@@ -173,6 +192,17 @@ export function createUsers({ database: { prisma }, passwords, now }: UsersOptio
           ...(disabled === true && { disabledAt: current.disabledAt ?? new Date(now()) }),
         },
         hash,
+        keepSession,
+      );
+    },
+
+    hasPassword: async (id, password) => {
+      if (password.length > PASSWORD_MAX) return false;
+      const account = await prisma.account.findFirst({ where: { userId: id, providerId: 'credential' } });
+      return (
+        account !== null &&
+        account.password !== null &&
+        (await passwords.verify({ hash: account.password, password }))
       );
     },
 

@@ -28,11 +28,36 @@ export interface Config {
   cacheBytes: number;
   federation: boolean;
   anonymous: boolean;
+  /** Of one user or token. */
+  requestsPerMinute: number;
+  uploads: {
+    /** Bytes of one file. */
+    maxBytes: number;
+    /** Bytes of one person's managed originals, unfinished uploads included. */
+    quotaBytes: number;
+  };
+  /** Null: people sign in with a password alone. */
+  oidc: OidcConfig | null;
   logLevel: LogLevel;
+}
+
+/** Signing in at a provider (OpenID Connect). */
+export interface OidcConfig {
+  issuer: URL;
+  clientId: string;
+  /** What people are offered: "Sign in with …". */
+  name: string;
+  scopes: string[];
+  /** Claim that says what somebody may do; a dot goes into an object. */
+  rolesClaim: string;
+  /** Value of the claim, `*` for anybody, and the role that it gives. */
+  roles: { value: string; role: 'ADMIN' | 'EDITOR' | 'VIEWER' }[];
 }
 
 export interface Secrets {
   adminToken: string | null;
+  /** Null: a public client, which proves itself by PKCE alone. */
+  oidcClientSecret: string | null;
   /** Null: the file in the data folder. */
   masterKey: Buffer | null;
 }
@@ -61,10 +86,21 @@ export function decideConfig(settings: Settings): { config: Config; secrets: Sec
       cacheBytes: bytes(settings, 'HEDGEROW_CACHE_BYTES', 10 * GIB),
       federation: choice(settings, 'HEDGEROW_FEDERATION', ['on', 'off'], 'on') === 'on',
       anonymous: choice(settings, 'HEDGEROW_ANONYMOUS', ['off', 'public'], 'off') === 'public',
+      requestsPerMinute: whole(settings, 'HEDGEROW_REQUESTS_PER_MINUTE', {
+        fallback: 1200,
+        min: 10,
+        max: 1_000_000,
+      }),
+      uploads: {
+        maxBytes: bytes(settings, 'HEDGEROW_UPLOAD_BYTES', 10 * GIB),
+        quotaBytes: bytes(settings, 'HEDGEROW_UPLOAD_QUOTA', 1024 * GIB),
+      },
+      oidc: oidc(settings),
       logLevel: choice(settings, 'HEDGEROW_LOG_LEVEL', LOG_LEVELS, 'info'),
     },
     secrets: {
       adminToken: adminToken(settings.HEDGEROW_ADMIN_TOKEN),
+      oidcClientSecret: settings.HEDGEROW_OIDC_CLIENT_SECRET ?? null,
       masterKey: masterKey(settings.HEDGEROW_MASTER_KEY),
     },
   };
@@ -168,6 +204,60 @@ function network(text: string): string {
     );
   }
   return text;
+}
+
+const OIDC_ONLY_WITH_ISSUER = [
+  'HEDGEROW_OIDC_CLIENT_ID',
+  'HEDGEROW_OIDC_CLIENT_SECRET',
+  'HEDGEROW_OIDC_NAME',
+  'HEDGEROW_OIDC_SCOPES',
+  'HEDGEROW_OIDC_ROLES_CLAIM',
+  'HEDGEROW_OIDC_ROLES',
+] as const satisfies readonly Variable[];
+
+function oidc(settings: Settings): OidcConfig | null {
+  const issuer = settings.HEDGEROW_OIDC_ISSUER;
+  if (issuer === undefined) {
+    const alone = OIDC_ONLY_WITH_ISSUER.find((variable) => settings[variable] !== undefined);
+    if (alone !== undefined) throw invalid(alone, 'needs HEDGEROW_OIDC_ISSUER beside it');
+    return null;
+  }
+  const url = URL.canParse(issuer) ? new URL(issuer) : null;
+  // What the provider says of people goes over this connection; plain HTTP is for a provider on this machine.
+  const loopback = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  if (url === null || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback))) {
+    throw invalid('HEDGEROW_OIDC_ISSUER', 'takes an https URL');
+  }
+  const clientId = settings.HEDGEROW_OIDC_CLIENT_ID;
+  if (clientId === undefined) throw invalid('HEDGEROW_OIDC_CLIENT_ID', 'is needed with HEDGEROW_OIDC_ISSUER');
+  const scopes = (settings.HEDGEROW_OIDC_SCOPES ?? 'openid profile').split(/[\s,]+/).filter(Boolean);
+  if (!scopes.includes('openid'))
+    throw invalid('HEDGEROW_OIDC_SCOPES', 'takes scopes with openid among them');
+  return {
+    issuer: url,
+    clientId,
+    name: settings.HEDGEROW_OIDC_NAME ?? url.host,
+    scopes,
+    rolesClaim: settings.HEDGEROW_OIDC_ROLES_CLAIM ?? 'roles',
+    roles: list(settings.HEDGEROW_OIDC_ROLES ?? 'admin=ADMIN,editor=EDITOR,viewer=VIEWER').map(roleRule),
+  };
+}
+
+function roleRule(text: string): OidcConfig['roles'][number] {
+  const at = text.lastIndexOf('=');
+  const role = (['ADMIN', 'EDITOR', 'VIEWER'] as const).find(
+    (known) =>
+      known ===
+      text
+        .slice(at + 1)
+        .trim()
+        .toUpperCase(),
+  );
+  const value = text.slice(0, Math.max(0, at)).trim();
+  if (role === undefined || value === '') {
+    throw invalid('HEDGEROW_OIDC_ROLES', 'takes pairs such as staff=EDITOR, *=VIEWER');
+  }
+  return { value, role };
 }
 
 function database(text: string | undefined, dataDir: string): DatabaseLocation {

@@ -193,3 +193,126 @@ describe('an HTTP date', () => {
     );
   });
 });
+
+describe('conditions at their borders', () => {
+  const of = (file: Partial<typeof FILE> | { etag: null } | { lastModified: null }) => ({ ...FILE, ...file });
+  const decided = (conditions: Omit<Conditions, 'method'>, file: object, method = 'GET', now = NOW) =>
+    decide({ method, ...conditions }, of(file), now).status;
+  const LATER = at(NOW - 60_000);
+  const EARLIER = at(MODIFIED - 60_000);
+
+  it('dates say nothing of a file without a date, and a date that is none says nothing of any', () => {
+    for (const field of [LATER, EARLIER]) {
+      expect(decided({ ifUnmodifiedSince: field }, { lastModified: null })).toBe(200);
+      expect(decided({ ifModifiedSince: field }, { lastModified: null })).toBe(200);
+      expect(decided({ ifRange: field, range: 'bytes=0-1' }, { lastModified: null })).toBe(200);
+    }
+    // At time 0 a date that is none would be before or after everything.
+    for (const lastModified of [0, 1000, MODIFIED]) {
+      expect(decided({ ifUnmodifiedSince: 'tomorrow' }, { lastModified })).toBe(200);
+      expect(decided({ ifModifiedSince: 'tomorrow' }, { lastModified })).toBe(200);
+      expect(decided({ ifRange: 'tomorrow', range: 'bytes=0-1' }, { lastModified })).toBe(200);
+    }
+  });
+
+  it('a tag says nothing of a file without one, but for the star', () => {
+    for (const field of [ETAG, `W/${ETAG}`, '""', 'null', '"null"']) {
+      expect(decided({ ifNoneMatch: field }, { etag: null })).toBe(200);
+      expect(decided({ ifMatch: field }, { etag: null })).toBe(412);
+      expect(decided({ ifRange: field, range: 'bytes=0-1' }, { etag: null })).toBe(200);
+    }
+    expect(decided({ ifMatch: '*' }, { etag: null })).toBe(200);
+    expect(decided({ ifNoneMatch: ' * ' }, { etag: null })).toBe(304);
+  });
+
+  it('a weak tag of the file is never the same for certain', () => {
+    const weak = { etag: `W/${ETAG}` };
+    for (const field of [ETAG, `W/${ETAG}`]) {
+      expect(decided({ ifMatch: field }, weak)).toBe(412);
+      expect(decided({ ifRange: field, range: 'bytes=0-1' }, weak)).toBe(200);
+      expect(decided({ ifNoneMatch: field }, weak)).toBe(304);
+    }
+    // W/ within a tag makes none weak.
+    const odd = { etag: '"aW/b"' };
+    expect(decided({ ifMatch: '"aW/b"' }, odd)).toBe(200);
+    expect(decided({ ifNoneMatch: '"ab"' }, odd)).toBe(200);
+    const end = { etag: '"W/"' };
+    expect(decided({ ifMatch: '"W/"' }, end)).toBe(200);
+    expect(decided({ ifRange: '"W/"', range: 'bytes=0-1' }, end)).toBe(206);
+  });
+
+  it('a list that breaks off matches nothing, not even what stood before', () => {
+    for (const field of [
+      `${ETAG}, "open`,
+      `${ETAG} ${ETAG}`,
+      `${ETAG}, x`,
+      'Stryker was here',
+      `w/${ETAG}`,
+    ]) {
+      expect(decided({ ifNoneMatch: field }, {}), field).toBe(200);
+      expect(decided({ ifMatch: field }, {}), field).toBe(412);
+    }
+    for (const field of [`, ${ETAG}`, `${ETAG},`, `  ${ETAG}\t,"x"`, `"x" , ${ETAG}`]) {
+      expect(decided({ ifNoneMatch: field }, {}), field).toBe(304);
+    }
+    expect(decided({ ifNoneMatch: '' }, {})).toBe(200);
+    expect(decided({ ifMatch: ', ,' }, {})).toBe(412);
+  });
+
+  it('reading is GET and HEAD; whatever else asks gets no 304', () => {
+    for (const [method, status] of [
+      ['GET', 304],
+      ['HEAD', 304],
+      ['PUT', 412],
+      ['DELETE', 412],
+    ] as const) {
+      expect(decided({ ifNoneMatch: ETAG }, {}, method)).toBe(status);
+      expect(decided({ ifModifiedSince: LATER }, {}, method)).toBe(status === 304 ? 304 : 200);
+    }
+  });
+
+  it('ignores If-Range without a range, and white space around it', () => {
+    expect(decided({ ifRange: ETAG }, {})).toBe(200);
+    expect(decided({ range: 'bytes=0-1', ifRange: ` ${ETAG} ` }, {})).toBe(206);
+    expect(decided({ range: 'bytes=0-1', ifRange: ` ${at(MODIFIED)} ` }, {})).toBe(206);
+    expect(decided({ range: 'bytes=0-1', ifRange: `${ETAG}x` }, {})).toBe(200);
+    // Within its second a file may have changed again.
+    const second = Math.floor(MODIFIED / 1000) * 1000;
+    expect(decided({ range: 'bytes=0-1', ifRange: at(MODIFIED) }, {}, 'GET', second + 999)).toBe(200);
+    expect(decided({ range: 'bytes=0-1', ifRange: at(MODIFIED) }, {}, 'GET', second + 1000)).toBe(206);
+  });
+
+  it('a range of one byte is one, and anything before or behind the unit is no range', () => {
+    expect(parseRange('bytes=5-5', 10)).toEqual({ start: 5, end: 5 });
+    expect(parseRange('bytes= \t5-5 \t', 10)).toEqual({ start: 5, end: 5 });
+    for (const field of ['xbytes=5-5', ' bytes=5-5', 'bytes=5-5x', 'bytes =5-5', 'bytes=5-5,7-7']) {
+      expect(parseRange(field, 10), field).toBe('whole');
+    }
+  });
+
+  it('a day that no month has, and a time that no day has, is no date', () => {
+    const date = (day: string, time = '12:00:00', month = 'Jan') => `Thu, ${day} ${month} 2026 ${time} GMT`;
+    expect(parseDate(date('01'), NOW)).toBe(Date.UTC(2026, 0, 1, 12));
+    expect(parseDate(date('31', '23:59:60', 'Dec'), NOW)).toBe(Date.UTC(2026, 11, 31, 23, 59, 60));
+    expect(parseDate(` ${date('31')} `, NOW)).toBe(Date.UTC(2026, 0, 31, 12));
+    for (const bad of [
+      date('00'),
+      date('32'),
+      date('01', '24:00:00'),
+      date('01', '12:60:00'),
+      date('01', '12:00:61'),
+      date('01', '12:00:00', 'Foo'),
+    ]) {
+      expect(parseDate(bad, NOW), bad).toBeNull();
+    }
+  });
+
+  it('a year of two digits is the one within fifty years ahead, or the last that ended so', () => {
+    const year = (digits: string, now = NOW) =>
+      new Date(parseDate(`Sunday, 06-Nov-${digits} 08:49:37 GMT`, now) ?? 0).getUTCFullYear();
+    expect([year('26'), year('76'), year('77'), year('99'), year('00')]).toEqual([
+      2026, 2076, 1977, 1999, 2000,
+    ]);
+    expect(year('10', Date.UTC(2099, 0, 1))).toBe(2010);
+  });
+});

@@ -3,6 +3,7 @@
 import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditLog } from '../access/audit-log.ts';
+import type { People } from '../access/people.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -13,6 +14,7 @@ import type { Database } from '../database/database.ts';
 import type { Peer, User } from '../database/generated/sqlite/client.ts';
 import type { Federation } from '../federation/federation.ts';
 import { storedGrant } from '../federation/grants.ts';
+import type { VariantName } from '../lib/media.ts';
 
 /** Bytes of a remote item that are kept here: whole, or some of its segments. */
 export type Kept = 'CACHED' | 'PARTIAL';
@@ -34,6 +36,9 @@ export interface GraphqlServices {
   readonly database: Pick<Database, 'prisma'>;
   readonly audit: GraphqlAudit;
   readonly auditLog: AuditLog;
+  readonly people: People;
+  /** The query, without `?`, by which a URL of bytes is its own permission. */
+  signUrl(viewer: Viewer | null, itemId: string, variant: VariantName): string;
   readonly library: {
     /** Removes local items, rows and bytes. */
     remove(ids: readonly string[]): Promise<readonly Item[]>;

@@ -2,18 +2,26 @@
 
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { LocalItemPatch } from '../catalog/local-changes.ts';
+import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 import { type GraphqlContext, mayChange } from './context.ts';
-import { LocalMedia, RemoteMedia } from './media.ts';
-import { VisibilityEnum } from './media-types.ts';
+import { coveredBy, LocalMedia, RemoteMedia } from './media.ts';
+import { DEFAULT_ORDER, VisibilityEnum } from './media-types.ts';
+import { Peer } from './peer.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
 const IDS_MAX = 500;
+/** Items of albums whose visibility is set at once, and of one transaction of that. */
+const ALBUM_ITEMS_MAX = 5000;
+const AT_ONCE = 100;
 
 /** Characters. What is longer would be skipped by every peer (docs/federation.md, "Limits"). */
 const LIMITS = { title: 500, description: 10_000, creator: 500, license: 500, tag: 100 } as const;
 const TAGS_MAX = 200;
+
+const UNSHARED =
+  'Peers that were shown what they are shown no longer: they are told to remove it, and may have kept it.';
 
 const UpdateMediaInput = builder.inputType('UpdateMediaInput', {
   description: 'Changes of a local item; what is left out stays, what is null is cleared.',
@@ -30,7 +38,7 @@ const UpdateMediaInput = builder.inputType('UpdateMediaInput', {
 });
 
 const UpdateMediaPayload = builder
-  .objectRef<Outcome<{ media: Item | null }>>('UpdateMediaPayload')
+  .objectRef<Outcome<{ media: Item | null; unsharedFrom: PeerRow[] }>>('UpdateMediaPayload')
   .implement({
     description: 'What became of changing an item.',
     fields: (t) => ({
@@ -39,6 +47,11 @@ const UpdateMediaPayload = builder
         nullable: true,
         description: 'The item; null where it went wrong.',
         resolve: (payload) => payload.media,
+      }),
+      unsharedFrom: t.field({
+        type: [Peer],
+        description: UNSHARED,
+        resolve: (payload) => payload.unsharedFrom,
       }),
       userErrors: t.field({
         type: [UserError],
@@ -55,11 +68,17 @@ builder.mutationField('updateMedia', (t) =>
     authScopes: { write: true },
     args: { input: t.arg({ type: UpdateMediaInput, required: true, description: 'What to do.' }) },
     resolve: (_root, { input }, context) =>
-      attempt<{ media: Item | null }>({ media: null }, async () => {
-        const patch = checkedPatch(input);
-        await changeable([input.id], () => ['id'], context);
-        return { media: await context.catalog.local.update(input.id, patch) };
-      }),
+      attempt<{ media: Item | null; unsharedFrom: PeerRow[] }>(
+        { media: null, unsharedFrom: [] },
+        async () => {
+          const patch = checkedPatch(input);
+          await changeable([input.id], () => ['id'], context);
+          if (patch.visibility === 'PRIVATE') await requireOwners([input.id], context);
+          const before = await context.catalog.items(context.reader, [input.id]);
+          const media = await context.catalog.local.update(input.id, patch);
+          return { media, unsharedFrom: await unsharedFrom(before, [media], context) };
+        },
+      ),
   }),
 );
 
@@ -67,25 +86,35 @@ const SetVisibilityInput = builder.inputType('SetVisibilityInput', {
   description: 'Who may see these items.',
   fields: (t) => ({
     ids: t.idList({ required: true, description: `Of local items, at most ${IDS_MAX}.` }),
+    albumIds: t.idList({
+      description: `Beside them, the local items of these albums, at most ${ALBUM_ITEMS_MAX}.`,
+    }),
     visibility: t.field({ type: VisibilityEnum, required: true, description: 'Who may see them.' }),
   }),
 });
 
-const SetVisibilityPayload = builder.objectRef<Outcome<{ media: Item[] }>>('SetVisibilityPayload').implement({
-  description: 'What became of setting who may see items.',
-  fields: (t) => ({
-    media: t.field({
-      type: [LocalMedia],
-      description: 'The items; none where it went wrong.',
-      resolve: (payload) => payload.media,
+const SetVisibilityPayload = builder
+  .objectRef<Outcome<{ media: Item[]; unsharedFrom: PeerRow[] }>>('SetVisibilityPayload')
+  .implement({
+    description: 'What became of setting who may see items.',
+    fields: (t) => ({
+      media: t.field({
+        type: [LocalMedia],
+        description: 'The items; none where it went wrong.',
+        resolve: (payload) => payload.media,
+      }),
+      unsharedFrom: t.field({
+        type: [Peer],
+        description: UNSHARED,
+        resolve: (payload) => payload.unsharedFrom,
+      }),
+      userErrors: t.field({
+        type: [UserError],
+        description: 'What the caller can put right.',
+        resolve: (payload) => payload.userErrors,
+      }),
     }),
-    userErrors: t.field({
-      type: [UserError],
-      description: 'What the caller can put right.',
-      resolve: (payload) => payload.userErrors,
-    }),
-  }),
-});
+  });
 
 builder.mutationField('setVisibility', (t) =>
   t.field({
@@ -94,9 +123,19 @@ builder.mutationField('setVisibility', (t) =>
     authScopes: { write: true },
     args: { input: t.arg({ type: SetVisibilityInput, required: true, description: 'What to do.' }) },
     resolve: (_root, { input }, context) =>
-      attempt<{ media: Item[] }>({ media: [] }, async () => {
-        const ids = await changeable(input.ids, (at) => ['ids', String(at)], context);
-        return { media: await context.catalog.local.setVisibility(ids, input.visibility) };
+      attempt<{ media: Item[]; unsharedFrom: PeerRow[] }>({ media: [], unsharedFrom: [] }, async () => {
+        const named = await changeable(input.ids, (at) => ['ids', String(at)], context);
+        const ids = [...new Set([...named, ...(await itemsOfAlbums(input.albumIds ?? [], context))])];
+        if (input.visibility === 'PRIVATE') await requireOwners(ids, context);
+        const before = await context.catalog.items(context.reader, ids);
+        const media: Item[] = [];
+        // Others write meanwhile, so a whole album is no single transaction.
+        for (let at = 0; at < ids.length; at += AT_ONCE) {
+          media.push(
+            ...(await context.catalog.local.setVisibility(ids.slice(at, at + AT_ONCE), input.visibility)),
+          );
+        }
+        return { media, unsharedFrom: await unsharedFrom(before, media, context) };
       }),
   }),
 );
@@ -192,6 +231,67 @@ builder.mutationField('hideRemoteMedia', (t) =>
       }),
   }),
 );
+
+/** Local items of albums that the viewer sees. @throws as `changeable` does, and NOT_FOUND for an album */
+async function itemsOfAlbums(albumIds: readonly string[], context: GraphqlContext): Promise<string[]> {
+  if (albumIds.length === 0) return [];
+  const { catalog, reader } = context;
+  const albums = await catalog.albums.byId(reader, albumIds);
+  for (const [at, id] of albumIds.entries()) {
+    if (albums.has(id)) continue;
+    throw new HedgerowError('NOT_FOUND', 'There is no such album.', { field: ['albumIds', String(at)] });
+  }
+  const ids: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await catalog.page(
+      reader,
+      { origin: 'LOCAL', filter: { albumIds }, order: DEFAULT_ORDER },
+      { first: IDS_MAX, ...(after !== undefined && { after }) },
+    );
+    ids.push(
+      ...(await changeable(
+        page.edges.map(({ item }) => item.id),
+        () => ['albumIds'],
+        context,
+      )),
+    );
+    if (ids.length > ALBUM_ITEMS_MAX) {
+      throw new HedgerowError('INVALID', `At most ${ALBUM_ITEMS_MAX} items of albums at once.`, {
+        field: ['albumIds'],
+      });
+    }
+    after = page.hasNextPage ? page.edges.at(-1)?.cursor : undefined;
+  } while (after !== undefined);
+  return ids;
+}
+
+/** PRIVATE is for the owner alone: an item without one would be seen by nobody, and changed by nobody again. */
+async function requireOwners(ids: readonly string[], context: GraphqlContext): Promise<void> {
+  const items = await context.catalog.items(context.reader, ids);
+  if ([...items.values()].some((item) => item.ownerId === null)) {
+    throw new HedgerowError('INVALID', 'An item without an owner cannot be private.', {
+      field: ['visibility'],
+    });
+  }
+}
+
+/** Peers whose grant covered an item before and covers it no longer. */
+async function unsharedFrom(
+  before: ReadonlyMap<string, Item>,
+  after: readonly Item[],
+  { load, now }: GraphqlContext,
+): Promise<PeerRow[]> {
+  const peers = await load.servedPeers();
+  const lost = new Set<PeerRow>();
+  for (const item of after) {
+    const earlier = before.get(item.id);
+    if (earlier === undefined) continue;
+    const still = new Set(coveredBy(item, peers, now()));
+    for (const peer of coveredBy(earlier, peers, now())) if (!still.has(peer)) lost.add(peer);
+  }
+  return peers.filter((peer) => lost.has(peer));
+}
 
 /**
  * The ids, once each, where the viewer may change every item.

@@ -22,6 +22,17 @@ export const MediaKindEnum = builder.enumType('MediaKind', {
   } as const,
 });
 
+export const UrlAccess = builder.enumType('UrlAccess', {
+  description: 'What a URL of bytes needs.',
+  values: {
+    SESSION: { description: 'The cookie or token of the request.' },
+    SIGNED: {
+      description:
+        'Nothing more: valid an hour, for this item, variant and viewer; for img and video elements of other sites.',
+    },
+  } as const,
+});
+
 export const VisibilityEnum = builder.enumType('Visibility', {
   description: "Who may see a local item: its owner; this instance's people; paired peers too; anyone.",
   values: {

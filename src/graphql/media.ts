@@ -20,11 +20,21 @@ import {
   MediaOrigin,
   present,
   StorageClassEnum,
+  UrlAccess,
   VisibilityEnum,
 } from './media-types.ts';
 import { type Connection, catalogConnection, pageArguments, pageComplexity } from './pages.ts';
 import { Peer, PeerHealthEnum, peersShownTo } from './peer.ts';
 import { User } from './user.ts';
+
+const urlArguments = builder.args((t) => ({
+  access: t.field({
+    type: UrlAccess,
+    required: true,
+    defaultValue: 'SESSION',
+    description: 'Whether the URL needs the viewer’s cookie or token, or carries its own permission.',
+  }),
+}));
 
 export const Media = builder.interfaceRef<Item>('Media');
 
@@ -102,25 +112,29 @@ builder.interfaceType(Media, {
       type: 'URL',
       nullable: true,
       description: 'A small picture.',
-      resolve: (item, _args, context) => variantUrl(item, 'thumbnail', context),
+      args: urlArguments,
+      resolve: (item, { access }, context) => variantUrl(item, 'thumbnail', access, context),
     }),
     previewUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'A picture for a screen.',
-      resolve: (item, _args, context) => variantUrl(item, 'preview', context),
+      args: urlArguments,
+      resolve: (item, { access }, context) => variantUrl(item, 'preview', access, context),
     }),
     playableUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'A rendition that browsers play, where the original is not one.',
-      resolve: (item, _args, context) => variantUrl(item, 'playable', context),
+      args: urlArguments,
+      resolve: (item, { access }, context) => variantUrl(item, 'playable', access, context),
     }),
     originalUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'The file itself.',
-      resolve: (item, _args, context) => variantUrl(item, 'original', context),
+      args: urlArguments,
+      resolve: (item, { access }, context) => variantUrl(item, 'original', access, context),
     }),
     copies: t.field({
       type: [Media],
@@ -353,7 +367,7 @@ async function remoteAvailability(item: Item, load: GraphqlContext['load']): Pro
   return 'ON_DEMAND';
 }
 
-function coveredBy(item: Item, peers: readonly PeerRow[], now: number): PeerRow[] {
+export function coveredBy(item: Item, peers: readonly PeerRow[], now: number): PeerRow[] {
   if (item.visibility !== 'PEERS' && item.visibility !== 'PUBLIC') return [];
   return peers.filter(({ serveGrant }) => {
     if (serveGrant === null) return false;
@@ -375,7 +389,13 @@ async function peerOf(item: Item, load: GraphqlContext['load']): Promise<PeerRow
   return peer;
 }
 
-function variantUrl(item: Item, name: VariantName, { publicPath }: { publicPath: string }): string | null {
-  const exists = item.variants.some((variant) => variant.name === name);
-  return exists ? `${publicPath}/media/${encodeURIComponent(item.id)}/${name}` : null;
+function variantUrl(
+  item: Item,
+  name: VariantName,
+  access: 'SESSION' | 'SIGNED',
+  { publicPath, signUrl, viewer }: Pick<GraphqlContext, 'publicPath' | 'signUrl' | 'viewer'>,
+): string | null {
+  if (!item.variants.some((variant) => variant.name === name)) return null;
+  const path = `${publicPath}/media/${encodeURIComponent(item.id)}/${name}`;
+  return access === 'SIGNED' ? `${path}?${signUrl(viewer, item.id, name)}` : path;
 }

@@ -38,7 +38,7 @@ builder.queryField('nodes', (t) =>
 );
 
 async function readNode(id: string, context: GraphqlContext): Promise<object | null> {
-  const { load, may, viewer } = context;
+  const { load, may, people, viewer } = context;
   const { prisma } = context.database;
   switch (id.slice(0, id.indexOf('_'))) {
     case 'media': {
@@ -66,6 +66,10 @@ async function readNode(id: string, context: GraphqlContext): Promise<object | n
       return may.administer || viewer?.user?.id === id ? branded(await load.user.load(id), 'User') : null;
     case 'audit':
       return may.admin ? branded(await context.auditLog.find(id), 'AuditEvent') : null;
+    case 'token':
+      return branded(await people.findToken(viewer, id), 'ApiToken');
+    case 'session':
+      return branded(await people.findSession(viewer, id), 'Session');
     default:
       return null;
   }
@@ -79,7 +83,9 @@ type NodeName =
   | 'Pull'
   | 'Diagnosis'
   | 'User'
-  | 'AuditEvent';
+  | 'AuditEvent'
+  | 'ApiToken'
+  | 'Session';
 
 function branded<T extends object>(value: T | null, typename: NodeName): T | null {
   if (value !== null) brandWithType(value, typename as never);

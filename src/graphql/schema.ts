@@ -3,6 +3,9 @@
 import './scalars.ts';
 import './user-error.ts';
 import './user.ts';
+import './api-token.ts';
+import './session.ts';
+import './user-mutations.ts';
 import './peer.ts';
 import './pull.ts';
 import './diagnosis.ts';

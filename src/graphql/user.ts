@@ -43,7 +43,7 @@ export const User = builder.prismaObject('User', {
   }),
 });
 
-const Viewer = builder.objectRef<SignedIn>('Viewer').implement({
+export const Viewer = builder.objectRef<SignedIn>('Viewer').implement({
   description: 'Who is asking.',
   fields: (t) => ({
     user: t.field({

@@ -20,6 +20,8 @@ export interface GraphqlRouteOptions {
    * @throws HedgerowError UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED: told as errors of GraphQL
    */
   viewerOf: (request: FastifyRequest) => Promise<Viewer | null>;
+  /** Told of an answer that goes on, a stream of events. */
+  onStream?: (viewer: Viewer | null, reply: FastifyReply) => void;
   /** Frontends of other sites. */
   allowedOrigins?: readonly string[];
   /** Answers a browser that opens the route as a page; without it, such a request is a query like any other. */
@@ -27,7 +29,7 @@ export interface GraphqlRouteOptions {
 }
 
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteOptions): Promise<void> {
-  const { schema, services, viewerOf, allowedOrigins = [], onHtml } = options;
+  const { schema, services, viewerOf, onStream, allowedOrigins = [], onHtml } = options;
   const yoga = createGraphqlServer({ schema, services, allowedOrigins, endpoint: PATH });
 
   // Nothing but JSON: a form of any site can send the other types that Yoga would execute.
@@ -58,6 +60,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       // What one viewer may see is nothing for a shared cache.
       reply.header('cache-control', 'no-store');
       reply.header('x-content-type-options', 'nosniff');
+      if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+        onStream?.(context.viewer, reply);
+      }
       return reply.send(response.body ?? '');
     },
   });

@@ -1,5 +1,6 @@
 /** Bytes of any item, local or remote, for clients of this instance. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
@@ -11,35 +12,44 @@ import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
 import { breakOff, sendFile } from './send-file.ts';
+import type { FileViewer, Viewers } from './viewers.ts';
 
 export interface MediaRoutesOptions {
   catalog: Pick<Catalog, 'item' | 'remoteItem'>;
   database: Database;
   delivery: Pick<Delivery, 'open' | 'measure'>;
   streams: PeerStreams;
+  /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN (a link that has expired, say), RATE_LIMITED */
+  viewerOf: Viewers['ofFile'];
   /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN where the token may not read media */
-  readerOf: (request: FastifyRequest) => Promise<Reader>;
+  readerOf: (viewer: Viewer | null) => Reader;
+  whileStanding: Viewers['whileStanding'];
   /** Writes a fault of our own down; answers the id under which the log has it. */
   onError: (error: unknown) => string;
 }
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
-  const { catalog, database, delivery, streams, readerOf, onError } = options;
+  const { catalog, database, delivery, streams, viewerOf, readerOf, onError } = options;
 
   app.get('/media/:id/:variant', async (request, reply) => {
-    const { id } = request.params as { id: string };
-    const reader = await readerOf(request);
-    await send(request, reply, reader, await catalog.item(reader, id));
+    const { id, variant } = request.params as { id: string; variant: string };
+    const asker = await viewerOf(request, id, variant);
+    const reader = readerOf(asker.viewer);
+    await send(request, reply, asker, reader, await catalog.item(reader, id));
   });
 
   // The same bytes, by the peer's id here (or its instance id) and its own id of the item.
   app.get('/federation/proxy/:peerId/:remoteId/:variant', async (request, reply) => {
-    const { peerId, remoteId } = request.params as { peerId: string; remoteId: string };
-    const reader = await readerOf(request);
+    const { peerId, remoteId, variant } = request.params as Record<'peerId' | 'remoteId' | 'variant', string>;
+    const asker = await viewerOf(request, remoteId, variant);
+    // Links are signed for ids of ours; an item's id at its peer is none.
+    if (asker.signed) throw new HedgerowError('FORBIDDEN');
+    const reader = readerOf(asker.viewer);
     const peerKey = await peerKeyOf(database.read, peerId);
     await send(
       request,
       reply,
+      asker,
       reader,
       peerKey === null ? null : await catalog.remoteItem(reader, peerKey, remoteId),
     );
@@ -48,6 +58,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
   async function send(
     request: FastifyRequest,
     reply: FastifyReply,
+    { viewer, signed }: FileViewer,
     reader: Reader,
     item: Item | null,
   ): Promise<void> {
@@ -73,10 +84,12 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
             cut: () => breakOff(reply.raw),
           });
     reply.hijack();
+    options.whileStanding(viewer, reply);
     try {
       await sendFile(request.raw, reply.raw, measured, {
         delivery,
         fill: reader.kind !== 'ANONYMOUS',
+        embeddable: signed,
         onError,
       });
     } finally {

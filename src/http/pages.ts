@@ -1,5 +1,6 @@
 /** The web pages as Vite built them: plain HTML with a few names filled in, and assets that never change. */
 
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,13 +26,17 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ];
 const PLAIN_POLICY = [...CONTENT_SECURITY_POLICY, "require-trusted-types-for 'script'"].join('; ');
-/** The editor in GraphiQL (monaco) sets styles from script, brings an icon font, and works in workers. */
-const GRAPHIQL_POLICY = [
-  ...CONTENT_SECURITY_POLICY.filter((directive) => !directive.startsWith('style-src')),
-  "style-src 'self' 'unsafe-inline'",
-  "font-src 'self' data:",
-  "worker-src 'self'",
-].join('; ');
+/**
+ * The editor in GraphiQL (monaco) brings an icon font, works in workers, and makes style elements from script, which
+ * carry the nonce of the answer (web/scripts/inline-styles.ts).
+ */
+const graphiqlPolicy = (nonce: string): string =>
+  [
+    ...CONTENT_SECURITY_POLICY.filter((directive) => !directive.startsWith('style-src')),
+    `style-src 'self' 'nonce-${nonce}'`,
+    "font-src 'self' data:",
+    "worker-src 'self'",
+  ].join('; ');
 
 /** A worker is held to the policy that came with its own script, and not to that of the page. */
 const WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'";
@@ -39,7 +44,10 @@ const WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'
 const ROLE_NAMES = { ADMIN: 'admin', EDITOR: 'editor', VIEWER: 'viewer' } as const;
 
 export interface PagesOptions {
-  access: Pick<Access, 'viewer'> & { readonly setup: Pick<Access['setup'], 'needed'> };
+  access: Pick<Access, 'viewer'> & {
+    readonly oidc?: Access['oidc'];
+    readonly setup: Pick<Access['setup'], 'needed'>;
+  };
   /** Where browsers reach the instance, path prefix included. */
   publicUrl: URL;
   instanceName: () => string;
@@ -66,13 +74,16 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
     if (text === undefined) {
       throw new HedgerowError('UNAVAILABLE', 'The web pages are not built; run `npm run build:web`.');
     }
+    const nonce = randomBytes(16).toString('base64');
     const values: Record<string, string> = {
+      nonce,
       instance: instanceName(),
       base: `${publicUrl.origin}${prefix}/`,
       viewer: viewer?.user?.name ?? '',
+      provider: access.oidc?.name ?? '',
       role: viewer === null ? '' : ROLE_NAMES[viewer.role],
     };
-    return secure(reply, page === 'graphiql' ? GRAPHIQL_POLICY : PLAIN_POLICY)
+    return secure(reply, page === 'graphiql' ? graphiqlPolicy(nonce) : PLAIN_POLICY)
       .type('text/html; charset=utf-8')
       .send(text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? '')));
   };

@@ -19,6 +19,8 @@ export interface SendOptions {
   cacheControl?: string;
   /** How fast the bytes may go; without one, as fast as they are taken. */
   pacer?: Pacer;
+  /** Whether pages of other sites may show it: the URL itself is the permission. */
+  embeddable?: boolean;
   now?: () => number;
   /** Told of an error that is none of ours; answers the id under which the log has it. */
   onError?: (error: unknown) => string | undefined;
@@ -56,7 +58,10 @@ const MEDIA = /^(?:image|video|audio)\/[a-z0-9][a-z0-9.+-]{0,99}$/;
 
 const PLAYED = /^(?:video|audio)\//;
 
-/** A document made of another server's bytes gets no origin, no scripts and no network. */
+/**
+ * A document made of another server's bytes gets no origin, no scripts and no network. Its styles are those of the
+ * browser's own viewer, which are inline.
+ */
 const CSP =
   "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox";
 /**
@@ -123,7 +128,7 @@ async function answer(
     'last-modified': new Date(file.updatedAt).toUTCString(),
     'cache-control': options.cacheControl ?? CACHE_CONTROL,
     // Whether one may have the file depends on who asks.
-    vary: 'Cookie, Authorization',
+    vary: 'Cookie, Authorization, Origin',
   };
   if (verdict.status === 304) return sendEmpty(response, 304, validators);
   if (verdict.status === 412) return sendEmpty(response, 412, { ...validators, 'content-length': 0 });
@@ -133,7 +138,7 @@ async function answer(
     problem.headers['accept-ranges'] = 'bytes';
     return sendProblem(request, response, problem);
   }
-  const fields: OutgoingHttpHeaders = { ...validators, ...describe(file, options.disposition) };
+  const fields: OutgoingHttpHeaders = { ...validators, ...describe(file, options) };
   if (method === 'HEAD') {
     if (file.size !== null) fields['content-length'] = file.size;
     return sendEmpty(response, 200, fields);
@@ -296,7 +301,10 @@ function etagOf(file: DeliverableFile): string {
   return file.digest === null ? `W/"${file.updatedAt}-${file.size ?? ''}"` : `"${file.digest}"`;
 }
 
-function describe(file: DeliverableFile, wanted: SendOptions['disposition']): OutgoingHttpHeaders {
+function describe(
+  file: DeliverableFile,
+  { disposition: wanted, embeddable }: Pick<SendOptions, 'disposition' | 'embeddable'>,
+): OutgoingHttpHeaders {
   const type = file.mimeType.toLowerCase().split(';', 1)[0]?.trim() ?? '';
   const inline = INLINE.has(type);
   const known = inline || (MEDIA.test(type) && !type.startsWith('image/svg'));
@@ -311,7 +319,9 @@ function describe(file: DeliverableFile, wanted: SendOptions['disposition']): Ou
     'x-content-type-options': 'nosniff',
     'content-security-policy': policyOf(type),
     // No other site may embed what the visitor's own session opens, nor measure it.
-    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-resource-policy': embeddable === true ? 'cross-origin' : 'same-origin',
+    // In place of what other answers have: frames of our own pages show documents.
+    'x-frame-options': 'SAMEORIGIN',
   };
   const hex = file.digest?.startsWith('sha-256:') === true ? file.digest.slice('sha-256:'.length) : null;
   // Of the whole representation, also where a part is sent (RFC 9530, section 3).

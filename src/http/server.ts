@@ -22,21 +22,27 @@ import type { FederationContext } from '../federation/context.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
-import { HedgerowError, isCode } from '../lib/errors.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import type { Uploads } from '../library/uploads.ts';
 import { auditRequests, type RequestAudit } from './audit-hook.ts';
 import { auditRoute } from './audit-route.ts';
+import { browserSafety } from './browser-safety.ts';
 import { federationRoutes } from './federation/routes.ts';
 import { graphqlRoutes } from './graphql-route.ts';
 import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
 import { mediaRoutes } from './media-routes.ts';
+import { oidcRoutes } from './oidc-routes.ts';
 import { createPages } from './pages.ts';
 import { pairingRestRoutes } from './pairing-rest-routes.ts';
 import { problemOf } from './problem.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { uploadsRoutes } from './uploads-routes.ts';
+import { createViewers } from './viewers.ts';
 
-/** ms that a client may take to send its headers, and a request with its body. */
+/** ms that a client may take to send its headers, and a request with its body; an upload is as long as bytes come. */
 const HEADERS_TIMEOUT = 20_000;
 const REQUEST_TIMEOUT = 60_000;
+const UPLOADS = /^\/uploads(?:[/?]|$)/;
 const KEEP_ALIVE = 65_000;
 
 export interface ServerParts {
@@ -52,15 +58,21 @@ export interface ServerParts {
   endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
   redeemed: (peerKey: number) => void;
   graphql: GraphqlServices;
-  library: InternalRoutesOptions['library'];
   accounts: Accounts;
+  library: InternalRoutesOptions['library'] & { readonly uploads: Uploads };
   instanceName: () => string;
   version: string;
   log: Logger;
 }
 
-/** @param server - bound already, so that its port was known while the parts were made; answered here once this ends */
-export async function createServer(server: Server, parts: ServerParts): Promise<FastifyInstance> {
+/**
+ * @param server - bound already, so that its port was known while the parts were made; answered here once this ends
+ * @returns `routes`: all that there are, as `GET /path/:name`
+ */
+export async function createServer(
+  server: Server,
+  parts: ServerParts,
+): Promise<{ app: FastifyInstance; routes: readonly string[] }> {
   const { config, publicUrl, log } = parts;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
   let handle: RequestListener = () => {};
@@ -83,8 +95,14 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
       void (reply as FastifyReply).code(status).headers(headers).send(body);
     },
   });
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    // Fastify adds HEAD to every GET.
+    for (const each of [method].flat()) if (each !== 'HEAD') routes.push(`${each} ${url}`);
+  });
   server.headersTimeout = HEADERS_TIMEOUT;
-  server.requestTimeout = REQUEST_TIMEOUT;
+  // Node's own timeout knows no routes.
+  server.requestTimeout = 0;
   server.keepAliveTimeout = KEEP_ALIVE;
 
   const onError = (error: unknown): string => {
@@ -102,19 +120,30 @@ export async function createServer(server: Server, parts: ServerParts): Promise<
     const problem = problemOf(new HedgerowError('NOT_FOUND'));
     return reply.code(problem.status).headers(problem.headers).send(problem.body);
   });
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'no-referrer');
-    if (publicUrl.protocol === 'https:') {
-      reply.header('strict-transport-security', 'max-age=31536000');
-    }
+  app.addHook('onRequest', async ({ raw, url }) => {
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
+    if ((length === '0' && coding === undefined) || UPLOADS.test(url)) return;
+    const late = setTimeout(() => raw.socket.destroy(), REQUEST_TIMEOUT).unref();
+    raw.once('close', () => clearTimeout(late));
+    raw.once('end', () => clearTimeout(late));
+  });
+  browserSafety(app, { publicUrl, allowedOrigins: config.allowedOrigins });
+  app.addHook('onSend', async (request, reply) => {
+    // What is kept for everybody carries nobody's cookie.
+    if (request.headers.cookie === undefined || request.url.startsWith('/assets/')) return;
+    const renewed = await parts.access.renew(request.headers).catch((error) => {
+      // The session that there is goes on; the next request tries again.
+      log.error({ err: error }, 'a session could not be renewed');
+      return [];
+    });
+    if (renewed.length > 0) reply.header('set-cookie', renewed);
   });
 
   await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit));
   await app.ready();
   // Not before every route is there: until then somebody else says that we are not ready.
   server.on('request', handle);
-  return app;
+  return { app, routes };
 }
 
 async function registerRoutes(
@@ -129,40 +158,37 @@ async function registerRoutes(
     publicUrl: parts.publicUrl,
     instanceName: parts.instanceName,
   });
-  const viewerOf = async (request: FastifyRequest): Promise<Viewer | null> => {
-    if (
-      request.headers.authorization === undefined &&
-      request.method !== 'GET' &&
-      request.method !== 'HEAD'
-    ) {
-      access.assertSameOrigin(request.headers);
-    }
-    try {
-      const viewer = await access.viewer(request.headers);
-      requests.seen(request, viewer);
-      return viewer;
-    } catch (error) {
-      // A token that is tried is told by where it comes from; nobody waits for that.
-      if (isCode(error, 'UNAUTHENTICATED')) {
-        void parts.graphql.audit.record({
-          actorKind: 'ANONYMOUS',
-          action: 'token.use',
-          outcome: 'refused',
-          code: error.code,
-          address: request.ip,
-        });
-      }
-      throw error;
-    }
-  };
+  const viewers = createViewers({
+    access,
+    onKnown: requests.seen,
+    // Told by where it comes from; nobody waits for that.
+    onUnknownToken: (request) =>
+      void parts.graphql.audit.record({
+        actorKind: 'ANONYMOUS',
+        action: 'token.use',
+        outcome: 'refused',
+        code: 'UNAUTHENTICATED',
+        address: request.ip,
+      }),
+  });
+  const viewerOf = (request: FastifyRequest): Promise<Viewer | null> => viewers.of(request, 'request');
 
   await app.register(async (health) => healthRoutes(health, database));
   await app.register(pages.routes);
   await app.register(sessionRoutes, { access });
+  if (access.oidc !== null) {
+    const { oidc, limits, signInAtProvider } = access;
+    await app.register(oidcRoutes, {
+      access: { oidc, limits, signInAtProvider },
+      publicPath: parts.publicUrl.pathname.replace(/\/+$/, ''),
+      onError,
+    });
+  }
   await app.register(graphqlRoutes, {
     schema,
     services: parts.graphql,
     viewerOf,
+    onStream: viewers.whileStanding,
     allowedOrigins: config.allowedOrigins,
     onHtml: pages.graphiql,
   });
@@ -171,8 +197,15 @@ async function registerRoutes(
     database,
     delivery,
     streams: parts.streams,
-    readerOf: async (request) => mediaReader(await viewerOf(request), config.anonymous),
+    viewerOf: viewers.ofFile,
+    readerOf: (viewer) => mediaReader(viewer, config.anonymous),
+    whileStanding: viewers.whileStanding,
     onError,
+  });
+  await app.register(uploadsRoutes, {
+    uploads: parts.library.uploads,
+    viewers,
+    publicPath: parts.publicUrl.pathname.replace(/\/+$/, ''),
   });
   await app.register(internalRoutes, {
     viewerOf,

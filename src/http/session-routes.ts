@@ -9,7 +9,7 @@ import { HedgerowError } from '../lib/errors.ts';
 const BODY_LIMIT = 16 * 1024;
 
 export interface SessionRoutesOptions {
-  access: Pick<Access, 'viewer' | 'signIn' | 'signOut' | 'assertSameOrigin' | 'setup'> & {
+  access: Pick<Access, 'viewer' | 'signIn' | 'signOut' | 'assertSameOrigin' | 'setup' | 'limits'> & {
     readonly users: Pick<Access['users'], 'setPasswordByLink'>;
   };
 }
@@ -17,7 +17,9 @@ export interface SessionRoutesOptions {
 export async function sessionRoutes(app: FastifyInstance, { access }: SessionRoutesOptions): Promise<void> {
   // Signing in is guarded too: else a page could sign a visitor in as somebody else, and read what they then add.
   const ours = async (request: FastifyRequest): Promise<void> => access.assertSameOrigin(request.headers);
-  const write = { bodyLimit: BODY_LIMIT, preValidation: ours };
+  // Before the body is read: guesses are counted by name too (access/attempts.ts), but links have no name.
+  const counted = (request: FastifyRequest): Promise<void> => access.limits.take('entry', null, request.ip);
+  const write = { bodyLimit: BODY_LIMIT, onRequest: counted, preValidation: ours };
 
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
@@ -63,6 +65,7 @@ export async function sessionRoutes(app: FastifyInstance, { access }: SessionRou
       password,
       address: request.ip,
       userAgent: request.headers['user-agent'],
+      headers: request.headers,
     });
     reply.header('set-cookie', setCookie);
     return { user: viewer.user };

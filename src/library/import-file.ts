@@ -38,6 +38,8 @@ export interface ImportKind {
   /** Clean (text.ts). */
   tags: readonly string[];
   ownerId: string | null;
+  /** What the file is called, where its path does not say. */
+  filename?: string;
 }
 
 export interface FileResult {
@@ -303,7 +305,7 @@ function newItem(
 ): NewLocalItem {
   const { mimeType } = sniffed;
   const { width, height } = probe;
-  const name = basename(file.path);
+  const name = kind.filename ?? basename(file.path);
   const filename = cleanText(name, FILENAME_MAX) ?? `file.${sniffed.extension}`;
   const original: Variant = {
     name: 'original',

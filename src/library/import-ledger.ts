@@ -61,16 +61,24 @@ export interface ImportLedgerOptions {
   database: Pick<Database, 'read' | 'write'>;
   catalog: { readonly local: Pick<Catalog['local'], 'add'> };
   now: () => number;
+  /** False where the files are gone afterwards, so that nobody comes back to their paths. */
+  remember?: boolean;
 }
 
-export function createImportLedger({ database, catalog, now }: ImportLedgerOptions): ImportLedger {
+export function createImportLedger({
+  database,
+  catalog,
+  now,
+  remember = true,
+}: ImportLedgerOptions): ImportLedger {
   const { read } = database;
-  const noting = batched<SeenFile, void>(async (files) => {
+  const writing = batched<SeenFile, void>(async (files) => {
     await database.write(async (tx) => {
       for (const file of files) await upsert(tx, file, now());
     });
     return files.map(() => undefined);
   });
+  const noting = remember ? writing : async (): Promise<void> => {};
   const adding = batched<NewLocalItem, Item>((items) => catalog.local.add(items));
   return {
     seen: async (paths) => {

@@ -5,8 +5,10 @@ import type { Database } from '../database/database.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { type ImportRequest, type ImportSummary, importFiles } from './import.ts';
 import { importIntoAlbum } from './import-album.ts';
+import { createImportLedger } from './import-ledger.ts';
 import { createMediaPool } from './media-worker.ts';
 import { removeItems } from './remove.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 
 export interface Library extends AsyncDisposable {
   /** @throws HedgerowError before anything is read: INVALID, NOT_FOUND or UNAVAILABLE for one of the paths */
@@ -17,6 +19,7 @@ export interface Library extends AsyncDisposable {
    * @throws HedgerowError READ_ONLY where one of them is a peer's
    */
   remove(ids: readonly string[]): Promise<readonly Item[]>;
+  readonly uploads: Uploads;
 }
 
 export interface LibraryOptions {
@@ -26,15 +29,24 @@ export interface LibraryOptions {
   /** Absolute; never imported. */
   ownFolders: readonly string[];
   now: () => number;
+  uploads: {
+    /** Absolute. */
+    folder: string;
+    maxBytes: number;
+    quotaBytes: number;
+  };
   /** Told of faults that are neither a file's nor the disk's. */
   onFault: (path: string, error: unknown) => void;
 }
 
 export function createLibrary(options: LibraryOptions): Library {
   const media = createMediaPool();
+  const { database, store, now } = options;
+  const ledger = createImportLedger({ ...options, remember: false });
   return {
     importFiles: (request) =>
       importIntoAlbum(options.catalog.albums, request, (given) => importFiles({ ...options, media }, given)),
+    uploads: createUploads({ ...options.uploads, database, now, importer: { ledger, store, media } }),
     remove: (ids) => removeItems(options, ids),
     [Symbol.asyncDispose]: () => media[Symbol.asyncDispose](),
   };

@@ -9,6 +9,7 @@
  *   cache/<peer>/<item>/<variant>.<tag>/list    …/<item>/<variant>.<tag>/list      segment list of a remote file
  *   cache/<peer>/<item>/<variant>.<tag>/<n>     …/<item>/<variant>.<tag>/<n ÷ 1000>/<n>      its segment n, from 0
  *                                               temporary/<random>                 being written; swept at start
+ *                                               uploads/<upload>                   bytes of an upload so far (library/uploads.ts)
  *
  * <hex>: 64 lower-case hex digits. <peer>, <item>: row keys. <tag>: which bytes they are, so that those of an
  * item's earlier version are never taken for the present one's. A remote file of one segment is a file of that
@@ -21,6 +22,11 @@ import { HedgerowError } from '../lib/errors.ts';
 import type { VariantName } from '../lib/media.ts';
 
 export const TEMPORARY = 'temporary';
+
+/** The folder of unfinished uploads, which are no blobs yet. */
+export function uploadsFolder(root: string): string {
+  return join(root, 'uploads');
+}
 
 const FAN_OUT = 1000;
 const CONTENT_KEY = /^(originals|renditions|segments)\/([0-9a-f]{64})$/;

@@ -9,6 +9,10 @@ import { afterEach, describe, inject } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import type { SqlDialect } from '../../src/database/sql.ts';
 
+/** Both; mutation testing, which runs the tests by the thousand, asks for one of them. */
+export const DIALECTS: readonly SqlDialect[] =
+  process.env['TEST_DIALECTS'] === 'sqlite' ? ['sqlite'] : ['sqlite', 'postgresql'];
+
 /**
  * Declares a group of tests twice. `open` gives a new, migrated, empty database, which is closed and removed
  * after the test that opened it.
@@ -17,7 +21,7 @@ export function describeOnBothDatabases(
   name: string,
   tests: (open: () => Promise<Database>, dialect: SqlDialect) => void,
 ): void {
-  for (const dialect of ['sqlite', 'postgresql'] as const) {
+  for (const dialect of DIALECTS) {
     describe(`${name} (${dialect})`, () => {
       const opened: Array<() => Promise<void>> = [];
       afterEach(async () => {

@@ -1,8 +1,11 @@
 /** The GraphQL route on a real port of 127.0.0.1, over a given database, with viewers by name. */
 
+import { randomBytes } from 'node:crypto';
 import Fastify from 'fastify';
+import { createAccess } from '../../src/access/access.ts';
 import type { AuditEntry } from '../../src/access/audit.ts';
 import { createAuditLog } from '../../src/access/audit-log.ts';
+import { createPasswords } from '../../src/access/passwords.ts';
 import { scopesOf, type TokenScope, type Viewer, type ViewerUser } from '../../src/access/viewer.ts';
 import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -62,6 +65,12 @@ export async function startGraphql(
 ): Promise<GraphqlUnderTest> {
   const catalog = options.catalog ?? (await createCatalog(database));
   const audited: AuditEntry[] = [];
+  const { people, signedUrls } = await createAccess({
+    database,
+    secret: randomBytes(32),
+    publicUrl: new URL('http://127.0.0.1:4000'),
+    passwords: createPasswords({ costLog2: 4 }),
+  });
   const logged: Record<string, unknown>[] = [];
   const app = Fastify();
   await app.register(graphqlRoutes, {
@@ -71,6 +80,8 @@ export async function startGraphql(
       database,
       audit: { record: async (entry) => void audited.push(entry) },
       auditLog: createAuditLog(database),
+      people,
+      signUrl: signedUrls.sign,
       library: catalog.local,
       availability: async () => new Map(),
       publicPath: '',

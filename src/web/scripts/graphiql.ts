@@ -1,5 +1,7 @@
 /** GraphiQL with everything it needs from here, and example operations as its first tabs. */
 
+// Before the editor is there.
+import './inline-styles.ts';
 import 'graphiql/setup-workers/vite';
 import { GraphiQL } from 'graphiql';
 import { createElement } from 'react';

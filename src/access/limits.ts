@@ -1,0 +1,86 @@
+/**
+ * How much users, tokens and addresses may ask for. Peers have limits of their own, apart from these.
+ *
+ * A person has one allowance for all of his or her browsers, each token one of its own, and whoever is unknown shares
+ * that of the address (of a household of IPv6: of its network). Each process counts for itself.
+ */
+
+import { HedgerowError } from '../lib/errors.ts';
+import { networkOf } from './attempts.ts';
+import { createBuckets } from './buckets.ts';
+import type { Viewer } from './viewer.ts';
+
+/** `bytes`: a picture of a page; `request`: an operation; `entry`: signing in, links and their like; `upload`: one file. */
+export type LimitKind = 'request' | 'bytes' | 'entry' | 'upload';
+
+export interface Limits {
+  /**
+   * Counts one; `viewer` null counts the address.
+   *
+   * @throws HedgerowError RATE_LIMITED with `retryAfter`
+   */
+  take(kind: LimitKind, viewer: Viewer | null, address: string): Promise<void>;
+  /**
+   * Counts a token that nobody has. Valid tokens of the same address are never refused for it.
+   *
+   * @throws HedgerowError RATE_LIMITED with `retryAfter`
+   */
+  unknownToken(address: string): Promise<void>;
+}
+
+export interface LimitsOptions {
+  now: () => number;
+  /** Requests a minute of one user or token; the others are made of it. */
+  requestsPerMinute?: number | undefined;
+}
+
+export const REQUESTS_PER_MINUTE = 1200;
+
+/** Of what one user may ask for: pictures come by hundreds with a page. The second number is for an address. */
+const SHARES: Record<LimitKind, readonly [known: number, address: number]> = {
+  request: [1, 1 / 4],
+  bytes: [5, 5 / 2],
+  entry: [1 / 20, 1 / 20],
+  upload: [1 / 2, 0],
+};
+const UNKNOWN_TOKENS = 1 / 20;
+/** A burst is what half a minute gives. */
+const BURST = 1 / 2;
+
+export function createLimits({ now, requestsPerMinute = REQUESTS_PER_MINUTE }: LimitsOptions): Limits {
+  const bucketsOf = (share: number) => {
+    const perMinute = Math.max(1, requestsPerMinute * share);
+    return createBuckets(
+      { capacity: Math.max(2, Math.ceil(perMinute * BURST)), leak: 60_000 / perMinute },
+      now,
+    );
+  };
+  const known = new Map<LimitKind, ReturnType<typeof bucketsOf>>();
+  const addresses = new Map<LimitKind, ReturnType<typeof bucketsOf>>();
+  for (const [kind, [forKnown, forAddress]] of Object.entries(SHARES)) {
+    known.set(kind as LimitKind, bucketsOf(forKnown));
+    addresses.set(kind as LimitKind, bucketsOf(forAddress));
+  }
+  const guesses = bucketsOf(UNKNOWN_TOKENS);
+  const take = (buckets: ReturnType<typeof bucketsOf> | undefined, key: string): void => {
+    const wait = buckets?.wait(key) ?? 0;
+    if (wait > 0) {
+      throw new HedgerowError('RATE_LIMITED', undefined, { retryAfter: Math.max(1, Math.ceil(wait / 1000)) });
+    }
+    buckets?.add(key, 1);
+  };
+  return {
+    take: async (kind, viewer, address) => {
+      if (viewer === null) return take(addresses.get(kind), networkOf(address));
+      const key = allowanceOf(viewer);
+      if (key !== null) take(known.get(kind), key);
+    },
+    unknownToken: async (address) => take(guesses, networkOf(address)),
+  };
+}
+
+/** Whoever has the token of the environment or of the terminal has the machine: null, no limit. */
+function allowanceOf(viewer: Viewer): string | null {
+  if (viewer.via === 'session') return viewer.user.id;
+  return viewer.tokenId.startsWith('token_') ? viewer.tokenId : null;
+}

@@ -1,0 +1,199 @@
+/**
+ * What people do about accounts, tokens and sessions, their own and others': who may, is decided here.
+ *
+ * A session acts for its person; an admin's for everybody. A token reaches accounts, tokens and sessions only with
+ * the scope ADMIN, so that a token that leaked cannot make another that outlives it. It may always revoke itself.
+ */
+
+import { HedgerowError, isCode } from '../lib/errors.ts';
+import type { Attempts } from './attempts.ts';
+import { nameKey } from './names.ts';
+import type { Session, Sessions } from './sessions.ts';
+import type { ApiToken, ApiTokens } from './tokens.ts';
+import type { User, UserChanges, Users } from './users.ts';
+import { hasScope, type Role, type TokenScope, type Viewer } from './viewer.ts';
+
+export interface AccountChanges extends UserChanges {
+  /** Of whoever changes his or her own password in a session. */
+  currentPassword?: string | undefined;
+  /** Voids the password; the answer has a link to set a new one. */
+  resetPassword?: boolean | undefined;
+}
+
+export interface NewAccount {
+  name: string;
+  role: Role;
+  password?: string | undefined;
+}
+
+/** All throw HedgerowError UNAUTHENTICATED or FORBIDDEN; the rest is said with each. */
+export interface People {
+  /** By name; an admin's. */
+  list(viewer: Viewer | null): Promise<User[]>;
+  /** @throws INVALID, CONFLICT; `link` is absolute, null where a password was given */
+  createUser(viewer: Viewer | null, account: NewAccount): Promise<{ user: User; link: string | null }>;
+  /**
+   * An admin changes anybody; others their own name and password. A new password ends every session but the one it was
+   * set in.
+   *
+   * @throws NOT_FOUND, INVALID (the current password among it), CONFLICT, RATE_LIMITED
+   */
+  updateUser(
+    viewer: Viewer | null,
+    id: string,
+    changes: AccountChanges,
+  ): Promise<{ user: User; link: string | null }>;
+  /** The viewer's own living ones, or the instance's for a token of the instance; none where it may not see them. */
+  tokensOf(viewer: Viewer): Promise<ApiToken[]>;
+  /** Null where it is not, or not the viewer's. */
+  findToken(viewer: Viewer | null, id: string): Promise<ApiToken | null>;
+  /** @throws INVALID, or FORBIDDEN where a scope goes beyond what the viewer has */
+  createToken(
+    viewer: Viewer | null,
+    token: { name: string; scopes: readonly TokenScope[]; expiresAt?: Date | undefined },
+  ): Promise<{ apiToken: ApiToken; token: string }>;
+  /** One's own; an admin's any. @throws NOT_FOUND */
+  revokeToken(viewer: Viewer | null, id: string): Promise<ApiToken>;
+  sessionsOf(viewer: Viewer): Promise<Session[]>;
+  findSession(viewer: Viewer | null, id: string): Promise<Session | null>;
+  /** One's own; an admin's any. @throws NOT_FOUND */
+  endSession(viewer: Viewer | null, id: string): Promise<void>;
+}
+
+export interface PeopleOptions {
+  users: Users;
+  tokens: ApiTokens;
+  sessions: Sessions;
+  /** Guesses at the password of whoever is signed in. */
+  attempts: Attempts;
+  publicUrl: URL;
+}
+
+export function createPeople({ users, tokens, sessions, attempts, publicUrl }: PeopleOptions): People {
+  const base = publicUrl.href.endsWith('/') ? publicUrl : new URL(`${publicUrl.href}/`);
+  const linkOf = (path: string | null): string | null => (path === null ? null : new URL(path, base).href);
+
+  /** A stolen session must not be enough to lock its owner out. */
+  const checkCurrent = async (viewer: Viewer, password: string | undefined): Promise<void> => {
+    const { user } = viewer;
+    if (user === null) return;
+    const attempt = await attempts.begin(nameKey(user.name), `session ${user.id}`);
+    let right: boolean;
+    try {
+      right = password !== undefined && (await users.hasPassword(user.id, password));
+    } catch (error) {
+      attempt.withdrawn();
+      throw error;
+    }
+    if (!right) {
+      throw new HedgerowError('INVALID', 'The current password is wrong.', { field: ['currentPassword'] });
+    }
+    attempt.succeeded();
+  };
+
+  return {
+    list: async (viewer) => {
+      requireAdmin(viewer);
+      return users.list();
+    },
+
+    createUser: async (viewer, account) => {
+      requireAdmin(viewer);
+      const { user, passwordPath } = await users.create(account);
+      return { user, link: linkOf(passwordPath) };
+    },
+
+    updateUser: async (viewer, id, { currentPassword, resetPassword = false, ...changes }) => {
+      const asker = requireManager(viewer);
+      const own = asker.user?.id === id;
+      const admin = hasScope(asker, 'ADMIN');
+      if (!admin && !own) throw new HedgerowError('FORBIDDEN', 'Only an admin changes other accounts.');
+      const beyond = changes.role !== undefined || changes.disabled !== undefined || resetPassword;
+      if (!admin && beyond) {
+        throw new HedgerowError('FORBIDDEN', 'Only an admin changes roles, disables, and makes links.');
+      }
+      if (!resetPassword && Object.values(changes).every((value) => value === undefined)) {
+        throw new HedgerowError('INVALID', 'There is nothing to change.');
+      }
+      if (resetPassword && changes.password !== undefined) {
+        throw new HedgerowError('INVALID', 'Either a password is set, or a link is made to set it.', {
+          field: ['resetPassword'],
+        });
+      }
+      const inSession = own && asker.via === 'session';
+      if (inSession && changes.password !== undefined) await checkCurrent(asker, currentPassword);
+      const kept = inSession ? { keepSession: asker.sessionId } : {};
+      const user = await users.update(id, changes, kept);
+      if (!resetPassword) return { user, link: null };
+      const reset = await users.resetPassword(id);
+      return { user: reset.user, link: linkOf(reset.passwordPath) };
+    },
+
+    tokensOf: async (viewer) => (isManager(viewer) ? tokens.list({ userId: viewer.user?.id ?? null }) : []),
+
+    findToken: async (viewer, id) => {
+      if (viewer === null || !(isManager(viewer) || isItself(viewer, id))) return null;
+      const token = await tokens.find(id);
+      return token !== null && token.userId === (viewer.user?.id ?? null) ? token : null;
+    },
+
+    createToken: async (viewer, { name, scopes, expiresAt }) => {
+      const asker = requireManager(viewer);
+      const beyond = scopes.find((scope) => !hasScope(asker, scope));
+      if (beyond !== undefined) {
+        throw new HedgerowError('FORBIDDEN', `The scope ${beyond} goes beyond what you may do yourself.`, {
+          field: ['scopes'],
+        });
+      }
+      return tokens.create({ name, scopes, expiresAt, userId: asker.user?.id });
+    },
+
+    revokeToken: async (viewer, id) => {
+      const asker = viewer !== null && isItself(viewer, id) ? viewer : requireManager(viewer);
+      if (hasScope(asker, 'ADMIN') || asker.user === null) return tokens.revoke(id);
+      return tokens.revoke(id, { userId: asker.user.id });
+    },
+
+    sessionsOf: async (viewer) =>
+      isManager(viewer) && viewer.user !== null ? sessions.list(viewer.user.id) : [],
+
+    findSession: async (viewer, id) => {
+      if (viewer?.user == null || !isManager(viewer)) return null;
+      return (await sessions.list(viewer.user.id)).find((session) => session.id === id) ?? null;
+    },
+
+    endSession: async (viewer, id) => {
+      const asker = requireManager(viewer);
+      if (asker.user !== null) {
+        try {
+          return await sessions.end(id, { userId: asker.user.id });
+        } catch (error) {
+          if (!isCode(error, 'NOT_FOUND') || !hasScope(asker, 'ADMIN')) throw error;
+        }
+      }
+      return sessions.end(id);
+    },
+  };
+}
+
+/** Whether the viewer reaches accounts, tokens and sessions at all. */
+function isManager(viewer: Viewer): boolean {
+  return viewer.via === 'session' || hasScope(viewer, 'ADMIN');
+}
+
+function isItself(viewer: Viewer, tokenId: string): boolean {
+  return viewer.via === 'token' && viewer.tokenId === tokenId;
+}
+
+function requireManager(viewer: Viewer | null): Viewer {
+  if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
+  if (!isManager(viewer)) {
+    throw new HedgerowError('FORBIDDEN', 'A token reaches accounts, tokens and sessions only with ADMIN.');
+  }
+  return viewer;
+}
+
+function requireAdmin(viewer: Viewer | null): void {
+  if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
+  if (!hasScope(viewer, 'ADMIN')) throw new HedgerowError('FORBIDDEN');
+}

@@ -1,0 +1,440 @@
+/**
+ * Files that come over the network, in parts or at once. Bytes go to a file of their own, in order and checked; what is
+ * here is written down after it is on disk, so a server that dies goes on from there. A file that is whole is imported
+ * as any other: sniffed, stored, and read in a child process.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, opendir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { LOCAL_SOURCE, type Visibility } from '../catalog/items.ts';
+import type { Database } from '../database/database.ts';
+import type { Upload as UploadRow } from '../database/generated/sqlite/client.ts';
+import { sql } from '../database/sql.ts';
+import { type Code, codeFromWire, HedgerowError, isCode, wireCode } from '../lib/errors.ts';
+import { translatingFileErrors } from '../storage/file-errors.ts';
+import { type FileImporter, type FileResult, importFile } from './import-file.ts';
+import { cleanTags, cleanText } from './text.ts';
+
+export interface NewUpload {
+  /** Null: of the instance. */
+  ownerId: string | null;
+  filename: string | null;
+  visibility: Visibility;
+  tags: readonly string[];
+}
+
+export interface UploadState {
+  readonly id: string;
+  /** Bytes in all, and bytes that are here. */
+  readonly length: number;
+  readonly received: number;
+  /** Ms since 1970. */
+  readonly expiresAt: number;
+  /** What became of it; null until it is whole. */
+  readonly result: UploadResult | null;
+}
+
+export type UploadResult = { readonly itemId: string } | { readonly code: Code; readonly reason: string };
+
+export interface Checksum {
+  algorithm: (typeof CHECKSUM_ALGORITHMS)[number];
+  digest: Buffer;
+}
+
+export const CHECKSUM_ALGORITHMS = ['sha1', 'sha256'] as const;
+
+/** Of somebody else's upload, and of one that is over, all throw HedgerowError NOT_FOUND. */
+export interface Uploads {
+  /** Bytes of the largest file. */
+  readonly maxBytes: number;
+  /** @throws HedgerowError INVALID, QUOTA_EXCEEDED (file, person, or too many that are not finished) */
+  create(upload: NewUpload, length: number): Promise<UploadState>;
+  find(ownerId: string | null, id: string): Promise<UploadState>;
+  /**
+   * Adds bytes; where they are the last, the answer has the result. Another one that is under way is ended first.
+   *
+   * @param part `checksum`: of these bytes, which count all or not at all
+   * @throws HedgerowError CONFLICT (the offset is another), QUOTA_EXCEEDED (more bytes than announced, or no room),
+   *   INTEGRITY_FAILED (the checksum)
+   */
+  append(
+    ownerId: string | null,
+    id: string,
+    part: { offset: number; body: Readable; checksum?: Checksum | undefined },
+  ): Promise<UploadState>;
+  remove(ownerId: string | null, id: string): Promise<void>;
+  /**
+   * A whole file, of a length that nobody said.
+   *
+   * @throws HedgerowError QUOTA_EXCEEDED, UNAVAILABLE
+   */
+  take(upload: NewUpload, body: Readable): Promise<UploadResult>;
+  /** Removes what has expired, and files that belong to nothing. */
+  sweep(): Promise<void>;
+}
+
+export interface UploadsOptions {
+  database: Pick<Database, 'prisma' | 'read'>;
+  importer: FileImporter;
+  /** Absolute. */
+  folder: string;
+  maxBytes: number;
+  /** Of one person: managed originals, and uploads as long as they are announced. */
+  quotaBytes: number;
+  now: () => number;
+}
+
+/** Unfinished ones of one person. */
+const OPEN_MAX = 100;
+/** Of one person at a time, of those whose length nobody said. */
+const STREAMS_MAX = 4;
+/** Ms after the last part. */
+const EXPIRES_AFTER = 24 * 3_600_000;
+/** Ms without a byte after which a part is over. */
+const IDLE = 60_000;
+const FILENAME_MAX = 255;
+
+export function createUploads(options: UploadsOptions): Uploads {
+  const { database, importer, folder, maxBytes, quotaBytes, now } = options;
+  const { prisma } = database;
+  const pathOf = (id: string): string => join(folder, id);
+  /** Parts under way, by upload: ends one, and resolves once it has. */
+  const writing = new Map<string, () => Promise<void>>();
+  const finishing = new Map<string, Promise<UploadRow>>();
+  const streams = new Map<string | null, { count: number; bytes: number }>();
+
+  const usedBy = async (ownerId: string | null): Promise<number> => {
+    const owner = ownerId === null ? sql`owner_id IS NULL` : sql`owner_id = ${ownerId}`;
+    const row = await database.read.get<{ bytes: number | null }>(sql`
+      SELECT CAST((SELECT COALESCE(SUM(byte_size), 0) FROM items WHERE source = ${LOCAL_SOURCE} AND storage = 'MANAGED' AND ${owner})
+        + (SELECT COALESCE(SUM(length), 0) FROM uploads WHERE state = 'OPEN' AND ${owner}) AS bigint) AS bytes`);
+    return Number(row?.bytes ?? 0) + (streams.get(ownerId)?.bytes ?? 0);
+  };
+
+  const readRow = async (ownerId: string | null, id: string): Promise<UploadRow> => {
+    const row = await prisma.upload.findFirst({ where: { id, ownerId } });
+    if (row === null || Number(row.expiresAt) <= now()) {
+      throw new HedgerowError('NOT_FOUND', 'There is no such upload, or it has expired.');
+    }
+    return row;
+  };
+
+  /** Makes an item of a file that is all here; once, however many ask. */
+  const finish = (row: UploadRow): Promise<UploadRow> => {
+    const running = finishing.get(row.id);
+    if (running !== undefined) return running;
+    const work = (async () => {
+      const result = await importWhole(pathOf(row.id), {
+        ownerId: row.ownerId,
+        filename: row.filename,
+        visibility: row.visibility as Visibility,
+        tags: JSON.parse(row.tags),
+      });
+      const done = await prisma.upload.update({
+        where: { id: row.id },
+        data:
+          'itemId' in result
+            ? { state: 'DONE', itemId: result.itemId }
+            : { state: 'REFUSED', code: wireCode(result.code), reason: result.reason },
+      });
+      await rm(pathOf(row.id), { force: true });
+      return done;
+    })().finally(() => finishing.delete(row.id));
+    finishing.set(row.id, work);
+    return work;
+  };
+
+  const importWhole = async (path: string, upload: NewUpload): Promise<UploadResult> => {
+    const kind = {
+      inPlace: false,
+      visibility: upload.visibility,
+      tags: upload.tags,
+      ownerId: upload.ownerId,
+      filename: upload.filename ?? 'upload',
+    };
+    const result: FileResult = await importFile(
+      importer,
+      path,
+      kind,
+      undefined,
+      new AbortController().signal,
+    );
+    if (result.itemId !== null) return { itemId: result.itemId };
+    return {
+      code: result.code ?? 'UNSUPPORTED_MEDIA',
+      reason: result.reason ?? 'The file could not be taken.',
+    };
+  };
+
+  return {
+    maxBytes,
+
+    create: async (wanted, length) => {
+      const upload = checked(wanted);
+      if (length > maxBytes) {
+        throw new HedgerowError('QUOTA_EXCEEDED', `A file has at most ${maxBytes} bytes here.`);
+      }
+      const unfinished = await prisma.upload.count({ where: { ownerId: upload.ownerId, state: 'OPEN' } });
+      if (unfinished >= OPEN_MAX) {
+        throw new HedgerowError('QUOTA_EXCEEDED', `At most ${OPEN_MAX} uploads are under way at once.`);
+      }
+      if ((await usedBy(upload.ownerId)) + length > quotaBytes) throw overQuota();
+      const at = now();
+      const id = `upload_${randomBytes(15).toString('hex')}`;
+      await translatingFileErrors(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await (await open(pathOf(id), 'wx', 0o600)).close();
+      });
+      const row = await prisma.upload.create({
+        data: {
+          id,
+          ...upload,
+          tags: JSON.stringify(upload.tags),
+          length,
+          createdAt: at,
+          expiresAt: at + EXPIRES_AFTER,
+        },
+      });
+      return stateOf(length === 0 ? await finish(row) : row);
+    },
+
+    find: async (ownerId, id) => {
+      const row = await readRow(ownerId, id);
+      // All here, but the server ended before it was dealt with.
+      const whole = row.state === 'OPEN' && row.received === row.length && !writing.has(id);
+      return stateOf(whole ? await finish(row) : row);
+    },
+
+    append: async (ownerId, id, { offset, body, checksum }) => {
+      await readRow(ownerId, id);
+      // A client that comes back has given up the connection before, whether we have noticed or not.
+      await writing.get(id)?.();
+      const row = await readRow(ownerId, id);
+      if (row.state !== 'OPEN' || Number(row.received) !== offset) {
+        throw new HedgerowError('CONFLICT', `The upload is at ${row.received}, and not at ${offset}.`);
+      }
+      if (writing.has(id)) throw new HedgerowError('CONFLICT', 'Another part of this upload is under way.');
+      let over = (): void => {};
+      const ended = new Promise<void>((resolve) => {
+        over = resolve;
+      });
+      writing.set(id, () => {
+        body.destroy();
+        return ended;
+      });
+      let received: number;
+      let failure: unknown;
+      try {
+        ({ received, failure } = await translatingFileErrors(() =>
+          writePart(pathOf(id), { offset, body, checksum, end: Number(row.length) }),
+        ));
+        const moved = await prisma.upload.updateMany({
+          where: { id, state: 'OPEN', received: offset },
+          data: { received, expiresAt: now() + EXPIRES_AFTER },
+        });
+        if (moved.count !== 1) throw new HedgerowError('NOT_FOUND', 'The upload was removed meanwhile.');
+      } finally {
+        writing.delete(id);
+        over();
+      }
+      if (failure !== undefined) throw failure;
+      const after = { ...row, received: BigInt(received), expiresAt: BigInt(now() + EXPIRES_AFTER) };
+      return stateOf(received === Number(row.length) ? await finish(after) : after);
+    },
+
+    remove: async (ownerId, id) => {
+      await readRow(ownerId, id);
+      await writing.get(id)?.();
+      // What is being read is read to its end; the item stays, as any other.
+      await finishing.get(id)?.catch(() => {});
+      await prisma.upload.deleteMany({ where: { id } });
+      await rm(pathOf(id), { force: true });
+    },
+
+    take: async (wanted, body) => {
+      const upload = checked(wanted);
+      const { ownerId } = upload;
+      const stream = streams.get(ownerId) ?? { count: 0, bytes: 0 };
+      if (stream.count >= STREAMS_MAX) {
+        throw new HedgerowError('RATE_LIMITED', `At most ${STREAMS_MAX} files are taken at once.`, {
+          retryAfter: 5,
+        });
+      }
+      streams.set(ownerId, stream);
+      stream.count++;
+      const path = pathOf(`stream_${randomBytes(15).toString('hex')}`);
+      let mine = 0;
+      try {
+        const left = quotaBytes - (await usedBy(ownerId));
+        const end = Math.min(maxBytes, Math.max(0, left));
+        await translatingFileErrors(async () => {
+          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await (await open(path, 'wx', 0o600)).close();
+          const { failure } = await writePart(path, {
+            offset: 0,
+            body,
+            end,
+            onBytes: (bytes) => {
+              mine += bytes;
+              stream.bytes += bytes;
+            },
+          });
+          if (failure !== undefined)
+            throw end < maxBytes && isCode(failure, 'QUOTA_EXCEEDED') ? overQuota() : failure;
+        });
+        return await importWhole(path, upload);
+      } finally {
+        stream.bytes -= mine;
+        stream.count--;
+        if (stream.count === 0) streams.delete(ownerId);
+        await rm(path, { force: true });
+      }
+    },
+
+    sweep: async () => {
+      const gone = await prisma.upload.findMany({
+        where: { expiresAt: { lte: now() } },
+        select: { id: true },
+        take: 1000,
+      });
+      for (const { id } of gone) {
+        await writing.get(id)?.();
+        await prisma.upload.deleteMany({ where: { id, expiresAt: { lte: now() } } });
+      }
+      await translatingFileErrors(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        for await (const { name } of await opendir(folder)) {
+          if (writing.has(name) || finishing.has(name)) continue;
+          const row = await prisma.upload.findUnique({ where: { id: name }, select: { state: true } });
+          if (row?.state === 'OPEN' || (name.startsWith('stream_') && streams.size > 0)) continue;
+          await rm(join(folder, name), { force: true });
+        }
+      });
+    },
+  };
+}
+
+interface Part {
+  offset: number;
+  body: Readable;
+  /** The file has this many bytes at most. */
+  end: number;
+  checksum?: Checksum | undefined;
+  onBytes?: (bytes: number) => void;
+}
+
+/**
+ * Writes a part where it belongs. What goes wrong with the sender is told beside what was kept, since a part that broke
+ * off is kept as far as it came, except where a checksum speaks for all of it.
+ */
+async function writePart(
+  path: string,
+  { offset, body, end, checksum, onBytes }: Part,
+): Promise<{ received: number; failure: unknown }> {
+  const handle = await open(path, 'r+');
+  const hash = checksum === undefined ? null : createHash(checksum.algorithm);
+  let at = offset;
+  let failure: unknown;
+  const idle = setTimeout(() => body.destroy(tooSlow()), IDLE);
+  try {
+    // Beyond what was written down there may be bytes of a part that a crash cut off.
+    await handle.truncate(offset);
+    try {
+      for await (const chunk of body) {
+        const bytes = chunk as Buffer;
+        if (at + bytes.length > end) {
+          throw new HedgerowError('QUOTA_EXCEEDED', `There are more bytes than the ${end} that are taken.`);
+        }
+        idle.refresh();
+        await writeAll(handle, bytes, at);
+        hash?.update(bytes);
+        at += bytes.length;
+        onBytes?.(bytes.length);
+      }
+    } catch (error) {
+      if (isDiskError(error)) throw error;
+      failure =
+        error instanceof HedgerowError
+          ? error
+          : new HedgerowError('INVALID', 'The bytes ended before their end.', { cause: error });
+    }
+    // A sender that sends too much is not to be believed in the rest either.
+    const discard = isCode(failure, 'QUOTA_EXCEEDED') || (hash !== null && failure !== undefined);
+    if (
+      hash !== null &&
+      checksum !== undefined &&
+      failure === undefined &&
+      !hash.digest().equals(checksum.digest)
+    ) {
+      failure = new HedgerowError('INTEGRITY_FAILED', 'The bytes do not match their checksum.');
+    }
+    if (discard || isCode(failure, 'INTEGRITY_FAILED')) at = offset;
+    await handle.truncate(at);
+    await handle.sync();
+    return { received: at, failure };
+  } finally {
+    clearTimeout(idle);
+    body.destroy();
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
+/** Of the file, not of the connection, whose codes are ECONNRESET and its like. */
+function isDiskError(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'syscall' in error &&
+    error.syscall === 'write' &&
+    'code' in error &&
+    /^(ENOSPC|EDQUOT|EFBIG|EIO|EROFS|EBADF)$/.test(String(error.code))
+  );
+}
+
+/** @throws HedgerowError INVALID */
+function checked(upload: NewUpload): NewUpload {
+  if (upload.visibility === 'PRIVATE' && upload.ownerId === null) {
+    throw new HedgerowError('INVALID', 'Private items need an owner, and this token is nobody’s.', {
+      field: ['visibility'],
+    });
+  }
+  const name = upload.filename?.split(/[/\\]/).at(-1);
+  return {
+    ...upload,
+    filename: cleanText(name, FILENAME_MAX) ?? null,
+    tags: cleanTags([...upload.tags]),
+  };
+}
+
+function stateOf(row: UploadRow): UploadState {
+  return {
+    id: row.id,
+    length: Number(row.length),
+    received: Number(row.received),
+    expiresAt: Number(row.expiresAt),
+    result: resultOf(row),
+  };
+}
+
+function resultOf({ state, itemId, code, reason }: UploadRow): UploadResult | null {
+  if (state === 'DONE' && itemId !== null) return { itemId };
+  if (state !== 'REFUSED') return null;
+  return { code: codeFromWire(code ?? '') ?? 'UNSUPPORTED_MEDIA', reason: reason ?? '' };
+}
+
+function overQuota(): HedgerowError {
+  return new HedgerowError('QUOTA_EXCEEDED', 'There is no room left for more of your files.');
+}
+
+function tooSlow(): HedgerowError {
+  return new HedgerowError('INVALID', 'Nothing came for a minute.');
+}

@@ -1,0 +1,15 @@
+/** The tests of what is mutated, on SQLite alone: for each mutant they run again. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: [
+      'src/access/**/*.test.ts',
+      'src/federation/identity/**/*.test.ts',
+      'src/delivery/ranges.test.ts',
+    ],
+    env: { TEST_DIALECTS: 'sqlite' },
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+});
