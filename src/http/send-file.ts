@@ -122,8 +122,9 @@ async function answer(
     { etag, lastModified: file.updatedAt, size: file.size },
     (options.now ?? Date.now)(),
   );
-  // What a 304 has to repeat of the 200 (RFC 9110, 15.4.5).
+  // What a 304 has to repeat of the 200 (RFC 9110, 15.4.5); a browser replaces what it has kept by what it carries.
   const validators: OutgoingHttpHeaders = {
+    ...guards(file, options),
     etag,
     'last-modified': new Date(file.updatedAt).toUTCString(),
     'cache-control': options.cacheControl ?? CACHE_CONTROL,
@@ -301,11 +302,25 @@ function etagOf(file: DeliverableFile): string {
   return file.digest === null ? `W/"${file.updatedAt}-${file.size ?? ''}"` : `"${file.digest}"`;
 }
 
-function describe(
-  file: DeliverableFile,
-  { disposition: wanted, embeddable }: Pick<SendOptions, 'disposition' | 'embeddable'>,
-): OutgoingHttpHeaders {
-  const type = file.mimeType.toLowerCase().split(';', 1)[0]?.trim() ?? '';
+function mediaType({ mimeType }: DeliverableFile): string {
+  return mimeType.toLowerCase().split(';', 1)[0]?.trim() ?? '';
+}
+
+/** What a browser may do with the file. */
+function guards(file: DeliverableFile, { embeddable }: SendOptions): OutgoingHttpHeaders {
+  return {
+    // Bytes of one type must not be taken for another that runs.
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': policyOf(mediaType(file)),
+    // No other site may embed what the visitor's own session opens, nor measure it.
+    'cross-origin-resource-policy': embeddable === true ? 'cross-origin' : 'same-origin',
+    // In place of what other answers have: frames of our own pages show documents.
+    'x-frame-options': 'SAMEORIGIN',
+  };
+}
+
+function describe(file: DeliverableFile, { disposition: wanted }: SendOptions): OutgoingHttpHeaders {
+  const type = mediaType(file);
   const inline = INLINE.has(type);
   const known = inline || (MEDIA.test(type) && !type.startsWith('image/svg'));
   const headers: OutgoingHttpHeaders = {
@@ -315,13 +330,6 @@ function describe(
       inline && wanted !== 'attachment' ? 'inline' : 'attachment',
       file.variant === 'original' ? file.filename : null,
     ),
-    // Bytes of one type must not be taken for another that runs.
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': policyOf(type),
-    // No other site may embed what the visitor's own session opens, nor measure it.
-    'cross-origin-resource-policy': embeddable === true ? 'cross-origin' : 'same-origin',
-    // In place of what other answers have: frames of our own pages show documents.
-    'x-frame-options': 'SAMEORIGIN',
   };
   const hex = file.digest?.startsWith('sha-256:') === true ? file.digest.slice('sha-256:'.length) : null;
   // Of the whole representation, also where a part is sent (RFC 9530, section 3).
