@@ -300,8 +300,10 @@ async function keysOf(
   ids: readonly string[],
   change: (keys: ReturnType<typeof integers>) => ReturnType<typeof sql>,
 ): Promise<number[]> {
+  // Locked, and not only read: one that is deleted meanwhile is then left out, and does not break the reference to it.
+  const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
   const rows = await tx.all<{ key: number }>(
-    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))}) ORDER BY key`,
+    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))}) ORDER BY key${lock}`,
   );
   const keys = rows.map(({ key }) => key);
   await tx.run(change(integers(tx, JSON.stringify(keys))));
