@@ -12,6 +12,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores are the smallest machine that the suite must pass on.
     maxWorkers: 2,
-    globalSetup: ['test/support/postgres-setup.ts'],
+    globalSetup: ['test/support/databases-setup.ts'],
   },
 });

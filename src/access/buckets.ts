@@ -21,20 +21,25 @@ export interface Buckets {
 export const ENTRIES = 10_000;
 
 export function createBuckets(policy: Policy, now: () => number): Buckets {
-  const levels = new LRUCache<string, { level: number; at: number }>({ max: ENTRIES });
+  // Made when the first is counted: each has its places for all names from the beginning, and most are never asked.
+  let levels: LRUCache<string, { level: number; at: number }> | null = null;
   const levelOf = (key: string): number => {
-    const entry = levels.get(key);
+    const entry = levels?.get(key);
     return entry === undefined ? 0 : Math.max(0, entry.level - (now() - entry.at) / policy.leak);
   };
   return {
     wait: (key) => Math.max(0, (levelOf(key) + 1 - policy.capacity) * policy.leak),
     add: (key, amount) => {
       const level = Math.min(policy.capacity, Math.max(0, levelOf(key) + amount));
-      if (level === 0) levels.delete(key);
-      else levels.set(key, { level, at: now() });
+      if (level === 0) {
+        levels?.delete(key);
+        return;
+      }
+      levels ??= new LRUCache({ max: ENTRIES });
+      levels.set(key, { level, at: now() });
     },
     forget: (key) => {
-      levels.delete(key);
+      levels?.delete(key);
     },
   };
 }

@@ -100,7 +100,7 @@ describe('opening', () => {
   const locationOf = async (dialect: SqlDialect): Promise<DatabaseLocation> =>
     dialect === 'sqlite'
       ? { dialect, path: join(folder, 'hedgerow.db') }
-      : { dialect, url: await newPostgresUrl() };
+      : { dialect, url: await newPostgresUrl('template0') };
 
   /** The migrations of this version and one more, as the next version would bring. */
   async function nextMigrations(statement: string): Promise<string> {

@@ -1,13 +1,13 @@
 /** The same tests on both databases, each test on a database of its own. */
 
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterEach, describe, inject } from 'vitest';
 import { type Database, openDatabase } from '../../src/database/database.ts';
 import type { SqlDialect } from '../../src/database/sql.ts';
+import { administer, POSTGRES_TEMPLATE } from './postgres.ts';
 
 /** Both; mutation testing, which runs the tests by the thousand, asks for one of them. */
 export const DIALECTS: readonly SqlDialect[] =
@@ -44,7 +44,9 @@ export interface TemporaryDatabase {
 
 export async function openTemporarySqlite(): Promise<TemporaryDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-sqlite-'));
-  const database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
+  const path = join(folder, 'hedgerow.db');
+  await copyFile(inject('sqliteTemplate'), path);
+  const database = await openDatabase({ dialect: 'sqlite', path });
   return {
     database,
     close: async () => {
@@ -54,11 +56,11 @@ export async function openTemporarySqlite(): Promise<TemporaryDatabase> {
   };
 }
 
-/** A new database in the PostgreSQL of the run, which test/support/postgres-setup.ts has started. */
+/** A new database in the PostgreSQL of the run, which test/support/databases-setup.ts has started. */
 export async function openNewPostgres(): Promise<TemporaryDatabase> {
   const server = inject('postgresUrl');
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name}`);
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${POSTGRES_TEMPLATE}`);
   const database = await openDatabase({ dialect: 'postgresql', url: `${server}/${name}` });
   return {
     database,
@@ -69,20 +71,14 @@ export async function openNewPostgres(): Promise<TemporaryDatabase> {
   };
 }
 
-/** A new, empty database of the suite's PostgreSQL, for whoever opens it by its URL. It goes with the server. */
-export async function newPostgresUrl(): Promise<string> {
+/**
+ * A new database of the suite's PostgreSQL, for whoever opens it by its URL. It goes with the server.
+ *
+ * @param template - what it is a copy of: the migrated one, or PostgreSQL's own with nothing in it
+ */
+export async function newPostgresUrl(template = POSTGRES_TEMPLATE): Promise<string> {
   const server = inject('postgresUrl');
   const name = `hedgerow_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name}`);
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   return `${server}/${name}`;
-}
-
-async function administer(server: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: `${server}/postgres` });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,10 +1,11 @@
 /** A whole instance in this process: real folder, real database, real socket on 127.0.0.1. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Logger, pino } from 'pino';
 import { request } from 'undici';
+import { inject } from 'vitest';
 import {
   CreateInvitationDocument,
   PairWithPeerDocument,
@@ -57,6 +58,9 @@ export async function startInstance(
   log: Logger = pino({ level: process.env.TEST_LOG ?? 'silent' }),
 ): Promise<Instance> {
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-instance-'));
+  // A migrated database with nothing in it; one that is given by its URL is left alone.
+  await mkdir(join(folder, 'data'));
+  await copyFile(inject('sqliteTemplate'), join(folder, 'data', 'hedgerow.db'));
   let port = '0';
   let running: RunningApp | null = null;
 

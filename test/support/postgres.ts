@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database name, to which `/name` is added. */
@@ -62,4 +63,18 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === 'string') throw new Error('No port was given.');
   return address.port;
+}
+
+/** The name of a migrated, empty database in the run's PostgreSQL, to be made others of. */
+export const POSTGRES_TEMPLATE = 'hedgerow_template';
+
+/** @param server - its URL, without a database */
+export async function administer(server: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${server}/postgres` });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
