@@ -14,6 +14,11 @@ export interface CatalogState {
   sharedCount: number;
   checksum: Checksum;
   removalFloor: number;
+  /**
+   * Moves with whatever everybody is told of a peer; where it concerns who sees its items, so does `revision`. Triggers
+   * on `federation_peers` move both, whoever writes there.
+   */
+  peersRevision: number;
 }
 
 interface StateRow {
@@ -24,9 +29,10 @@ interface StateRow {
   first: number;
   second: number;
   removalFloor: number;
+  peersRevision: number;
 }
 
-const COLUMNS = sql`epoch, revision, sequence, shared_count AS "sharedCount", checksum_first AS "first", checksum_second AS "second", removal_floor AS "removalFloor"`;
+const COLUMNS = sql`epoch, revision, sequence, shared_count AS "sharedCount", checksum_first AS "first", checksum_second AS "second", removal_floor AS "removalFloor", peers_revision AS "peersRevision"`;
 
 /** Makes the one row of counters where the database is new. */
 export async function ensureState(database: Database): Promise<void> {
@@ -117,5 +123,6 @@ function stateFromRow(row: StateRow): CatalogState {
     sharedCount: row.sharedCount,
     checksum: { first: row.first, second: row.second },
     removalFloor: row.removalFloor,
+    peersRevision: row.peersRevision,
   };
 }

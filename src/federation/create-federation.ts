@@ -5,6 +5,7 @@ import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './agents.ts';
+import { createChanges } from './changes.ts';
 import type { FederationContext } from './context.ts';
 import type { ForeignDialect, MediaRef, PeerClient } from './dialects/dialect.ts';
 import { FOREIGN_DIALECTS } from './dialects/registry.ts';
@@ -79,6 +80,10 @@ export function createFederation(options: FederationOptions): FederationParts {
     now: context.now,
     onError: (error) => context.log.failed({ what: 'looking after open streams', error }),
   });
+  const changes = createChanges({
+    read: context.database.read,
+    onError: (error) => context.log.failed({ what: 'looking for changes of peers', error }),
+  });
   let delivery: Bytes | undefined;
 
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
@@ -91,6 +96,7 @@ export function createFederation(options: FederationOptions): FederationParts {
     clientFor,
     streams,
     interval: pullInterval,
+    onChanged: changes.pullChanged,
     purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
     purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
     onPulled: (peerKey, client, signal) => pullAgents(context, peerKey, client, signal),
@@ -161,6 +167,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       federation: enabled,
       ...context.self(),
     }),
+    changes,
     createInvitation: async (input) => {
       requireEnabled();
       return createInvitation(context, input);
@@ -287,6 +294,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       await standing?.[Symbol.asyncDispose]();
       await notices[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
+      changes[Symbol.dispose]();
       await connections[Symbol.asyncDispose]();
       await counted.flush();
       await outgoing[Symbol.asyncDispose]();

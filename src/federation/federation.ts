@@ -2,6 +2,7 @@
 
 import type { GrantCounts } from '../catalog/feed.ts';
 import type { Agent } from './agents.ts';
+import type { FederationChanges } from './changes.ts';
 import type { AuditRecord } from './context.ts';
 import type { Grant } from './wire/messages.ts';
 
@@ -95,6 +96,8 @@ export interface InstanceIdentity {
  */
 export interface Federation {
   instance(): InstanceIdentity;
+  /** What changes of peers and pulls. */
+  readonly changes: FederationChanges;
   createInvitation(input: CreateInvitation): Promise<{ invitationId: string; code: string }>;
   /** @throws NOT_FOUND, INVITATION_USED, INVITATION_EXPIRED. */
   cancelInvitation(invitationId: string): Promise<void>;

@@ -123,6 +123,10 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
   const unexpected = async (): Promise<never> => {
     throw new Error('This was not expected of the test.');
   };
+  const nothing: AsyncIterableIterator<string> = {
+    next: unexpected,
+    [Symbol.asyncIterator]: () => nothing,
+  };
   return {
     instance: () => ({
       id: 'inst_1',
@@ -131,6 +135,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
       publicUrl: 'http://127.0.0.1:4000',
       federation: true,
     }),
+    changes: { peers: unexpected, pulls: () => nothing },
     createInvitation: unexpected,
     cancelInvitation: unexpected,
     grantCounts: async () => ({ mediaCount: 7, placedCount: 2 }),

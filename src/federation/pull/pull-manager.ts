@@ -41,6 +41,8 @@ export interface PullManagerOptions {
   streams: Pick<PeerStreams, 'enter' | 'end'>;
   /** ms between pulls of a peer that has no interval of its own. */
   interval: number;
+  /** A row of `pulls` was written. */
+  onChanged: (pullId: string) => void;
   purgeItem: (itemKey: number, source: number) => Promise<void>;
   purgePeer: (peerKey: number) => Promise<void>;
   takeOverBytes: TakeOverBytes;
@@ -158,6 +160,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       scheduled.queued = null;
       throw error;
     }
+    options.onChanged(id);
     const after = scheduled.running ?? Promise.resolve();
     // Where not even the failure can be written down, the schedule must not end with it.
     const run = after
@@ -207,6 +210,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       where: { id: pullId },
       data: { state: 'RUNNING', startedAt: new Date(context.now()) },
     });
+    options.onChanged(pullId);
     await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
     let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
     let shownAt = 0;
@@ -225,6 +229,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
           if (context.now() - shownAt < PROGRESS_EVERY) return;
           shownAt = context.now();
           await prisma.pull.update({ where: { id: pullId }, data: { ...counts, total } });
+          options.onChanged(pullId);
         },
         onStale: async (items) => {
           for (const item of items) await options.purgeItem(item.key, peerKey);
@@ -359,6 +364,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         errorMessage: error?.message ?? null,
       },
     });
+    options.onChanged(id);
     const old = await prisma.pull.findMany({
       where: { peerKey: row.peerKey },
       orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
