@@ -6,7 +6,6 @@ import { createLocalChanges, type LocalChanges } from './local-changes.ts';
 import {
   type CatalogPage,
   type CatalogQuery,
-  countMatches,
   type PageArguments,
   readCopies,
   readItems,
@@ -15,11 +14,15 @@ import {
 } from './query.ts';
 import { setHidden } from './remote-changes.ts';
 import { type CatalogState, ensureState, readState } from './state.ts';
+import { type FacetRequest, type Facets, readFacets } from './totals.ts';
 import type { Reader } from './visibility.ts';
 
 export interface Catalog {
   page(reader: Reader, query: CatalogQuery, page: PageArguments): Promise<CatalogPage>;
+  /** How many items a query has on all its pages. */
   count(reader: Reader, query: CatalogQuery): Promise<number>;
+  /** How many items a query has, by origin, kind, tag and year; one statement. */
+  facets(reader: Reader, query: CatalogQuery, wanted: FacetRequest): Promise<Facets>;
   /** Visible items by id. */
   items(reader: Reader, ids: readonly string[]): Promise<Map<string, Item>>;
   item(reader: Reader, id: string): Promise<Item | null>;
@@ -38,7 +41,8 @@ export async function createCatalog(database: Database, now: () => number = Date
   const { read } = database;
   return {
     page: (reader, query, page) => readPage(read, reader, query, page),
-    count: (reader, query) => countMatches(read, reader, query),
+    count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,
+    facets: (reader, query, wanted) => readFacets(read, reader, query, wanted),
     items: (reader, ids) => readItems(read, reader, ids),
     item: async (reader, id) => (await readItems(read, reader, [id])).get(id) ?? null,
     remoteItem: (reader, source, remoteId) => readRemoteItem(read, reader, source, remoteId),

@@ -4,6 +4,7 @@ import { join, type Sql, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, Variant } from '../lib/media.ts';
+import { type CountedItem, recordCounts } from './counts.ts';
 import {
   ITEM_COLUMNS,
   type Item,
@@ -127,6 +128,7 @@ async function add(tx: Sql, items: readonly NewLocalItem[], now: number): Promis
     }
   }
   await indexItems(tx, added.map(indexEntry));
+  await recordCounts(tx, [], added.map(counted));
   await finishChange(
     tx,
     changes,
@@ -144,6 +146,7 @@ async function change(
 ): Promise<Item[]> {
   const changes: SharedChange[] = [];
   const changed: Item[] = [];
+  const were: Item[] = [];
   const result: Item[] = [];
   for (const before of items) {
     const edited = edit(before);
@@ -165,11 +168,13 @@ async function change(
     if (change?.type === 'removed')
       await tx.run(sql`UPDATE items SET sequence = NULL WHERE key = ${after.key}`);
     if (change !== null) changes.push(change);
+    were.push(before);
     changed.push(after);
     result.push(after);
   }
   if (changed.length > 0) {
     await indexItems(tx, changed.map(indexEntry));
+    await recordCounts(tx, were.map(counted), changed.map(counted));
     await finishChange(
       tx,
       changes,
@@ -194,6 +199,7 @@ async function remove(tx: Sql, items: readonly Item[], now: number): Promise<Ite
       reason: 'deleted',
     }),
   );
+  await recordCounts(tx, items.map(counted), []);
   await finishChange(tx, changes, [], now);
   return [...items];
 }
@@ -222,6 +228,10 @@ function sharedChange(before: Item, after: Item): SharedChange | null {
 
 function isSharedItem(item: Item): boolean {
   return isShared({ source: item.source, visibility: visibilityNumber(item.visibility) });
+}
+
+function counted(item: Item): CountedItem {
+  return { ...item, visibility: visibilityNumber(item.visibility), kind: kindNumber(item.kind) };
 }
 
 async function putTags(tx: Sql, item: Item): Promise<void> {

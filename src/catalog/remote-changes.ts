@@ -5,6 +5,7 @@ import { raw, type Sql, type Statement, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
+import { lockCounted, recordCounts } from './counts.ts';
 import { HIDDEN, kindNumber } from './items.ts';
 import { indexItems, unindexItems } from './search-index.ts';
 import { finishChange } from './state.ts';
@@ -146,6 +147,10 @@ export async function applyRemotePage(
   for (const remoteId of page.removed) replaceTerm(remoteId, null);
 
   const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
+  const locked = await lockCounted(tx, [
+    ...goneRows.map(({ key }) => key),
+    ...put.flatMap(({ remoteId }) => known.get(remoteId)?.key ?? []),
+  ]);
   await deleteItems(
     tx,
     goneRows.map((row) => row.key),
@@ -162,9 +167,15 @@ export async function applyRemotePage(
   await insertSkipped(tx, source, page.skipped, page.generation);
   await markSeen(tx, seen, page.generation);
   const keys = await upsertItems(tx, source, put, page.generation, now);
+  const are = put.map((item) => {
+    const old = gone.has(item.remoteId) ? undefined : known.get(item.remoteId);
+    const visibility = locked.get(old?.key ?? 0)?.visibility ?? SHOWN;
+    return { ...item, source, visibility, ownerId: null, kind: kindNumber(item.kind) };
+  });
 
   result.skippedCount = page.skipped.length - skippedBefore.size;
   if (put.length > 0 || goneRows.length > 0 || back.length > 0) {
+    await recordCounts(tx, [...locked.values()], are);
     await finishChange(tx, [], [...keys, ...back], now);
   }
   return result;
@@ -290,9 +301,13 @@ export async function removeSource(tx: Sql, source: number, limit: number, now: 
     sql`SELECT key FROM items WHERE source = ${source} LIMIT ${limit}`,
   );
   const keys = rows.map((row) => row.key);
+  const were = await lockCounted(tx, keys);
   await deleteItems(tx, keys);
   if (keys.length < limit) await tx.run(sql`DELETE FROM skipped_items WHERE source = ${source}`);
-  if (keys.length > 0) await finishChange(tx, [], [], now);
+  if (keys.length > 0) {
+    await recordCounts(tx, [...were.values()], []);
+    await finishChange(tx, [], [], now);
+  }
   return keys.length;
 }
 
@@ -305,16 +320,23 @@ export async function setHidden(
 ): Promise<void> {
   const [from, to] = hidden ? [SHOWN, HIDDEN] : [HIDDEN, SHOWN];
   const rows = await tx.all<{ key: number }>(
-    sql`UPDATE items SET visibility = ${to} WHERE id IN (${texts(tx, JSON.stringify(ids))}) AND source <> 0 AND visibility = ${from} RETURNING key`,
+    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))}) AND source <> 0`,
   );
-  if (rows.length > 0) {
-    await finishChange(
-      tx,
-      [],
-      rows.map(({ key }) => key),
-      now,
-    );
-  }
+  const locked = await lockCounted(
+    tx,
+    rows.map(({ key }) => key),
+  );
+  const changing = [...locked].filter(([, item]) => item.visibility === from);
+  if (changing.length === 0) return;
+  const keys = changing.map(([key]) => key);
+  const were = changing.map(([, item]) => item);
+  await tx.run(sql`UPDATE items SET visibility = ${to} WHERE key IN (${integers(tx, JSON.stringify(keys))})`);
+  await recordCounts(
+    tx,
+    were,
+    were.map((item) => ({ ...item, visibility: to })),
+  );
+  await finishChange(tx, [], keys, now);
 }
 
 function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
@@ -335,6 +357,7 @@ function selectSkipped(
   );
 }
 
+/** Deletes items with all that hangs on them, but for the counts. */
 export async function deleteItems(tx: Sql, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
   await unindexItems(tx, keys);

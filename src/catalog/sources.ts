@@ -14,6 +14,9 @@ export const PEER_HEALTHS = [
 ] as const;
 export type PeerHealth = (typeof PEER_HEALTHS)[number];
 
+/** Health in which a peer gives nothing that is not here already. */
+export const HEALTH_THAT_GIVES_NOTHING: readonly PeerHealth[] = ['OFFLINE', 'AUTH_FAILED', 'INCOMPATIBLE'];
+
 /** The columns of a peer's row that tell how its copy here stands. */
 export interface PeerListing {
   status: string;

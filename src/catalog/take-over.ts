@@ -1,6 +1,7 @@
 /** Gives the items of one source to another: a peer that is paired again gets back what was kept of it. */
 import { integers } from '../database/lists.ts';
 import { type Sql, sql } from '../database/sql.ts';
+import { lockCounted, recordCounts } from './counts.ts';
 import { deleteItems } from './remote-changes.ts';
 import { finishChange } from './state.ts';
 
@@ -31,9 +32,18 @@ export async function takeOverItems(
   );
   const doubles = known.filter((row) => row.double === 1).map(({ key }) => key);
   const moved = known.filter((row) => row.double === 0).map(({ key }) => key);
+  const were = await lockCounted(tx, [...doubles, ...moved]);
   await deleteItems(tx, doubles);
   await tx.run(
     sql`UPDATE items SET source = ${to}, generation = 0, held = ${false} WHERE key IN (${integers(tx, JSON.stringify(moved))})`,
+  );
+  await recordCounts(
+    tx,
+    [...were.values()],
+    moved.flatMap((key) => {
+      const item = were.get(key);
+      return item === undefined ? [] : { ...item, source: to };
+    }),
   );
   await finishChange(tx, [], moved, now);
   return moved;

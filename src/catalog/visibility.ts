@@ -10,8 +10,11 @@ export type Reader =
 const INSTANCE = 1;
 const PUBLIC = 3;
 
+/** Tables with the columns that the clause asks for: `items i` and `items o`, `albums a`, `item_counts c`. */
+export type ItemTable = 'i' | 'o' | 'a' | 'c';
+
 /**
- * The one clause that is in every read: which rows of `items i`, or of `albums a`, this reader may see.
+ * The one clause that is in every read: which rows of a table this reader may see.
  *
  * Local: PRIVATE to its owner alone, also against admins; the rest to people of this instance; PUBLIC to
  * anyone. Remote: what the peer's audience allows, of peers that are neither revoked nor gone silent with an
@@ -20,7 +23,7 @@ const PUBLIC = 3;
  * The plus before `source` changes no value: it keeps SQLite from answering the clause by an index of its own, for
  * then it would sort the whole catalog for one page. An order's index and this clause as a filter cost a page only.
  */
-export function visibleTo(reader: Reader, table: 'i' | 'a' = 'i'): Statement {
+export function visibleTo(reader: Reader, table: ItemTable = 'i'): Statement {
   const of = raw(table);
   if (reader.kind === 'ANONYMOUS') {
     return sql`(+${of}.source = 0 AND ${of}.visibility >= ${PUBLIC} OR +${of}.source <> 0 AND ${of}.visibility >= ${INSTANCE} AND ${peerShows(reader, of)})`;
@@ -31,9 +34,10 @@ export function visibleTo(reader: Reader, table: 'i' | 'a' = 'i'): Statement {
 }
 
 /** What an admin hid of peers: seen by admins alone, and only where it is asked for. */
-export function hiddenSeenBy(reader: Reader): Statement {
+export function hiddenSeenBy(reader: Reader, table: ItemTable = 'i'): Statement {
   if (reader.kind !== 'ADMIN') return sql`1 = 0`;
-  return sql`(i.visibility = ${HIDDEN} AND ${peerShows(reader, raw('i'))})`;
+  const of = raw(table);
+  return sql`(${of}.visibility = ${HIDDEN} AND ${peerShows(reader, of)})`;
 }
 
 function peerShows(reader: Reader, of: Statement): Statement {
