@@ -307,7 +307,7 @@ describe('the migration that begins to keep counts', () => {
       const location: DatabaseLocation =
         dialect === 'sqlite'
           ? { dialect, path: join(folder, 'hedgerow.db') }
-          : { dialect, url: await newPostgresUrl() };
+          : { dialect, url: await newPostgresUrl('template0') };
       const names = await readdir(join(MIGRATIONS, dialect));
       const earlier = join(folder, 'migrations');
       for (const name of names.filter((name) => name < '20261125203138')) {
