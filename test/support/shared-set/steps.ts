@@ -1,0 +1,146 @@
+/** What may happen in a run, as JSON: a run that failed is kept as the list of its steps. */
+import fc from 'fast-check';
+import { FAULTS, type Fault } from './wire.ts';
+
+/** What somebody does at the server. Items and albums are named by their places among those that are there. */
+export type ServerAct =
+  | { do: 'add'; count: number; kind: number; tags: number; to: number }
+  | { do: 'edit'; at: number }
+  | { do: 'tags'; at: number; tags: number }
+  | { do: 'show'; at: number; count: number; to: number }
+  | { do: 'delete'; at: number; count: number }
+  | { do: 'new-album'; to: number }
+  | {
+      do: 'album';
+      album: number;
+      how: 'add' | 'remove' | 'title' | 'show' | 'delete';
+      at: number;
+      count: number;
+      to: number;
+    }
+  | {
+      do: 'grant';
+      kinds: ('image' | 'video' | 'document')[] | null;
+      tags: string[] | null;
+      albums: number[] | null;
+      access: 'metadata' | 'previews' | 'originals';
+      until: 'never' | 'soon' | 'past';
+    };
+
+export type Side = 'server' | 'puller';
+
+export type Step =
+  /** `crash`: the server ends after so many statements of it. */
+  | { do: 'act'; act: ServerAct; crash: number | null }
+  | {
+      do: 'pull';
+      size: number;
+      /** What is done to the answer of the request of that number. */
+      faults: [request: number, fault: Fault][];
+      /** What happens at the server before the request of that number, or in the midst of it, before a read. */
+      acts: [request: number, read: number | null, act: ServerAct][];
+      crash: { side: Side; after: number } | null;
+    }
+  | { do: 'hide'; at: number; hidden: boolean }
+  | { do: 'backup'; side: Side }
+  | { do: 'restore'; side: Side }
+  | { do: 'resolve'; decision: 'REMOVE' | 'KEEP'; crash: number | null }
+  /** 91 days pass, and the server forgets what it keeps for 90. */
+  | { do: 'forget' }
+  /** Faults stop and a pull runs: both sides agree. */
+  | { do: 'quiet' };
+
+const place = fc.nat(30);
+const few = fc.integer({ min: 1, max: 4 });
+const visibility = fc.oneof({ weight: 3, arbitrary: fc.constant(2) }, { weight: 3, arbitrary: fc.nat(3) });
+const rarely = <T>(value: fc.Arbitrary<T>, freq = 5) => fc.option(value, { freq });
+
+const act: fc.Arbitrary<ServerAct> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('add' as const),
+      count: fc.oneof(
+        { weight: 30, arbitrary: few },
+        { weight: 1, arbitrary: fc.integer({ min: 52, max: 60 }) },
+      ),
+      kind: fc.nat(2),
+      tags: fc.nat(7),
+      to: visibility,
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('edit' as const), at: place }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('tags' as const), at: place, tags: fc.nat(7) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('show' as const), at: place, count: few, to: visibility }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), at: place, count: few }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('new-album' as const), to: visibility }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('album' as const),
+      album: fc.nat(5),
+      how: fc.constantFrom('add', 'add', 'add', 'remove', 'title', 'show', 'delete'),
+      at: place,
+      count: few,
+      to: visibility,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('grant' as const),
+      kinds: rarely(fc.subarray(['image', 'video', 'document'] as const), 1) as fc.Arbitrary<
+        ('image' | 'video' | 'document')[] | null
+      >,
+      tags: rarely(fc.subarray(['red', 'green', 'blue']), 1),
+      albums: rarely(fc.uniqueArray(fc.nat(5), { maxLength: 3 }), 1),
+      access: fc.constantFrom('metadata', 'previews', 'originals'),
+      until: fc.constantFrom('never', 'never', 'never', 'soon', 'past'),
+    }),
+  },
+);
+
+export const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ do: fc.constant('act' as const), act, crash: rarely(fc.nat(30), 6) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('pull' as const),
+      size: fc.constantFrom(1, 2, 3, 5, 100),
+      faults: fc.array(fc.tuple(fc.nat(6), fc.constantFrom(...FAULTS)), { maxLength: 2 }),
+      acts: fc.array(fc.tuple(fc.nat(6), rarely(fc.nat(6), 1), act), { maxLength: 2 }),
+      crash: rarely(
+        fc.record({ side: fc.constantFrom('server', 'puller'), after: fc.nat(60) }) as fc.Arbitrary<{
+          side: Side;
+          after: number;
+        }>,
+        3,
+      ),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('hide' as const), at: place, hidden: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('backup' as const), side: fc.constantFrom('server', 'puller') }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('restore' as const), side: fc.constantFrom('server', 'puller') }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('resolve' as const),
+      decision: fc.constantFrom('REMOVE', 'KEEP'),
+      crash: rarely(fc.nat(12)),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('quiet' as const) }) },
+);
