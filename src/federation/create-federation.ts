@@ -22,6 +22,7 @@ import { createForeignClients } from './peers/foreign-clients.ts';
 import { resolveHeldRemovals } from './peers/held-removals.ts';
 import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
+import { createEventStreams } from './pull/event-stream.ts';
 import { createPullManager } from './pull/pull-manager.ts';
 import { watchStanding } from './pull/standing.ts';
 import { renewCredential } from './rotation/credentials.ts';
@@ -99,7 +100,11 @@ export function createFederation(options: FederationOptions): FederationParts {
     onChanged: changes.pullChanged,
     purgeItem: async (itemKey, source) => delivery?.purgeItem(itemKey, source),
     purgePeer: async (peerKey) => delivery?.purgePeer(peerKey),
-    onPulled: (peerKey, client, signal) => pullAgents(context, peerKey, client, signal),
+    onPulled: async (peerKey, client, signal) => {
+      if (!signal.aborted) events.open(peerKey);
+      await pullAgents(context, peerKey, client, signal);
+    },
+    onEnded: (peerKey) => events.close(peerKey),
     takeOverBytes: async (...items) => delivery?.takeOver(...items),
     fetchThumbnail: async (item, signal) => {
       const file = deliverableFile(item, 'thumbnail', await cacheModeOf(context.database.read, item.source));
@@ -107,8 +112,18 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
   });
 
+  const events = createEventStreams({
+    log: context.log,
+    clientFor,
+    streams,
+    opened: pulls.listening,
+    hinted: pulls.hinted,
+    lost: pulls.suspect,
+    refused: pulls.refused,
+  });
+
   const standing = enabled
-    ? watchStanding({ context, streams, clientFor, refused: pulls.refused })
+    ? watchStanding({ context, streams, clientFor, isLive: events.isLive, refused: pulls.refused })
     : undefined;
   const notices = createNotices({ context, outgoing, connections, delay: options.noticeDelay });
   const attempts = createPairingAttempts({
@@ -290,6 +305,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       clearInterval(daily);
       await attempts[Symbol.asyncDispose]();
       await diagnoses[Symbol.asyncDispose]();
+      await events[Symbol.asyncDispose]();
       streams[Symbol.dispose]();
       await standing?.[Symbol.asyncDispose]();
       await notices[Symbol.asyncDispose]();

@@ -14,6 +14,9 @@ import {
 import { type AppOptions, type RunningApp, startApp } from '../../src/app.ts';
 import { decideConfig } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/env.ts';
+import { eventually } from './eventually.ts';
+
+export { eventually };
 
 export const SAMPLES = fileURLToPath(new URL('../../samples/', import.meta.url));
 
@@ -148,21 +151,6 @@ export async function startInstance(
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Waits until a condition holds, by asking again; the deadline is far beyond what it should take. */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T | null | undefined | false>,
-  within = 20_000,
-): Promise<T> {
-  const deadline = Date.now() + within;
-  for (;;) {
-    const found = await ask();
-    if (found !== null && found !== undefined && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 /** B redeems an invitation of A; answers B's id of A. */

@@ -79,8 +79,16 @@ export interface PeerClient {
   agents?(signal: AbortSignal): Promise<WireAgent[]>;
   /** Whether the file is still of the version that `tag` names; absent where digests tell. Throws as `bytes`. */
   isCurrent?(ref: MediaRef, tag: string, signal: AbortSignal): Promise<boolean>;
-  /** What the peer says of itself; of dialects that have it. */
-  status?(signal: AbortSignal): Promise<StatusAnswer>;
+  /**
+   * What the peer says of itself; of dialects that have it. With a cursor it says too how many changes are after it.
+   * @throws CursorExpired
+   */
+  status?(signal: AbortSignal, after?: string): Promise<StatusAnswer>;
+  /**
+   * Server-sent events, as they come and as long as they come: hints that something has changed, signed by nobody; of
+   * dialects that have them. Throws as `list`, also while it is read; the signal ends it.
+   */
+  events?(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** A new credential in place of the one that is used; of dialects that have it. */
   renewCredential?(signal: AbortSignal): Promise<IssuedCredential>;
 }

@@ -5,7 +5,7 @@ import type { RemoteItem } from '../../catalog/remote-changes.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
 import type { Variant } from '../../lib/media.ts';
 import { type AnswerVerdict, verifyAnswer } from '../identity/answer-signatures.ts';
-import { oneField } from '../identity/http-fields.ts';
+import { type FieldList, oneField } from '../identity/http-fields.ts';
 import type { PrivateKey, PublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
 import type { AddressPolicy } from '../outgoing/addresses.ts';
@@ -92,7 +92,7 @@ export interface JsonRequest {
 }
 
 export interface HedgerowClient extends PeerClient {
-  status(signal: AbortSignal): Promise<StatusAnswer>;
+  status(signal: AbortSignal, after?: string): Promise<StatusAnswer>;
   renewCredential(signal: AbortSignal): Promise<IssuedCredential>;
   /** Any other route: the content of its signed answer, bounded and parsed, of which nothing else was checked. */
   ask(request: JsonRequest, signal: AbortSignal): Promise<unknown>;
@@ -170,26 +170,23 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     );
   }
 
-  function bytes(
+  /** An answer whose body is not signed, and may be long; the body is the caller's. */
+  function open(
     path: string,
-    range: { start: number; end: number } | null,
+    headers: Record<string, string>,
+    dispatcher: keyof Pick<Outgoing, 'dispatcher' | 'lasting'>,
     signal: AbortSignal,
-  ): Promise<MediaBytes> {
+  ): Promise<{ status: number; fields: FieldList; body: Readable }> {
     return sending(async (connection) => {
       const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
       const signed = sign(connection, { method: 'GET', target: url });
       const { origin, pathname, search } = new URL(url);
-      const answer = await outgoing
-        .dispatcher(connection.policy)
+      const answer = await outgoing[dispatcher](connection.policy)
         .request({
           origin,
           path: pathname + search,
           method: 'GET',
-          headers: {
-            ...signed,
-            'accept-encoding': 'identity',
-            ...(range === null ? {} : { range: `bytes=${range.start}-${range.end}` }),
-          },
+          headers: { ...signed, 'accept-encoding': 'identity', ...headers },
           responseHeaders: 'raw',
           signal,
         })
@@ -204,20 +201,52 @@ export function createHedgerowClient<C extends HedgerowConnection>(
         const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
         throw await refusal(problem, verify(connection, problem, signed));
       }
-      try {
-        // The digests are of the bytes themselves, so nobody in between may have encoded them.
-        if (contentCoding(fields) !== 'identity') {
-          throw new HedgerowError(
-            'PEER_INVALID_ANSWER',
-            'The bytes arrived encoded, though they were asked for as they are.',
-          );
-        }
-        return { ...positionOf(status, fields, range), body };
-      } catch (error) {
+      // The digests are of the bytes themselves, so nobody in between may have encoded them.
+      if (contentCoding(fields) !== 'identity') {
         drop(body);
-        throw error;
+        throw new HedgerowError(
+          'PEER_INVALID_ANSWER',
+          'The bytes arrived encoded, though they were asked for as they are.',
+        );
       }
+      return { status, fields, body };
     }, signal);
+  }
+
+  async function bytes(
+    path: string,
+    range: { start: number; end: number } | null,
+    signal: AbortSignal,
+  ): Promise<MediaBytes> {
+    const { status, fields, body } = await open(
+      path,
+      range === null ? {} : { range: `bytes=${range.start}-${range.end}` },
+      'dispatcher',
+      signal,
+    );
+    try {
+      return { ...positionOf(status, fields, range), body };
+    } catch (error) {
+      drop(body);
+      throw error;
+    }
+  }
+
+  async function events(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const { status, fields, body } = await open(
+      '/events',
+      { accept: 'text/event-stream' },
+      'lasting',
+      signal,
+    );
+    const type = oneField(fields, 'content-type');
+    if (status === 200 && type.kind === 'one' && /^text\/event-stream *(;|$)/i.test(type.value))
+      return piecesOf(body);
+    drop(body);
+    throw new HedgerowError(
+      'PEER_INVALID_ANSWER',
+      'The peer answered something else than a stream of events.',
+    );
   }
 
   return {
@@ -243,10 +272,12 @@ export function createHedgerowClient<C extends HedgerowConnection>(
       const { body } = await bytes(`/media/${mediaPath(ref)}/segments`, null, signal);
       return readWhole(body, SEGMENT_LIST_BYTES);
     },
-    status: async (signal) => {
-      const { value } = await json({ method: 'GET', path: '/status' }, signal);
+    status: async (signal, after) => {
+      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
+      const { value } = await json({ method: 'GET', path: `/status${query}` }, signal);
       return readMessage(statusSchema, value, 'PEER_INVALID_ANSWER');
     },
+    events,
     renewCredential: async (signal) => {
       const { value } = await json({ method: 'POST', path: '/credentials', status: 201 }, signal);
       return readMessage(credentialAnswerSchema, value, 'PEER_INVALID_ANSWER').credential;
@@ -364,6 +395,14 @@ function unproven(status: number, verdict: AnswerVerdict): HedgerowError {
 
 async function content(answer: Answer): Promise<unknown> {
   return parseJson(await decodeContent(answer.body, contentCoding(answer.fields), PROBLEM_BYTES));
+}
+
+async function* piecesOf(body: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw networkError(error);
+  }
 }
 
 async function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {

@@ -13,9 +13,16 @@ const BODY_TIMEOUT = 30_000;
 const HEADER_BYTES = 16 * 1024;
 /** To one origin at once. A stream takes one while it runs. */
 const CONNECTIONS = 16;
+/** ms between two pieces of what lasts: two signs of life may be missed. */
+const LASTING_TIMEOUT = 50_000;
 
 export interface Outgoing extends AsyncDisposable {
   dispatcher(policy: AddressPolicy): Dispatcher;
+  /**
+   * For streams that last for hours, one a peer: on connections of their own, so that many peers behind one address do
+   * not take away each other's for all the rest.
+   */
+  lasting(policy: AddressPolicy): Dispatcher;
 }
 
 /**
@@ -24,15 +31,20 @@ export interface Outgoing extends AsyncDisposable {
  * @param resolve - DNS; a test answers in its place
  */
 export function createOutgoing(resolve: Resolve = lookup): Outgoing {
-  const agents = new Map(ADDRESS_POLICIES.map((policy) => [policy, guardedAgent(policy, resolve)]));
+  const agents = (options: Agent.Options) =>
+    new Map(ADDRESS_POLICIES.map((policy) => [policy, guardedAgent(policy, resolve, options)]));
+  const brief = agents({ connections: CONNECTIONS, bodyTimeout: BODY_TIMEOUT });
+  const lasting = agents({ connections: null, bodyTimeout: LASTING_TIMEOUT });
+  const of = (kind: Map<AddressPolicy, Agent>, policy: AddressPolicy): Agent => {
+    const agent = kind.get(policy);
+    if (agent === undefined) throw new Error(`There is no such policy: ${policy}`);
+    return agent;
+  };
   return {
-    dispatcher: (policy) => {
-      const agent = agents.get(policy);
-      if (agent === undefined) throw new Error(`There is no such policy: ${policy}`);
-      return agent;
-    },
+    dispatcher: (policy) => of(brief, policy),
+    lasting: (policy) => of(lasting, policy),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      await Promise.all([...brief.values(), ...lasting.values()].map((agent) => agent.destroy()));
     },
   };
 }
@@ -44,13 +56,12 @@ export type Resolve = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-function guardedAgent(policy: AddressPolicy, resolve: Resolve): Agent {
+function guardedAgent(policy: AddressPolicy, resolve: Resolve, options: Agent.Options): Agent {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT, lookup: guardedLookup(policy, resolve) });
   return new Agent({
-    connections: CONNECTIONS,
+    ...options,
     pipelining: 1,
     headersTimeout: HEADERS_TIMEOUT,
-    bodyTimeout: BODY_TIMEOUT,
     maxHeaderSize: HEADER_BYTES,
     // An address in the URL itself is never looked up, so it is judged here.
     connect: (options, callback) => {

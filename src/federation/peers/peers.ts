@@ -49,7 +49,8 @@ export async function updatePeer(
     ...(limits !== undefined && checkedLimits(limits)),
     status,
     ...((resumed || endpoint !== undefined) && { nextAttemptAt: new Date(context.now()), failures: 0 }),
-    ...(status === 'PAUSED' && { nextAttemptAt: null }),
+    // What has changed there since is not known until it is asked again.
+    ...(status === 'PAUSED' && { nextAttemptAt: null, lag: null }),
   };
   await prisma.$transaction(async (tx) => {
     const { serveGrant } = await tx.peer.update({ where: { key: peer.key }, data });
@@ -212,7 +213,7 @@ async function endPairing(
   return context.database.prisma.$transaction(async (tx) => {
     const { count } = await tx.peer.updateMany({
       where: { key: peerKey, status: { not: 'REVOKED' } },
-      data: { ...columns, status: 'REVOKED', revokedAt: now, nextAttemptAt: null },
+      data: { ...columns, status: 'REVOKED', revokedAt: now, nextAttemptAt: null, lag: null },
     });
     if (count === 0) return false;
     await tx.peerCredential.updateMany({ where: { peerKey, endedAt: null }, data: { endedAt: now } });

@@ -4,7 +4,7 @@
  */
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
-import type { PeerClient } from '../dialects/dialect.ts';
+import { CursorExpired, type PeerClient } from '../dialects/dialect.ts';
 import { LIMITS } from '../wire/limits.ts';
 import type { StatusAnswer } from '../wire/messages.ts';
 
@@ -87,6 +87,41 @@ export function createStatusWatch(context: FederationContext): StatusWatch {
           'PROTOCOL_UNSUPPORTED',
           `The peer speaks protocol ${status.protocols.join(', ')}, and this server 1. Update the older of the two.`,
         );
+      }
+    },
+  };
+}
+
+/** ms that an answer about the lag may take: nothing waits for it that could not go on without. */
+const LAG_DEADLINE = 10_000;
+
+export interface LagWatch {
+  /**
+   * Asks the peer how many of its changes are not here yet, and stores it as `lag`. Null where it does not say, which is
+   * no failure of it.
+   */
+  ask(peerKey: number, client: PeerClient, signal: AbortSignal): Promise<number | null>;
+}
+
+export function createLagWatch({ database }: Pick<FederationContext, 'database'>): LagWatch {
+  const { prisma } = database;
+  return {
+    ask: async (key, client, signal) => {
+      const peer = await prisma.peer.findUnique({ where: { key }, select: { cursor: true } });
+      const cursor = peer?.cursor ?? '';
+      if (cursor === '' || client.status === undefined) return null;
+      try {
+        const { behind } = await client.status(
+          AbortSignal.any([signal, AbortSignal.timeout(LAG_DEADLINE)]),
+          cursor,
+        );
+        if (behind === undefined) return null;
+        // Of a cursor that has gone on meanwhile it says nothing any more.
+        await prisma.peer.updateMany({ where: { key, cursor, status: 'ACTIVE' }, data: { lag: behind } });
+        return behind;
+      } catch (error) {
+        if (error instanceof HedgerowError || error instanceof CursorExpired || signal.aborted) return null;
+        throw error;
       }
     },
   };

@@ -5,9 +5,10 @@ import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
 import { askedPause, endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
-import { createStatusWatch } from '../peers/remote-status.ts';
+import { createLagWatch, createStatusWatch } from '../peers/remote-status.ts';
 import type { PeerStreams } from '../serve/streams.ts';
 import { clearPeer, peersToClear } from './clear-peer.ts';
+import { hintDelay } from './hint-pace.ts';
 import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
 import { type TakeOverBytes, takeOver } from './take-over.ts';
 import { fetchThumbnails } from './thumbnails.ts';
@@ -20,6 +21,8 @@ const PLACE_KEPT = 1_000;
 const HISTORY = 100;
 /** ms between two writings of a running pull's counts. */
 const PROGRESS_EVERY = 1_000;
+/** ms between two questions how much is still to come, while a pull runs. */
+const LAG_EVERY = 5_000;
 /** ms until a peer that has revoked us is asked again: a new pairing there is noticed within a day. */
 const AFTER_REVOKED = 24 * 3600 * 1000;
 /** ms between two looks for what revoked peers have left here. */
@@ -49,6 +52,8 @@ export interface PullManagerOptions {
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
+  /** Nothing more is asked of the peer: it is paused, revoked, or shares no longer. */
+  onEnded: (peerKey: number) => void;
   random?: () => number;
 }
 
@@ -57,6 +62,10 @@ export interface PullManager extends AsyncDisposable {
   start(): Promise<void>;
   /** Queues a pull, or joins the one that is queued; answers its id. */
   request(peerKey: number): Promise<string>;
+  /** The peer, or somebody in its name, says that something has changed: pulls soon, and not too often. */
+  hinted(peerKey: number): void;
+  /** The peer is listened to from now on: finds out what has changed since the last pull. */
+  listening(peerKey: number, client: PeerClient, signal: AbortSignal): Promise<void>;
   /** Something of the peer could not be reached: finds out soon whether the peer is there. */
   suspect(peerKey: number): void;
   /** The peer itself, by its signature, took back what it shares: hides it at once. */
@@ -83,6 +92,15 @@ interface Scheduled {
   suspectedAt: number;
   /** Since the last pull failed. */
   away: boolean;
+  /** Until then the peer has asked to be left alone. */
+  restsUntil: number;
+  hintTimer: NodeJS.Timeout | undefined;
+  /** The pull that is queued next was brought about by a hint. */
+  hinted: boolean;
+  /** Hints in a row at which a pull found nothing. */
+  idleHints: number;
+  /** When the last pull began. */
+  begunAt: number;
 }
 
 export function createPullManager(options: PullManagerOptions): PullManager {
@@ -90,6 +108,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const { prisma } = context.database;
   const random = options.random ?? Math.random;
   const statuses = createStatusWatch(context);
+  const lags = createLagWatch(context);
   const peers = new Map<number, Scheduled>();
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -110,6 +129,11 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         abort: new AbortController(),
         suspectedAt: 0,
         away: false,
+        restsUntil: 0,
+        hintTimer: undefined,
+        hinted: false,
+        idleHints: 0,
+        begunAt: 0,
       };
       peers.set(peerKey, scheduled);
     }
@@ -206,6 +230,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       return;
     }
     const { signal } = scheduled.abort;
+    const { hinted } = scheduled;
+    scheduled.hinted = false;
+    scheduled.begunAt = context.now();
     await prisma.pull.update({
       where: { id: pullId },
       data: { state: 'RUNNING', startedAt: new Date(context.now()) },
@@ -214,6 +241,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
     let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
     let shownAt = 0;
+    // Short pulls ask nothing besides.
+    let laggedAt = context.now();
     const ended = runningFor(peerKey);
     try {
       const client = await options.clientFor(peerKey);
@@ -230,11 +259,17 @@ export function createPullManager(options: PullManagerOptions): PullManager {
           shownAt = context.now();
           await prisma.pull.update({ where: { id: pullId }, data: { ...counts, total } });
           options.onChanged(pullId);
+          if (total !== null || context.now() - laggedAt < LAG_EVERY) return;
+          laggedAt = context.now();
+          await lags.ask(peerKey, client, signal);
         },
         onStale: async (items) => {
           for (const item of items) await options.purgeItem(item.key, peerKey);
         },
       });
+      const { added, changed, removed, skipped } = outcome;
+      const idle = hinted && added + changed + removed + skipped === 0;
+      scheduled.idleHints = idle ? scheduled.idleHints + 1 : 0;
       await succeeded(peerKey, pullId, peer, outcome, signal);
       await background(options.onPulled(peerKey, client, signal), 'asking a peer for more than its catalog');
     } catch (error) {
@@ -310,8 +345,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       error.code === 'CREDENTIAL_REFUSED' && (peer.settlingUntil?.getTime() ?? 0) > context.now();
     const { code, cause } = error;
     const message = settling ? NOT_SETTLED : error.message;
-    entry(peerKey).away = true;
     const now = context.now();
+    entry(peerKey).away = true;
+    entry(peerKey).restsUntil = now + (askedPause(error) ?? 0) * 1000;
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself.
     const next = code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random());
@@ -332,6 +368,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     context.log.pullFailed({ peerId: peer.id, code, message, cause });
     plan(peerKey, now + delay);
     if (!endsAccess(code)) return;
+    options.onEnded(peerKey);
     options.streams.end(peerKey, code, ['to-clients']);
     if (peer.hiddenSince !== null) return;
     if (code === 'REVOKED') context.log.revoked({ peerId: peer.id, by: 'them' });
@@ -402,6 +439,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if (scheduled === undefined) return;
     clearTimeout(scheduled.timer);
     clearTimeout(scheduled.thumbnailTimer);
+    clearTimeout(scheduled.hintTimer);
+    options.onEnded(peerKey);
     scheduled.abort.abort();
     peers.delete(peerKey);
     await Promise.all([scheduled.running, scheduled.thumbnails]);
@@ -410,10 +449,34 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   /** Many readers may notice at once; one look in a while is enough. */
   function look(peerKey: number): void {
     const scheduled = entry(peerKey);
-    if (closed || scheduled.queued !== null || context.now() - scheduled.suspectedAt < LOOK_EVERY) return;
-    scheduled.suspectedAt = context.now();
+    const now = context.now();
+    if (closed || scheduled.queued !== null || now < scheduled.restsUntil) return;
+    if (now - scheduled.suspectedAt < LOOK_EVERY) return;
+    scheduled.suspectedAt = now;
     // Bytes of a paused peer are still asked for; whether it is there is not looked after.
     void background(requestOfActive(peerKey), 'looking after a peer');
+  }
+
+  /** A peer that has failed is looked after, and not asked more often because somebody says so in its name. */
+  function hint(peerKey: number): void {
+    const scheduled = entry(peerKey);
+    if (scheduled.away) {
+      look(peerKey);
+      return;
+    }
+    if (closed || scheduled.queued !== null || scheduled.hintTimer !== undefined) return;
+    const delay = hintDelay(scheduled.idleHints, context.now() - scheduled.begunAt);
+    scheduled.hintTimer = setTimeout(() => {
+      scheduled.hintTimer = undefined;
+      if (scheduled.queued !== null || scheduled.abort.signal.aborted) return;
+      scheduled.hinted = true;
+      void background(requestOfActive(peerKey), 'following a hint');
+    }, delay).unref();
+  }
+
+  /** Where the peer does not say how much is behind, a pull finds out. */
+  async function listening(peerKey: number, client: PeerClient, signal: AbortSignal): Promise<void> {
+    if ((await lags.ask(peerKey, client, signal)) !== 0 && !signal.aborted) hint(peerKey);
   }
 
   /** Goes on at the next start where the process ends meanwhile. */
@@ -459,6 +522,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     },
     request,
     fetchThumbnails: startThumbnails,
+    hinted: hint,
+    listening,
     suspect: look,
     refused: (peerKey, error) => void background(noteFailure(peerKey, error), 'noting a refusal'),
     reached: (peerKey) => {

@@ -2,8 +2,9 @@
  * Whether a peer still shares with us, asked while its bytes are on their way to our clients.
  *
  * A stream that the peer has cut is noticed only when what is on the way has been read, which a slow reader does not do
- * for minutes, and one from our own disk never notices. So the peer is asked every few seconds, by the smallest request
- * whose answer is signed, for as long as such a stream is open.
+ * for minutes, and one from our own disk never notices. A peer whose events are listened to tells it at once
+ * (event-stream.ts). Any other is asked every few seconds, by the smallest request whose answer is signed, for as long as
+ * such a stream is open.
  */
 import { type HedgerowError, isCode } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
@@ -21,11 +22,19 @@ export interface StandingOptions {
   context: Pick<FederationContext, 'database' | 'now'>;
   streams: Pick<PeerStreams, 'onLook'>;
   clientFor: (peerKey: number) => Promise<PeerClient>;
+  /** Whether the peer is listened to, so that it need not be asked. */
+  isLive: (peerKey: number) => boolean;
   /** The peer itself says, by its signature, that it shares no longer. */
   refused: (peerKey: number, error: HedgerowError) => void;
 }
 
-export function watchStanding({ context, streams, clientFor, refused }: StandingOptions): AsyncDisposable {
+export function watchStanding({
+  context,
+  streams,
+  clientFor,
+  isLive,
+  refused,
+}: StandingOptions): AsyncDisposable {
   const askedAt = new Map<number, number>();
   const asking = new Map<number, Promise<void>>();
   const abort = new AbortController();
@@ -49,7 +58,9 @@ export function watchStanding({ context, streams, clientFor, refused }: Standing
   }
 
   streams.onLook((peers) => {
-    const open = new Set(peers.filter(({ toClients }) => toClients).map(({ peerKey }) => peerKey));
+    const open = new Set(
+      peers.filter(({ peerKey, toClients }) => toClients && !isLive(peerKey)).map(({ peerKey }) => peerKey),
+    );
     for (const peerKey of askedAt.keys()) if (!open.has(peerKey)) askedAt.delete(peerKey);
     for (const peerKey of open) {
       // The first question comes after a while: most answers are short.
