@@ -14,7 +14,7 @@ import { DIALECTS } from './support/databases.ts';
 import { type Step, step } from './support/shared-set/steps.ts';
 import { createWorld, type World } from './support/shared-set/world.ts';
 
-const SHORT = { sqlite: 200, postgresql: 15 };
+const SHORT = { sqlite: 150, postgresql: 10 };
 const LONG = Number(process.env['SHARED_SET_RUNS'] ?? 0);
 /** Always the same in the short form; the long one is for finding what nobody has seen yet. */
 const SEED = Number(process.env['SHARED_SET_SEED'] ?? (LONG > 0 ? Date.now() % 2 ** 31 : 20_261_125));

@@ -1,4 +1,5 @@
 /** Putting a grant in force: in one transaction with the end of what was kept of the former one. */
+import { randomInt } from 'node:crypto';
 import type { Prisma } from '../../database/generated/sqlite/client.ts';
 import type { Grant } from '../wire/messages.ts';
 
@@ -14,6 +15,9 @@ export function grantText({ kinds, tags, albums, access, until }: Grant): string
     until: until === null ? null : new Date(until).toISOString(),
   });
 }
+
+/** Of a column of 32 bits. */
+const REVISIONS = 2 ** 31;
 
 /**
  * Gives a peer a grant, at once: cursors of the former one are of no use any more, and what was kept of it is
@@ -34,7 +38,8 @@ export async function putGrant(
   const changes = former === null || grantText({ ...former, until: grant.until }) !== grantText(grant);
   await tx.peer.update({
     where: { key: peerKey },
-    data: { serveGrant: grantText(grant), ...(changes && { grantRevision: { increment: 1 } }) },
+    // Drawn, and not counted: after a backup was put back, a count would come to numbers that cursors carry already.
+    data: { serveGrant: grantText(grant), ...(changes && { grantRevision: randomInt(1, REVISIONS) }) },
   });
   if (!changes) return false;
   await tx.catalogState.update({ where: { id: 1 }, data: { revision: { increment: 1 } } });
