@@ -152,6 +152,7 @@ export async function startWire({ context, isDown, token, pullerKey }: WireOptio
     {
       outgoing: {
         dispatcher: () => ({ request }) as unknown as Dispatcher,
+        lasting: () => ({ request }) as unknown as Dispatcher,
         [Symbol.asyncDispose]: async () => {},
       },
       now: context.now,
