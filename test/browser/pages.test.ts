@@ -214,13 +214,24 @@ test('GraphiQL runs queries and subscriptions, with the header that only our own
   await editor.getByText('BrowseMedia').first().waitFor();
   // The editor sets its lines by styles, which the policy would stop if they stood in markup: none lies on another. All
   // are measured in one moment, since the page around them may still move.
-  const tops = await page
-    .locator('.graphiql-query-editor .view-line')
-    .evaluateAll((lines: { getBoundingClientRect(): { top: number } }[]) =>
-      lines.map((line) => line.getBoundingClientRect().top),
-    );
-  expect(tops.length).toBeGreaterThan(2);
-  expect(new Set(tops).size).toBe(tops.length);
+  const tops = () =>
+    page
+      .locator('.graphiql-query-editor .view-line')
+      .evaluateAll((lines: { getBoundingClientRect(): { top: number } }[]) =>
+        lines.map((line) => line.getBoundingClientRect().top),
+      );
+  const drawn = await tops();
+  expect(drawn.length).toBeGreaterThan(2);
+  expect(new Set(drawn).size).toBe(drawn.length);
+  // Lines that come into sight later are drawn in another way than those that were there first.
+  await page.locator('.graphiql-query-editor .monaco-editor').first().hover();
+  await page.mouse.wheel(0, 5000);
+  await expect.poll(() => editor.textContent()).not.toContain('BrowseMedia');
+  const scrolled = await tops();
+  expect(scrolled.length).toBeGreaterThan(2);
+  expect(new Set(scrolled).size).toBe(scrolled.length);
+  await page.mouse.wheel(0, -5000);
+  await editor.getByText('BrowseMedia').first().waitFor();
   const run = async (operation: string, word: string): Promise<void> => {
     await page.getByRole('button', { name: 'New tab' }).click();
     // A new tab takes its text a moment later; keys that come before belong to the tab before.
