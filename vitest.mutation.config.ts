@@ -3,11 +3,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: [
+    include: process.env['MUTATION_TESTS']?.split(' ') ?? [
       'src/access/**/*.test.ts',
       'src/federation/identity/**/*.test.ts',
       'src/delivery/ranges.test.ts',
     ],
+    globalSetup: ['test/support/databases-setup.ts'],
     env: { TEST_DIALECTS: 'sqlite' },
     testTimeout: 20_000,
     hookTimeout: 20_000,

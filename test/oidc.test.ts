@@ -1,33 +1,20 @@
 /** Signing in at a provider: the one of the package oidc-provider, on a socket of its own. */
 
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import Provider from 'oidc-provider';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimAt, pathHere, roleOf } from '../src/access/oidc.ts';
 import { type Instance, startInstance } from './support/instance.ts';
+import { type OidcProvider, type ProviderAccount, startOidcProvider } from './support/oidc-provider.ts';
 import { asker, cookieOf } from './support/people.ts';
 
-interface Account {
-  sub: string;
-  preferred_username?: string;
-  groups?: unknown;
-}
-
 let instance: Instance;
-let server: Server;
+let provider: OidcProvider;
 let issuer: string;
-/** Who signs in at the provider next. */
-let account: Account;
-const accounts = new Map<string, Account>();
 let now = Date.now();
 
 beforeAll(async () => {
-  // The provider has to know where we are, and we where it is.
-  server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  provider = await startOidcProvider();
+  issuer = provider.issuer;
   instance = await startInstance(
     'Garden',
     {
@@ -41,48 +28,16 @@ beforeAll(async () => {
     },
     { now: () => now },
   );
-  const provider = new Provider(issuer, {
-    clients: [
-      {
-        client_id: 'hedgerow',
-        client_secret: 'a-secret-of-the-client',
-        redirect_uris: [`${instance.url}/oidc/callback`],
-      },
-    ],
-    pkce: { required: () => true },
-    claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
-    features: { devInteractions: { enabled: false } },
-    cookies: { keys: ['a key of the test'] },
-    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
-    findAccount: async (_ctx, id) => ({
-      accountId: id,
-      claims: async () => ({ ...accounts.get(id), sub: id }),
-    }),
-    loadExistingGrant: async (ctx) => {
-      const grant = new ctx.oidc.provider.Grant({
-        clientId: ctx.oidc.client?.clientId ?? '',
-        accountId: ctx.oidc.session?.accountId ?? '',
-      });
-      grant.addOIDCScope('openid profile');
-      await grant.save();
-      return grant;
-    },
-  });
-  const callback = provider.callback();
-  server.on('request', (incoming, outgoing) => {
-    if (incoming.url?.startsWith('/interaction/') !== true) {
-      void callback(incoming, outgoing);
-      return;
-    }
-    accounts.set(account.sub, account);
-    void provider.interactionFinished(incoming, outgoing, { login: { accountId: account.sub } });
+  provider.serve({
+    id: 'hedgerow',
+    secret: 'a-secret-of-the-client',
+    redirectUri: `${instance.url}/oidc/callback`,
   });
 });
 
 afterAll(async () => {
   await instance[Symbol.asyncDispose]();
-  server.closeAllConnections();
-  server.close();
+  await provider[Symbol.asyncDispose]();
 });
 
 /** A browser: cookies by origin and path are kept, redirects are followed until it is back, `stop` before that. */
@@ -128,8 +83,8 @@ class Browser {
     throw new Error('Round and round.');
   }
 
-  async signIn(who: Account): Promise<{ location: string | null; setCookie: string[] }> {
-    account = who;
+  async signIn(who: ProviderAccount): Promise<{ location: string | null; setCookie: string[] }> {
+    provider.next(who);
     return this.get(await this.toCallback());
   }
 }
@@ -208,7 +163,7 @@ describe('signing in at a provider', () => {
 
   test('an answer works once, in the browser that asked, unchanged and within ten minutes', async () => {
     const who = { sub: 'u4', preferred_username: 'Vera', groups: ['guests'] };
-    account = who;
+    provider.next(who);
     const refused = `${instance.url}/sign-in?refused=forbidden`;
     const browser = new Browser();
     const callback = await browser.toCallback();

@@ -1,7 +1,8 @@
-/** What docs/security.md says is tested, is. */
+/** What docs/security.md says is tested, is; and every setting is explained to whoever runs a server. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { VARIABLES } from '../src/config/env.ts';
 
 const SHORT: Record<string, string> = {
   matrix: 'test/access-matrix.test.ts',
@@ -27,4 +28,9 @@ test('every test that the table names is there, under the words by which it is n
     }
   }
   expect(named).toBeGreaterThan(60);
+});
+
+test('every setting is explained in docs/operating.md', () => {
+  const text = readFileSync('docs/operating.md', 'utf8');
+  expect(VARIABLES.filter((name) => !text.includes(name))).toEqual([]);
 });

@@ -315,6 +315,23 @@ describe('who may upload, and how much', () => {
     expect(await leftovers()).not.toContainEqual(expect.stringMatching(/^stream_/));
   });
 
+  test('forms that come beside each other have one quota between them', async () => {
+    const MiB = 1024 ** 2;
+    const person = await signedIn(instance, 'Quinn', 'EDITOR');
+    for (let i = 0; i < 8; i++) await create(person, 4 * MiB);
+    // Eight are left for four of three.
+    const pictures = await Promise.all([1, 2, 3, 4].map(() => picture(1024)));
+    const answers = await Promise.all(pictures.map((bytes) => form(person, [['large.png', bytes]])));
+    const kept = answers.filter(({ status }) => status === 201);
+    expect(kept.length).toBeLessThanOrEqual(2);
+    expect(answers.filter(({ body }) => body.code === 'quota-exceeded')).toHaveLength(4 - kept.length);
+    const { _sum } = await instance.app.database.prisma.item.aggregate({
+      where: { ownerId: person.id },
+      _sum: { byteSize: true },
+    });
+    expect(Number(_sum.byteSize)).toBeLessThanOrEqual(8 * MiB);
+  });
+
   test('nobody has more than a hundred unfinished', async () => {
     const paths = [];
     for (let i = 0; i < 100; i++) paths.push(await create(other, 1));

@@ -51,6 +51,15 @@ test('a user has half a minute’s worth at once, is told when to come back, and
   expect((await spend(take)).taken).toBe(30);
 });
 
+test('a longer wait is told in whole seconds, rounded up', async () => {
+  const limits = create(1);
+  const take = () => limits.take('request', person('user_1'), '10.0.0.1');
+  const { taken, refusal } = await spend(take);
+  expect([taken, refusal.retryAfter]).toEqual([2, 60]);
+  now += 30_001;
+  await expect(take()).rejects.toMatchObject({ retryAfter: 30 });
+});
+
 test('all browsers of one person share one allowance; others, their tokens and strangers have their own', async () => {
   const limits = create();
   await spend(() => limits.take('request', person('user_1', 'session_1'), '10.0.0.1'));

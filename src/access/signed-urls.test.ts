@@ -68,6 +68,32 @@ test('whatever is changed in it, it opens nothing', async () => {
   }
 });
 
+test('one permission has one URL: no other spelling of its parts is taken, though it would mean the same', async () => {
+  const query = parse(urls.sign(VIEWER, 'media_1', 'preview'));
+  const { expires = '', viewer = '', signature = '' } = query;
+  const others = [
+    ...[
+      `0${expires}`,
+      `+${expires}`,
+      ` ${expires}`,
+      `${expires}.0`,
+      `${expires} `,
+      Number(expires),
+      [expires],
+    ].map((spelling) => ({ expires: spelling })),
+    ...[[viewer], { toString: () => viewer }].map((spelling) => ({ viewer: spelling })),
+    ...[[signature], `${signature}=`].map((spelling) => ({ signature: spelling })),
+  ];
+  for (const other of others) {
+    expect(
+      await refused(urls.viewer('media_1', 'preview', { ...query, ...other })),
+      JSON.stringify(other),
+    ).toBe(true);
+  }
+  expect(await urls.viewer('media_1', 'preview', query)).toEqual(VIEWER);
+  for (const none of [undefined, null, 'signature', 7, {}]) expect(urls.isSigned(none)).toBe(false);
+});
+
 test('no text, list or object in the place of a query is taken, and none throws anything else', async () => {
   await fc.assert(
     fc.asyncProperty(fc.anything(), async (query) => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { eventually } from '../../test/support/instance.ts';
 import { createStanding } from './standing.ts';
 import { type Role, type SessionViewer, scopesOf, type Viewer } from './viewer.ts';
@@ -33,6 +33,10 @@ function create(every = 60_000) {
     },
   };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('whoever is shut out, or given other rights, is told once; others are not', async () => {
   const { known, standing } = create();
@@ -97,4 +101,52 @@ test('a change while everybody is looked at is looked at too', async () => {
   known.delete('a');
   await Promise.all([first, standing.check()]);
   expect(ended).toEqual(['a']);
+});
+
+test('of two watches of one viewer each is ended by itself, and told by itself', async () => {
+  const { known, standing } = create();
+  const ended: string[] = [];
+  known.set('a', viewer('a'));
+  const stop = standing.watch(viewer('a'), () => ended.push('first'));
+  standing.watch(viewer('a'), () => ended.push('second'));
+  stop();
+  known.delete('a');
+  await standing.check();
+  expect(ended).toEqual(['second']);
+});
+
+test('a watch that is over takes no later one of the same viewer with it', async () => {
+  const { known, standing } = create();
+  const ended: string[] = [];
+  const stop = standing.watch(viewer('a'), () => ended.push('before'));
+  await standing.check();
+  known.set('a', viewer('a'));
+  standing.watch(viewer('a'), () => ended.push('after'));
+  stop();
+  known.delete('a');
+  await standing.check();
+  expect(ended).toEqual(['before', 'after']);
+});
+
+test('the clock runs while somebody is watched, and no longer', async () => {
+  vi.useFakeTimers();
+  const { known, standing, asked } = create(1000);
+  for (const id of ['a', 'b', 'c']) known.set(id, viewer(id));
+  expect(vi.getTimerCount()).toBe(0);
+  const [one, two] = ['a', 'b'].map((id) => standing.watch(viewer(id), () => {}));
+  standing.watch(viewer('c'), () => {});
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect(asked()).toBe(6);
+  one?.();
+  await standing.check();
+  expect(vi.getTimerCount()).toBe(1);
+  two?.();
+  known.delete('c');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(vi.getTimerCount()).toBe(0);
+  const three = standing.watch(viewer('a'), () => {});
+  expect(vi.getTimerCount()).toBe(1);
+  three();
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -48,21 +48,30 @@ const EXPOSED_HEADERS = [
   'hedgerow-rejected',
 ].join(', ');
 
+/** What every answer carries, of which the router's own refusals have no more than this. */
+export function safetyHeaders(publicUrl: URL): Record<string, string> {
+  return {
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': NO_PAGE,
+    'x-frame-options': 'DENY',
+    // Behind TLS alone: on plain HTTP browsers ignore it, and a name that has no TLS would be lost with it.
+    ...(publicUrl.protocol === 'https:' && {
+      'strict-transport-security': `max-age=${HSTS_MAX_AGE}; includeSubDomains`,
+    }),
+  };
+}
+
 export function browserSafety(
   app: FastifyInstance,
   { publicUrl, allowedOrigins }: BrowserSafetyOptions,
 ): void {
-  const secure = publicUrl.protocol === 'https:';
+  const safety = Object.entries(safetyHeaders(publicUrl));
 
   app.addHook('onRequest', async (request, reply) => {
     // On the answer of Node itself, since files are written past Fastify.
     const { raw } = reply;
-    raw.setHeader('x-content-type-options', 'nosniff');
-    raw.setHeader('referrer-policy', 'no-referrer');
-    raw.setHeader('content-security-policy', NO_PAGE);
-    raw.setHeader('x-frame-options', 'DENY');
-    // Behind TLS alone: on plain HTTP browsers ignore it, and a name that has no TLS would be lost with it.
-    if (secure) raw.setHeader('strict-transport-security', `max-age=${HSTS_MAX_AGE}; includeSubDomains`);
+    for (const [name, value] of safety) raw.setHeader(name, value);
 
     const { origin } = request.headers;
     if (origin === undefined || !allowedOrigins.includes(origin)) return;

@@ -44,7 +44,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
     bodyLimit: BODY_LIMIT,
     handler: async (request, reply) => {
       if (onHtml !== undefined && wantsPage(request)) return onHtml(request, reply);
-      const context = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
+      const context: Asking = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
+      const { retryAfter } = context.refusal ?? {};
+      if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
       const response = await yoga.fetch(
         // Always this path, wherever the route is mounted: it is the one that Yoga knows.
         `http://127.0.0.1${PATH}${searchOf(request.url)}`,
@@ -68,9 +70,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
   });
 
   /** A refusal is told by GraphQL; what is no refusal is a fault, and is told as one. */
-  async function identify(
-    request: FastifyRequest,
-  ): Promise<{ viewer: Viewer | null; refusal?: HedgerowError }> {
+  async function identify(request: FastifyRequest): Promise<Asking> {
     try {
       return { viewer: await viewerOf(request) };
     } catch (error) {
@@ -78,6 +78,11 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       throw error;
     }
   }
+}
+
+interface Asking {
+  viewer: Viewer | null;
+  refusal?: HedgerowError;
 }
 
 function wantsPage(request: FastifyRequest): boolean {

@@ -26,7 +26,8 @@ import { HedgerowError } from '../lib/errors.ts';
 import type { Uploads } from '../library/uploads.ts';
 import { auditRequests, type RequestAudit } from './audit-hook.ts';
 import { auditRoute } from './audit-route.ts';
-import { browserSafety } from './browser-safety.ts';
+import { type BodyTime, boundBodyTime } from './body-time.ts';
+import { browserSafety, safetyHeaders } from './browser-safety.ts';
 import { federationRoutes } from './federation/routes.ts';
 import { graphqlRoutes } from './graphql-route.ts';
 import { type InternalRoutesOptions, internalRoutes } from './internal-routes.ts';
@@ -39,10 +40,9 @@ import { sessionRoutes } from './session-routes.ts';
 import { uploadsRoutes } from './uploads-routes.ts';
 import { createViewers } from './viewers.ts';
 
-/** ms that a client may take to send its headers, and a request with its body; an upload is as long as bytes come. */
+/** ms that a client may take to send its headers, and a body; an upload is as long as bytes come. */
 const HEADERS_TIMEOUT = 20_000;
 const REQUEST_TIMEOUT = 60_000;
-const UPLOADS = /^\/uploads(?:[/?]|$)/;
 const KEEP_ALIVE = 65_000;
 
 export interface ServerParts {
@@ -92,7 +92,11 @@ export async function createServer(
     // What the router itself refuses, such as a broken escape, is a problem document as everything else.
     frameworkErrors: (error, _request, reply) => {
       const { status, headers, body } = problemOf(translated(error), {});
-      void (reply as FastifyReply).code(status).headers(headers).send(body);
+      const safety = safetyHeaders(publicUrl);
+      void (reply as FastifyReply)
+        .code(status)
+        .headers({ ...safety, ...headers })
+        .send(body);
     },
   });
   const routes: string[] = [];
@@ -101,7 +105,7 @@ export async function createServer(
     for (const each of [method].flat()) if (each !== 'HEAD') routes.push(`${each} ${url}`);
   });
   server.headersTimeout = HEADERS_TIMEOUT;
-  // Node's own timeout knows no routes.
+  // Node's own timeout knows no routes (body-time.ts).
   server.requestTimeout = 0;
   server.keepAliveTimeout = KEEP_ALIVE;
 
@@ -120,13 +124,7 @@ export async function createServer(
     const problem = problemOf(new HedgerowError('NOT_FOUND'));
     return reply.code(problem.status).headers(problem.headers).send(problem.body);
   });
-  app.addHook('onRequest', async ({ raw, url }) => {
-    const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
-    if ((length === '0' && coding === undefined) || UPLOADS.test(url)) return;
-    const late = setTimeout(() => raw.socket.destroy(), REQUEST_TIMEOUT).unref();
-    raw.once('close', () => clearTimeout(late));
-    raw.once('end', () => clearTimeout(late));
-  });
+  const bodies = boundBodyTime(app, REQUEST_TIMEOUT);
   browserSafety(app, { publicUrl, allowedOrigins: config.allowedOrigins });
   app.addHook('onSend', async (request, reply) => {
     // What is kept for everybody carries nobody's cookie.
@@ -139,7 +137,7 @@ export async function createServer(
     if (renewed.length > 0) reply.header('set-cookie', renewed);
   });
 
-  await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit));
+  await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit), bodies);
   await app.ready();
   // Not before every route is there: until then somebody else says that we are not ready.
   server.on('request', handle);
@@ -151,6 +149,7 @@ async function registerRoutes(
   parts: ServerParts,
   onError: (error: unknown) => string,
   requests: RequestAudit,
+  bodies: BodyTime,
 ): Promise<void> {
   const { access, catalog, config, database, delivery } = parts;
   const pages = await createPages({
@@ -175,7 +174,7 @@ async function registerRoutes(
 
   await app.register(async (health) => healthRoutes(health, database));
   await app.register(pages.routes);
-  await app.register(sessionRoutes, { access });
+  await app.register(sessionRoutes, { access, viewerOf });
   if (access.oidc !== null) {
     const { oidc, limits, signInAtProvider } = access;
     await app.register(oidcRoutes, {
@@ -205,6 +204,7 @@ async function registerRoutes(
   await app.register(uploadsRoutes, {
     uploads: parts.library.uploads,
     viewers,
+    bodies,
     publicPath: parts.publicUrl.pathname.replace(/\/+$/, ''),
   });
   await app.register(internalRoutes, {

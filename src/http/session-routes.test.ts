@@ -27,7 +27,7 @@ beforeEach(async () => {
     const { status, headers, body } = problemOf(error);
     return reply.code(status).headers(headers).send(body);
   });
-  await app.register(sessionRoutes, { access });
+  await app.register(sessionRoutes, { access, viewerOf: ({ headers }) => access.viewer(headers) });
   origin = await app.listen({ host: '127.0.0.1', port: 0 });
 });
 

@@ -2,19 +2,22 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.ts';
-import type { ViewerUser } from '../access/viewer.ts';
+import type { Viewer, ViewerUser } from '../access/viewer.ts';
 import { HedgerowError } from '../lib/errors.ts';
 
 /** Bytes of the largest body: a token, a name and a password in JSON, each character escaped. */
 const BODY_LIMIT = 16 * 1024;
 
 export interface SessionRoutesOptions {
-  access: Pick<Access, 'viewer' | 'signIn' | 'signOut' | 'assertSameOrigin' | 'setup' | 'limits'> & {
+  access: Pick<Access, 'signIn' | 'signOut' | 'assertSameOrigin' | 'setup' | 'limits'> & {
     readonly users: Pick<Access['users'], 'setPasswordByLink'>;
   };
+  /** Who is asking; counted. @throws HedgerowError UNAUTHENTICATED, RATE_LIMITED */
+  viewerOf: (request: FastifyRequest) => Promise<Viewer | null>;
 }
 
-export async function sessionRoutes(app: FastifyInstance, { access }: SessionRoutesOptions): Promise<void> {
+export async function sessionRoutes(app: FastifyInstance, options: SessionRoutesOptions): Promise<void> {
+  const { access, viewerOf } = options;
   // Signing in is guarded too: else a page could sign a visitor in as somebody else, and read what they then add.
   const ours = async (request: FastifyRequest): Promise<void> => access.assertSameOrigin(request.headers);
   // Before the body is read: guesses are counted by name too (access/attempts.ts), but links have no name.
@@ -26,7 +29,7 @@ export async function sessionRoutes(app: FastifyInstance, { access }: SessionRou
   });
 
   app.get('/session', async (request) => {
-    const viewer = await access.viewer(request.headers);
+    const viewer = await viewerOf(request);
     if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
     const { user, role, scopes, via } = viewer;
     return { viewer: { user, role, scopes, via } };

@@ -16,12 +16,14 @@ import {
   type UploadState,
   type Uploads,
 } from '../library/uploads.ts';
+import type { BodyTime } from './body-time.ts';
 import { problemOf } from './problem.ts';
 import type { Viewers } from './viewers.ts';
 
 export interface UploadsRoutesOptions {
   uploads: Uploads;
   viewers: Pick<Viewers, 'of' | 'whileStanding'>;
+  bodies: BodyTime;
   /** Path of the public URL without a trailing slash. */
   publicPath: string;
 }
@@ -39,7 +41,7 @@ const METADATA_MAX = 8 * 1024;
 const uploaders = new WeakMap<FastifyRequest, Viewer>();
 
 export async function uploadsRoutes(app: FastifyInstance, options: UploadsRoutesOptions): Promise<void> {
-  const { uploads, viewers, publicPath } = options;
+  const { uploads, viewers, bodies, publicPath } = options;
 
   app.removeAllContentTypeParsers();
   await app.register(fastifyMultipart, {
@@ -67,6 +69,7 @@ export async function uploadsRoutes(app: FastifyInstance, options: UploadsRoutes
       throw new HedgerowError('FORBIDDEN', 'Adding media takes an editor, or a token with LIBRARY_WRITE.');
     }
     uploaders.set(request, viewer);
+    bodies.unhurried(request);
     viewers.whileStanding(viewer, reply);
     if (isForm(request)) return;
     if (request.headers['tus-resumable'] !== VERSION) {

@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream';
 import { LOCAL_SOURCE, type Visibility } from '../catalog/items.ts';
 import type { Database } from '../database/database.ts';
 import type { Upload as UploadRow } from '../database/generated/sqlite/client.ts';
-import { sql } from '../database/sql.ts';
+import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Code, codeFromWire, HedgerowError, isCode, wireCode } from '../lib/errors.ts';
 import { translatingFileErrors } from '../storage/file-errors.ts';
 import { type FileImporter, type FileResult, importFile } from './import-file.ts';
@@ -76,7 +76,7 @@ export interface Uploads {
 }
 
 export interface UploadsOptions {
-  database: Pick<Database, 'prisma' | 'read'>;
+  database: Pick<Database, 'prisma' | 'read' | 'write'>;
   importer: FileImporter;
   /** Absolute. */
   folder: string;
@@ -105,13 +105,16 @@ export function createUploads(options: UploadsOptions): Uploads {
   const finishing = new Map<string, Promise<UploadRow>>();
   const streams = new Map<string | null, { count: number; bytes: number }>();
 
-  const usedBy = async (ownerId: string | null): Promise<number> => {
-    const owner = ownerId === null ? sql`owner_id IS NULL` : sql`owner_id = ${ownerId}`;
-    const row = await database.read.get<{ bytes: number | null }>(sql`
+  /** Bytes of a person, without what streams in. */
+  const storedOf = async (on: Sql, ownerId: string | null): Promise<number> => {
+    const owner = ownerOf(ownerId);
+    const row = await on.get<{ bytes: number | null }>(sql`
       SELECT CAST((SELECT COALESCE(SUM(byte_size), 0) FROM items WHERE source = ${LOCAL_SOURCE} AND storage = 'MANAGED' AND ${owner})
         + (SELECT COALESCE(SUM(length), 0) FROM uploads WHERE state = 'OPEN' AND ${owner}) AS bigint) AS bytes`);
-    return Number(row?.bytes ?? 0) + (streams.get(ownerId)?.bytes ?? 0);
+    return Number(row?.bytes ?? 0);
   };
+  const usedBy = async (on: Sql, ownerId: string | null): Promise<number> =>
+    (await storedOf(on, ownerId)) + (streams.get(ownerId)?.bytes ?? 0);
 
   const readRow = async (ownerId: string | null, id: string): Promise<UploadRow> => {
     const row = await prisma.upload.findFirst({ where: { id, ownerId } });
@@ -176,27 +179,32 @@ export function createUploads(options: UploadsOptions): Uploads {
       if (length > maxBytes) {
         throw new HedgerowError('QUOTA_EXCEEDED', `A file has at most ${maxBytes} bytes here.`);
       }
-      const unfinished = await prisma.upload.count({ where: { ownerId: upload.ownerId, state: 'OPEN' } });
-      if (unfinished >= OPEN_MAX) {
-        throw new HedgerowError('QUOTA_EXCEEDED', `At most ${OPEN_MAX} uploads are under way at once.`);
-      }
-      if ((await usedBy(upload.ownerId)) + length > quotaBytes) throw overQuota();
       const at = now();
       const id = `upload_${randomBytes(15).toString('hex')}`;
       await translatingFileErrors(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await (await open(pathOf(id), 'wx', 0o600)).close();
       });
-      const row = await prisma.upload.create({
-        data: {
-          id,
-          ...upload,
-          tags: JSON.stringify(upload.tags),
-          length,
-          createdAt: at,
-          expiresAt: at + EXPIRES_AFTER,
-        },
-      });
+      try {
+        await database.write(async (tx) => {
+          await waitForOthersOf(tx, upload.ownerId);
+          const open = await tx.get<{ count: number }>(
+            sql`SELECT COUNT(*) AS count FROM uploads WHERE state = 'OPEN' AND ${ownerOf(upload.ownerId)}`,
+          );
+          if (Number(open?.count) >= OPEN_MAX) {
+            throw new HedgerowError('QUOTA_EXCEEDED', `At most ${OPEN_MAX} uploads are under way at once.`);
+          }
+          if ((await usedBy(tx, upload.ownerId)) + length > quotaBytes) throw overQuota();
+          await tx.run(sql`
+            INSERT INTO uploads (id, owner_id, length, received, filename, visibility, tags, state, created_at, expires_at)
+            VALUES (${id}, ${upload.ownerId}, ${length}, 0, ${upload.filename}, ${upload.visibility},
+              ${JSON.stringify(upload.tags)}, 'OPEN', ${at}, ${at + EXPIRES_AFTER})`);
+        });
+      } catch (error) {
+        await rm(pathOf(id), { force: true });
+        throw error;
+      }
+      const row = await readRow(upload.ownerId, id);
       return stateOf(length === 0 ? await finish(row) : row);
     },
 
@@ -267,7 +275,8 @@ export function createUploads(options: UploadsOptions): Uploads {
       const path = pathOf(`stream_${randomBytes(15).toString('hex')}`);
       let mine = 0;
       try {
-        const left = quotaBytes - (await usedBy(ownerId));
+        const stored = await storedOf(database.read, ownerId);
+        const left = quotaBytes - stored - stream.bytes;
         const end = Math.min(maxBytes, Math.max(0, left));
         await translatingFileErrors(async () => {
           await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -279,11 +288,15 @@ export function createUploads(options: UploadsOptions): Uploads {
             onBytes: (bytes) => {
               mine += bytes;
               stream.bytes += bytes;
+              // Files that come beside each other share what is left.
+              if (stored + stream.bytes > quotaBytes) throw overQuota();
             },
           });
           if (failure !== undefined)
             throw end < maxBytes && isCode(failure, 'QUOTA_EXCEEDED') ? overQuota() : failure;
         });
+        // What became an item meanwhile counts too.
+        if ((await usedBy(database.read, ownerId)) > quotaBytes) throw overQuota();
         return await importWhole(path, upload);
       } finally {
         stream.bytes -= mine;
@@ -314,6 +327,16 @@ export function createUploads(options: UploadsOptions): Uploads {
       });
     },
   };
+}
+
+function ownerOf(ownerId: string | null): Statement {
+  return ownerId === null ? sql`owner_id IS NULL` : sql`owner_id = ${ownerId}`;
+}
+
+/** So that no two uploads of one person are each found to fit; on SQLite there is one writer anyway. */
+async function waitForOthersOf(tx: Sql, ownerId: string | null): Promise<void> {
+  if (tx.dialect === 'sqlite') return;
+  await tx.all(sql`SELECT pg_advisory_xact_lock(hashtext(${`uploads of ${ownerId ?? 'the instance'}`}))`);
 }
 
 interface Part {

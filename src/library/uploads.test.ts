@@ -1,0 +1,85 @@
+/** What a person may have under way, also where everything comes at the same moment. */
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeOnBothDatabases } from '../../test/support/databases.ts';
+import type { Database } from '../database/database.ts';
+import { isCode } from '../lib/errors.ts';
+import type { FileImporter } from './import-file.ts';
+import { createUploads, type NewUpload, type Uploads } from './uploads.ts';
+
+const QUOTA = 1000;
+const MAX = 400;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hedgerow-uploads-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** No test here lets a file become whole, so nothing is imported. */
+const NO_IMPORTER = {} as FileImporter;
+
+describeOnBothDatabases('uploads', (open) => {
+  const make = (database: Database): Uploads =>
+    createUploads({
+      database,
+      importer: NO_IMPORTER,
+      folder,
+      maxBytes: MAX,
+      quotaBytes: QUOTA,
+      now: () => 1_800_000_000_000,
+    });
+  const of = (ownerId: string | null): NewUpload => ({
+    ownerId,
+    filename: null,
+    visibility: 'INSTANCE',
+    tags: [],
+  });
+  const outcomes = async (work: Promise<unknown>[]) => {
+    const settled = await Promise.allSettled(work);
+    const refused = settled.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    for (const { reason } of refused) expect(isCode(reason, 'QUOTA_EXCEEDED'), String(reason)).toBe(true);
+    return { taken: settled.length - refused.length, refused: refused.length };
+  };
+
+  test('that are announced at the same moment share the quota of their owner, and nobody else’s', async () => {
+    const database = await open();
+    // As two processes would, which know nothing of each other.
+    const [one, two] = [make(database), make(database)];
+    for (const owner of ['user_a', 'user_b', null]) {
+      const work = Array.from({ length: 20 }, (_, at) => (at % 2 ? one : two).create(of(owner), 300));
+      expect(await outcomes(work), String(owner)).toEqual({ taken: 3, refused: 17 });
+    }
+    // Of what was refused nothing is left.
+    expect(await readdir(folder)).toHaveLength(9);
+    expect(await database.prisma.upload.count()).toBe(9);
+  });
+
+  test('are a hundred at most, however many are announced at once', async () => {
+    const database = await open();
+    const uploads = make(database);
+    const work = Array.from({ length: 110 }, () => uploads.create(of('user_a'), 1));
+    expect(await outcomes(work)).toEqual({ taken: 100, refused: 10 });
+  });
+
+  test('whose length nobody said share what is left, and leave nothing where it is not enough', async () => {
+    const database = await open();
+    const uploads = make(database);
+    await uploads.create(of('user_a'), 400);
+    // 600 bytes are left for four of 350.
+    const body = () => Readable.from(Array.from({ length: 35 }, () => Buffer.alloc(10)));
+    const settled = await Promise.allSettled([1, 2, 3, 4].map(() => uploads.take(of('user_a'), body())));
+    const overQuota = settled.filter(
+      (result) => result.status === 'rejected' && isCode(result.reason, 'QUOTA_EXCEEDED'),
+    );
+    // Whichever of them came far enough to be imported: at least three did not.
+    expect(overQuota.length).toBeGreaterThanOrEqual(3);
+    expect((await readdir(folder)).filter((name) => name.startsWith('stream_'))).toEqual([]);
+    // What they had counts no longer.
+    await uploads.create(of('user_a'), 400);
+  });
+});
