@@ -3,7 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
-import type { Sql, Statement } from './sql.ts';
+import type { Runnable, Sql } from './sql.ts';
 
 /** Connections for hand-written SQL; Prisma keeps a pool of its own of the same size. */
 const POOL = 8;
@@ -63,12 +63,12 @@ function nameOf(text: string): string {
 }
 
 function postgresSql(client: pg.Pool | pg.PoolClient): Sql {
-  const query = (statement: Statement) =>
+  const query = (statement: Runnable) =>
     client.query({ name: nameOf(statement.text), text: statement.text, values: statement.values });
   return {
     dialect: 'postgresql',
-    all: async <Row>(statement: Statement) => (await query(statement)).rows as Row[],
-    get: async <Row>(statement: Statement) => (await query(statement)).rows[0] as Row | undefined,
+    all: async <Row>(statement: Runnable) => (await query(statement)).rows as Row[],
+    get: async <Row>(statement: Runnable) => (await query(statement)).rows[0] as Row | undefined,
     run: async (statement) => (await query(statement)).rowCount ?? 0,
   };
 }

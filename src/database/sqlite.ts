@@ -2,7 +2,7 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { Sql, Statement } from './sql.ts';
+import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
 /** How long a connection waits for a writer of another process before it gives up, ms. */
@@ -98,15 +98,14 @@ export function sqliteSql(connection: BetterSqlite3.Database): Sql {
   };
   return {
     dialect: 'sqlite',
-    all: async <Row>(statement: Statement) => prepare(statement.sql).all(values(statement)) as Row[],
-    get: async <Row>(statement: Statement) =>
-      prepare(statement.sql).get(values(statement)) as Row | undefined,
+    all: async <Row>(statement: Runnable) => prepare(statement.sql).all(values(statement)) as Row[],
+    get: async <Row>(statement: Runnable) => prepare(statement.sql).get(values(statement)) as Row | undefined,
     run: async (statement) => prepare(statement.sql).run(values(statement)).changes,
   };
 }
 
 /** SQLite has no booleans, and its driver refuses to guess. */
-function values(statement: Statement): unknown[] {
+function values(statement: Runnable): unknown[] {
   return statement.values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
 }
 
