@@ -1,7 +1,7 @@
 /** Puts a page of a peer's listing into the catalog, in the transaction that also moves the peer's cursor. */
 
 import { integers, texts } from '../database/lists.ts';
-import { prepared, type Sql, sql } from '../database/sql.ts';
+import { prepared, type Runnable, type Sql, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
@@ -84,10 +84,29 @@ interface Known {
   id: string;
   remoteId: string;
   version: string;
-  variants: string;
-  addedAt: number;
   generation: number;
   held: number | boolean;
+}
+
+/** What a changed item was, as the columns have it: what stays the same need not be written again. */
+interface Former {
+  key: number;
+  id: string;
+  title: string;
+  titleKey: string;
+  description: string | null;
+  filename: string | null;
+  byteSize: number | null;
+  digest: string | null;
+  timelineAt: number;
+  addedAt: number;
+  updatedAt: number;
+  tags: string;
+  creator: string | null;
+  properties: string;
+  variants: string;
+  thumbState: number;
+  thumbNextAt: number;
 }
 
 /** Whether the item is part of what the peer said it has: of count and checksum. */
@@ -122,19 +141,19 @@ export async function applyRemoteParts(
   now: number,
 ): Promise<RemoteResult> {
   const result = unchanged(before);
-  const changes: Changes = { put: new Map(), back: [], were: [], are: [] };
+  const changes: Changes = { put: new Set(), reworded: new Map(), back: [], were: [], are: [] };
   // Whoever writes to SQLite is alone, so what comes next is known before; there rows are written once.
   const revision = tx.dialect === 'sqlite' ? (await readState(tx)).revision + 1 : null;
   for (const part of parts) await applyPart(tx, { source, generation, now, revision }, part, result, changes);
-  const { put, back, were, are } = changes;
+  const { put, reworded, back, were, are } = changes;
   // All at once: between two of its statements the index would write down what it has so far.
   await indexItems(
     tx,
-    Array.from(put, ([key, item]) => ({ key, texts: item })),
+    Array.from(reworded, ([key, item]) => ({ key, texts: item })),
   );
   if (put.size > 0 || back.length > 0 || were.length > 0) {
     await recordCounts(tx, were, are);
-    await finishChange(tx, [], revision === null ? [...put.keys(), ...back] : back, now);
+    await finishChange(tx, [], revision === null ? [...put, ...back] : back, now);
   }
   return result;
 }
@@ -154,9 +173,15 @@ interface Stored {
   item: RemoteItem;
 }
 
+interface Changed extends Stored {
+  former: Former;
+}
+
 interface Changes {
-  /** Items that are new or another version, by their keys. */
-  put: Map<number, RemoteItem>;
+  /** Keys of items that are new or another version. */
+  put: Set<number>;
+  /** Of these, those whose words are others, by their keys. */
+  reworded: Map<number, RemoteItem>;
   /** Keys of items that count again. */
   back: number[];
   /** What is changed or gone, and what is there now, for the kept counts. */
@@ -175,11 +200,7 @@ async function applyPart(
   // Where a dialect lists by offset, an item may be on a page twice.
   const items = new Map(part.items.map((item) => [item.remoteId, item]));
   const gone = new Set([...part.skipped.map((item) => item.remoteId), ...part.removed]);
-  const all = [
-    ...items.keys(),
-    ...part.skipped.map((item) => item.remoteId),
-    ...part.removed,
-  ];
+  const all = [...items.keys(), ...part.skipped.map((item) => item.remoteId), ...part.removed];
   const known = new Map((await selectKnown(tx, source, all)).map((row) => [row.remoteId, row]));
   const skippedBefore = new Map(
     (await selectSkipped(tx, source, all)).map((row) => [row.remoteId, row.version]),
@@ -192,7 +213,7 @@ async function applyPart(
   };
 
   const fresh: RemoteItem[] = [];
-  const changed: Stored[] = [];
+  const others = new Map<number, RemoteItem>();
   const seen: number[] = [];
   for (const item of items.values()) {
     const old = known.get(item.remoteId);
@@ -211,19 +232,22 @@ async function applyPart(
       fresh.push(item);
       continue;
     }
-    changed.push({ key: old.key, item: { ...item, createdAt: item.createdAt ?? old.addedAt } });
-    if (old.variants !== JSON.stringify(item.variants)) result.stale.push({ key: old.key, id: old.id });
+    others.set(old.key, item);
   }
+  const changed = (await selectFormer(tx, [...others.keys()])).flatMap((former): Changed[] => {
+    const { key, id, addedAt } = former;
+    const item = others.get(key);
+    if (item === undefined) return [];
+    if (former.variants !== JSON.stringify(item.variants)) result.stale.push({ key, id });
+    return [{ key, former, item: { ...item, createdAt: item.createdAt ?? addedAt } }];
+  });
   result.added += fresh.length;
   result.changed += changed.length;
   for (const item of part.skipped) replaceTerm(item.remoteId, item.version);
   for (const remoteId of part.removed) replaceTerm(remoteId, null);
 
   const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
-  const locked = await lockCounted(tx, [
-    ...goneRows.map(({ key }) => key),
-    ...changed.map(({ key }) => key),
-  ]);
+  const locked = await lockCounted(tx, [...goneRows.map(({ key }) => key), ...changed.map(({ key }) => key)]);
   await deleteItems(
     tx,
     goneRows.map((row) => row.key),
@@ -240,7 +264,9 @@ async function applyPart(
   await insertSkipped(tx, source, part.skipped, generation);
   result.skippedCount += part.skipped.length - skippedBefore.size;
   await markSeen(tx, seen, generation);
-  for (const { key, item } of await putItems(tx, taking, fresh, changed)) changes.put.set(key, item);
+  const added = await putItems(tx, taking, fresh, changed);
+  for (const { key } of [...added, ...changed]) changes.put.add(key);
+  for (const { key, item } of [...added, ...changed.filter(isReworded)]) changes.reworded.set(key, item);
 
   for (const row of locked.values()) changes.were.push(row);
   const countAs = (item: RemoteItem, visibility: number): void => {
@@ -412,7 +438,26 @@ export async function setHidden(
 function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
   const list = JSON.stringify(remoteIds);
   return tx.all<Known>(
-    sql`SELECT key, id, remote_id AS "remoteId", version, variants, added_at AS "addedAt", generation, held FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+    sql`SELECT key, id, remote_id AS "remoteId", version, generation, held FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+  );
+}
+
+async function selectFormer(tx: Sql, keys: readonly number[]): Promise<Former[]> {
+  if (keys.length === 0) return [];
+  return tx.all<Former>(
+    sql`SELECT key, id, title, title_key AS "titleKey", description, filename, byte_size AS "byteSize", digest, timeline_at AS "timelineAt", added_at AS "addedAt", updated_at AS "updatedAt", tags, creator, properties, variants, thumb_state AS "thumbState", thumb_next_at AS "thumbNextAt" FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))}) ORDER BY key`,
+  );
+}
+
+/** Whether the search index must have it again. */
+function isReworded({ former, item }: Changed): boolean {
+  return (
+    former.title !== item.title ||
+    former.description !== item.description ||
+    former.filename !== item.filename ||
+    former.creator !== item.creator ||
+    former.tags !== JSON.stringify(item.tags) ||
+    former.properties !== JSON.stringify(item.properties)
   );
 }
 
@@ -506,54 +551,88 @@ const NAMES = COLUMNS.map(([name]) => name);
 const KEPT_COLUMNS = new Set(['remote_id', 'id']);
 const CHANGED = NAMES.filter((name) => !KEPT_COLUMNS.has(name));
 /** What is begun again with another version. */
-const RESET = 'thumb_attempts = 0, thumb_next_at = 0, fault = NULL';
+const RESET = 'thumb_attempts = 0, fault = NULL';
 
 /**
  * SQLite: a row at a time, by bound values. With this many columns that takes half of what json_each and a json_extract
  * for each column take (docs/adr/0055-how-a-catalog-is-taken-in.md).
  */
 const INSERT_ROW = `INSERT INTO items (key, source, generation, revision, visibility, ${NAMES.join(', ')}) VALUES (?, ?, ?, ?, 1, ${NAMES.map(() => '?').join(', ')})`;
-const UPDATE_ROW = `UPDATE items SET generation = ?, revision = ?, held = 0, ${RESET}, ${CHANGED.map((name) => `${name} = ?`).join(', ')} WHERE key = ?`;
+
+/** Columns with an index: SQLite writes an index again where its column is set, whether or not to another value. */
+const INDEXED = new Map<string, keyof Former>([
+  ['title_key', 'titleKey'],
+  ['byte_size', 'byteSize'],
+  ['digest', 'digest'],
+  ['timeline_at', 'timelineAt'],
+  ['added_at', 'addedAt'],
+  ['updated_at', 'updatedAt'],
+  ['thumb_state', 'thumbState'],
+  ['thumb_next_at', 'thumbNextAt'],
+]);
+/** By the columns that are set: the same text is the same prepared statement. */
+const updates = new Map<string, string>();
+
+function updateRow({ key, item, former }: Changed, { generation, revision, now }: Taking): Runnable {
+  const names = ['generation', 'revision'];
+  const values: unknown[] = [generation, revision];
+  const set = (name: string, value: unknown): void => {
+    const indexed = INDEXED.get(name);
+    if (indexed !== undefined && former[indexed] === value) return;
+    names.push(name);
+    values.push(value);
+  };
+  for (const [name, , value] of COLUMNS) if (!KEPT_COLUMNS.has(name)) set(name, value(item, now));
+  set('thumb_next_at', 0);
+  const list = names.join(' = ?, ');
+  let text = updates.get(list);
+  if (text === undefined) {
+    text = `UPDATE items SET held = 0, ${RESET}, ${list} = ? WHERE key = ?`;
+    updates.set(list, text);
+  }
+  return prepared(text, [...values, key]);
+}
 
 /** PostgreSQL: one statement over a list for each column. */
-const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, 1, u.* FROM unnest(${COLUMNS.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, ${RESET}, ${CHANGED.map((name) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
+const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, 1, u.* FROM unnest(${COLUMNS.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map((name) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
 
-/** Answers all of them; the search index does not have them yet. */
+/** Answers the new ones with their keys; the search index does not have any of them yet. */
 async function putItems(
   tx: Sql,
   taking: Taking,
   fresh: readonly RemoteItem[],
-  changed: readonly Stored[],
+  changed: readonly Changed[],
 ): Promise<Stored[]> {
   if (fresh.length + changed.length === 0) return [];
   const added =
     tx.dialect === 'sqlite'
       ? await writeRows(tx, taking, fresh, changed)
       : await upsertRows(tx, taking, fresh, changed);
-  const left = await removeMemberships(
+  const retagged = changed.filter(({ former, item }) => former.tags !== JSON.stringify(item.tags));
+  await removeTags(
+    tx,
+    retagged.map(({ key }) => key),
+  );
+  const tags = [...added, ...retagged].flatMap(({ key, item }) =>
+    [...new Set(item.tags)].map((tag): [number, string] => [key, tag]),
+  );
+  await insertTags(tx, tags);
+  const left = await leaveAlbums(
     tx,
     taking.source,
     changed.map(({ key }) => key),
   );
-  const all = [...added, ...changed];
-  const tags = all.flatMap(({ key, item }) =>
-    [...new Set(item.tags)].map((tag): [number, string] => [key, tag]),
-  );
-  if (tags.length > 0) await insertTags(tx, tags);
-  await putAlbums(tx, taking, all, left);
-  return all;
+  await putAlbums(tx, taking, [...added, ...changed], left);
+  return added;
 }
 
 async function writeRows(
   tx: Sql,
-  { source, generation, now, revision }: Taking,
+  taking: Taking,
   fresh: readonly RemoteItem[],
-  changed: readonly Stored[],
+  changed: readonly Changed[],
 ): Promise<Stored[]> {
-  for (const { key, item } of changed) {
-    const values = COLUMNS.filter(([name]) => !KEPT_COLUMNS.has(name)).map(([, , value]) => value(item, now));
-    await tx.run(prepared(UPDATE_ROW, [generation, revision, ...values, key]));
-  }
+  for (const one of changed) await tx.run(updateRow(one, taking));
   if (fresh.length === 0) return [];
   // The writer is alone, so it may give the keys itself, and need not ask which ones were given.
   const last = await tx.get<{ key: number }>(
@@ -561,6 +640,7 @@ async function writeRows(
   );
   let key = last?.key ?? 0;
   const added: Stored[] = [];
+  const { source, generation, revision, now } = taking;
   for (const item of fresh) {
     key += 1;
     const values = COLUMNS.map(([, , value]) => value(item, now));
@@ -589,6 +669,7 @@ async function upsertRows(
 }
 
 async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]): Promise<void> {
+  if (tags.length === 0) return;
   const rows = JSON.stringify(tags);
   await tx.run(
     tx.dialect === 'sqlite'
@@ -597,13 +678,16 @@ async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]):
   );
 }
 
-/** Takes changed items out of their tags and of the peer's albums; answers the keys of these. */
-async function removeMemberships(tx: Sql, source: number, keys: readonly number[]): Promise<number[]> {
+async function removeTags(tx: Sql, keys: readonly number[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
+}
+
+/** Takes items out of the peer's albums; answers the keys of these. */
+async function leaveAlbums(tx: Sql, source: number, keys: readonly number[]): Promise<number[]> {
   if (keys.length === 0) return [];
-  const list = integers(tx, JSON.stringify(keys));
-  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${list})`);
   const left = await tx.all<{ key: number }>(
-    sql`DELETE FROM album_items WHERE item_key IN (${list}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
+    sql`DELETE FROM album_items WHERE item_key IN (${integers(tx, JSON.stringify(keys))}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
   );
   return left.map(({ key }) => key);
 }

@@ -92,7 +92,7 @@ async function pull({ run: id, source, peer, now }: Extract<ToIngest, { type: 'r
           await ask(id, run, { name: 'onStale', items });
         },
       },
-      peer.proves ? APART : { ...APART, ahead: false, page: PAGE_OF_OTHERS },
+      peer.proves ? place : { ...place, ahead: false, page: PAGE_OF_OTHERS },
     );
     post({ type: 'ended', run: id, end: { outcome } });
   } catch (error) {
@@ -102,6 +102,11 @@ async function pull({ run: id, source, peer, now }: Extract<ToIngest, { type: 'r
   }
 }
 
+/**
+ * On PostgreSQL nobody waits for a page until its last statement, so it is one step; that also locks its rows in one
+ * order.
+ */
+const place = beside.location.dialect === 'sqlite' ? APART : { ...APART, step: APART.transaction };
 /** Entries asked for at once in a dialect that is read in the main thread. */
 const PAGE_OF_OTHERS = 100;
 

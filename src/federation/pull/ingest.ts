@@ -166,6 +166,7 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
   async function replyTo(thread: Thread, id: number, run: Run, call: number, ask: Ask): Promise<Reply> {
     const { client, options } = run;
     const signal = AbortSignal.any([options.signal, run.over.signal]);
+    signal.throwIfAborted();
     switch (ask.name) {
       case 'list': {
         const { cursor, limit } = ask;

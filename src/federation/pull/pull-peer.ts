@@ -39,7 +39,7 @@ export interface Place {
 /** Among everything else: a transaction takes about 10 ms, in which nothing else is done. */
 export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: false, pages: 200_000 };
 /** In a thread of its own (docs/adr/0055-how-a-catalog-is-taken-in.md). */
-export const APART: Place = { page: 1000, step: 100, transaction: 1000, ahead: true, pages: 200_000 };
+export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
 /** Items that one peer may have here, those that are skipped included. */
