@@ -1,14 +1,14 @@
 /** Puts a page of a peer's listing into the catalog, in the transaction that also moves the peer's cursor. */
 
 import { integers, texts } from '../database/lists.ts';
-import { raw, type Sql, type Statement, sql } from '../database/sql.ts';
+import { prepared, type Runnable, type Sql, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
-import { lockCounted, recordCounts } from './counts.ts';
+import { type CountedItem, lockCounted, recordCounts } from './counts.ts';
 import { HIDDEN, kindNumber } from './items.ts';
 import { indexItems, unindexItems } from './search-index.ts';
-import { finishChange } from './state.ts';
+import { finishChange, readState } from './state.ts';
 import { titleKey } from './words.ts';
 
 /** An item of a peer, checked: nothing in it breaks a limit. Times are ms since 1970. */
@@ -46,11 +46,15 @@ export interface RemoteItem {
 /** Of a peer's item that nobody hid. */
 const SHOWN = 1;
 
-export interface RemotePage {
+/** Some entries of a listing. */
+export interface RemotePart {
   items: readonly RemoteItem[];
   /** Items that broke a limit; counted, and part of the checksum. */
   skipped: readonly { remoteId: string; version: string; reason: string }[];
   removed: readonly string[];
+}
+
+export interface RemotePage extends RemotePart {
   /** The listing that the page belongs to, where one is under way. */
   generation: number;
 }
@@ -80,10 +84,29 @@ interface Known {
   id: string;
   remoteId: string;
   version: string;
-  variants: string;
-  addedAt: number;
   generation: number;
   held: number | boolean;
+}
+
+/** What a changed item was, as the columns have it: what stays the same need not be written again. */
+interface Former {
+  key: number;
+  id: string;
+  title: string;
+  titleKey: string;
+  description: string | null;
+  filename: string | null;
+  byteSize: number | null;
+  digest: string | null;
+  timelineAt: number;
+  addedAt: number;
+  updatedAt: number;
+  tags: string;
+  creator: string | null;
+  properties: string;
+  variants: string;
+  thumbState: number;
+  thumbNextAt: number;
 }
 
 /** Whether the item is part of what the peer said it has: of count and checksum. */
@@ -91,24 +114,97 @@ function isCounted(row: Pick<Known, 'generation' | 'held'>): boolean {
   return !row.held && row.generation !== KEPT;
 }
 
-/** Items that are already here in this version are only marked as seen: they cost next to nothing. */
-export async function applyRemotePage(
+/** One page, in one go. */
+export function applyRemotePage(
   tx: Sql,
   source: number,
   page: RemotePage,
   before: Checksum,
   now: number,
 ): Promise<RemoteResult> {
-  const mentioned = [
-    ...page.items.map((item) => item.remoteId),
-    ...page.skipped.map((item) => item.remoteId),
-  ];
-  const all = [...mentioned, ...page.removed];
+  return applyRemoteParts(tx, source, page.generation, [page], before, now);
+}
+
+/**
+ * Puts parts of a page into the catalog, one after the other, and makes one change of them: one revision, in which the
+ * transaction ends. Items that are already here in this version are only marked as seen: they cost next to nothing.
+ *
+ * @param parts - asked for the next one when the last is stored, so that it can end where others wait; no entry is in
+ *   two of them
+ */
+export async function applyRemoteParts(
+  tx: Sql,
+  source: number,
+  generation: number,
+  parts: Iterable<RemotePart>,
+  before: Checksum,
+  now: number,
+): Promise<RemoteResult> {
+  const result = unchanged(before);
+  const changes: Changes = { put: new Set(), reworded: new Map(), back: [], were: [], are: [] };
+  // Whoever writes to SQLite is alone, so what comes next is known before; there rows are written once.
+  const revision = tx.dialect === 'sqlite' ? (await readState(tx)).revision + 1 : null;
+  for (const part of parts) await applyPart(tx, { source, generation, now, revision }, part, result, changes);
+  const { put, reworded, back, were, are } = changes;
+  // All at once: between two of its statements the index would write down what it has so far.
+  await indexItems(
+    tx,
+    Array.from(reworded, ([key, item]) => ({ key, texts: item })),
+  );
+  if (put.size > 0 || back.length > 0 || were.length > 0) {
+    await recordCounts(tx, were, are);
+    await finishChange(tx, [], revision === null ? [...put, ...back] : back, now);
+  }
+  return result;
+}
+
+/** What every item of one transaction has in common. */
+interface Taking {
+  source: number;
+  generation: number;
+  now: number;
+  /** Of the change, where it is known before the end. */
+  revision: number | null;
+}
+
+/** An item and the key of its row. */
+interface Stored {
+  key: number;
+  item: RemoteItem;
+}
+
+interface Changed extends Stored {
+  former: Former;
+}
+
+interface Changes {
+  /** Keys of items that are new or another version. */
+  put: Set<number>;
+  /** Of these, those whose words are others, by their keys. */
+  reworded: Map<number, RemoteItem>;
+  /** Keys of items that count again. */
+  back: number[];
+  /** What is changed or gone, and what is there now, for the kept counts. */
+  were: CountedItem[];
+  are: CountedItem[];
+}
+
+async function applyPart(
+  tx: Sql,
+  taking: Taking,
+  part: RemotePart,
+  result: RemoteResult,
+  changes: Changes,
+): Promise<void> {
+  const { source, generation } = taking;
+  // Where a dialect lists by offset, an item may be on a page twice.
+  const items = new Map(part.items.map((item) => [item.remoteId, item]));
+  const gone = new Set([...part.skipped.map((item) => item.remoteId), ...part.removed]);
+  const all = [...items.keys(), ...part.skipped.map((item) => item.remoteId), ...part.removed];
   const known = new Map((await selectKnown(tx, source, all)).map((row) => [row.remoteId, row]));
   const skippedBefore = new Map(
     (await selectSkipped(tx, source, all)).map((row) => [row.remoteId, row.version]),
   );
-  const result = unchanged(before);
   const replaceTerm = (remoteId: string, version: string | null): void => {
     const row = known.get(remoteId);
     const old = row === undefined ? skippedBefore.get(remoteId) : isCounted(row) ? row.version : undefined;
@@ -116,46 +212,47 @@ export async function applyRemotePage(
     if (version !== null) result.checksum = addChecksum(result.checksum, checksumTerm(remoteId, version));
   };
 
-  const put: RemoteItem[] = [];
+  const fresh: RemoteItem[] = [];
+  const others = new Map<number, RemoteItem>();
   const seen: number[] = [];
-  const back: number[] = [];
-  for (const item of page.items) {
+  for (const item of items.values()) {
     const old = known.get(item.remoteId);
     if (old === undefined || !isCounted(old)) result.itemCount += 1;
     if (old?.held) result.heldCount -= 1;
     if (old?.version === item.version) {
       if (!isCounted(old)) {
         replaceTerm(item.remoteId, item.version);
-        back.push(old.key);
+        changes.back.push(old.key);
       }
       seen.push(old.key);
       continue;
     }
-    put.push(old === undefined ? item : { ...item, createdAt: item.createdAt ?? old.addedAt });
     replaceTerm(item.remoteId, item.version);
-    if (old === undefined) result.added += 1;
-    else {
-      result.changed += 1;
-      if (old.variants !== JSON.stringify(item.variants)) result.stale.push({ key: old.key, id: old.id });
+    if (old === undefined || gone.has(item.remoteId)) {
+      fresh.push(item);
+      continue;
     }
+    others.set(old.key, item);
   }
-  const gone = new Set(page.removed);
-  for (const item of page.skipped) {
-    replaceTerm(item.remoteId, item.version);
-    gone.add(item.remoteId);
-  }
-  for (const remoteId of page.removed) replaceTerm(remoteId, null);
+  const changed = (await selectFormer(tx, [...others.keys()])).flatMap((former): Changed[] => {
+    const { key, id, addedAt } = former;
+    const item = others.get(key);
+    if (item === undefined) return [];
+    if (former.variants !== JSON.stringify(item.variants)) result.stale.push({ key, id });
+    return [{ key, former, item: { ...item, createdAt: item.createdAt ?? addedAt } }];
+  });
+  result.added += fresh.length;
+  result.changed += changed.length;
+  for (const item of part.skipped) replaceTerm(item.remoteId, item.version);
+  for (const remoteId of part.removed) replaceTerm(remoteId, null);
 
   const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
-  const locked = await lockCounted(tx, [
-    ...goneRows.map(({ key }) => key),
-    ...put.flatMap(({ remoteId }) => known.get(remoteId)?.key ?? []),
-  ]);
+  const locked = await lockCounted(tx, [...goneRows.map(({ key }) => key), ...changed.map(({ key }) => key)]);
   await deleteItems(
     tx,
     goneRows.map((row) => row.key),
   );
-  result.removed = goneRows.length;
+  result.removed += goneRows.length;
   result.itemCount -= goneRows.filter(isCounted).length;
   result.heldCount -= goneRows.filter((row) => row.held).length;
   result.stale.push(...goneRows.map(({ key, id }) => ({ key, id })));
@@ -164,21 +261,20 @@ export async function applyRemotePage(
     source,
     all.filter((remoteId) => skippedBefore.has(remoteId)),
   );
-  await insertSkipped(tx, source, page.skipped, page.generation);
-  await markSeen(tx, seen, page.generation);
-  const keys = await upsertItems(tx, source, put, page.generation, now);
-  const are = put.map((item) => {
-    const old = gone.has(item.remoteId) ? undefined : known.get(item.remoteId);
-    const visibility = locked.get(old?.key ?? 0)?.visibility ?? SHOWN;
-    return { ...item, source, visibility, ownerId: null, kind: kindNumber(item.kind) };
-  });
+  await insertSkipped(tx, source, part.skipped, generation);
+  result.skippedCount += part.skipped.length - skippedBefore.size;
+  await markSeen(tx, seen, generation);
+  const added = await putItems(tx, taking, fresh, changed);
+  for (const { key } of [...added, ...changed]) changes.put.add(key);
+  for (const { key, item } of [...added, ...changed.filter(isReworded)]) changes.reworded.set(key, item);
 
-  result.skippedCount = page.skipped.length - skippedBefore.size;
-  if (put.length > 0 || goneRows.length > 0 || back.length > 0) {
-    await recordCounts(tx, [...locked.values()], are);
-    await finishChange(tx, [], [...keys, ...back], now);
-  }
-  return result;
+  for (const row of locked.values()) changes.were.push(row);
+  const countAs = (item: RemoteItem, visibility: number): void => {
+    const { takenAt, tags } = item;
+    changes.are.push({ source, visibility, ownerId: null, kind: kindNumber(item.kind), takenAt, tags });
+  };
+  for (const item of fresh) countAs(item, SHOWN);
+  for (const { key, item } of changed) countAs(item, locked.get(key)?.visibility ?? SHOWN);
 }
 
 function unchanged(checksum: Checksum): RemoteResult {
@@ -342,7 +438,26 @@ export async function setHidden(
 function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Promise<Known[]> {
   const list = JSON.stringify(remoteIds);
   return tx.all<Known>(
-    sql`SELECT key, id, remote_id AS "remoteId", version, variants, added_at AS "addedAt", generation, held FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+    sql`SELECT key, id, remote_id AS "remoteId", version, generation, held FROM items WHERE source = ${source} AND remote_id IN (${texts(tx, list)})`,
+  );
+}
+
+async function selectFormer(tx: Sql, keys: readonly number[]): Promise<Former[]> {
+  if (keys.length === 0) return [];
+  return tx.all<Former>(
+    sql`SELECT key, id, title, title_key AS "titleKey", description, filename, byte_size AS "byteSize", digest, timeline_at AS "timelineAt", added_at AS "addedAt", updated_at AS "updatedAt", tags, creator, properties, variants, thumb_state AS "thumbState", thumb_next_at AS "thumbNextAt" FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))}) ORDER BY key`,
+  );
+}
+
+/** Whether the search index must have it again. */
+function isReworded({ former, item }: Changed): boolean {
+  return (
+    former.title !== item.title ||
+    former.description !== item.description ||
+    former.filename !== item.filename ||
+    former.creator !== item.creator ||
+    former.tags !== JSON.stringify(item.tags) ||
+    former.properties !== JSON.stringify(item.properties)
   );
 }
 
@@ -434,72 +549,161 @@ const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: numbe
 const NAMES = COLUMNS.map(([name]) => name);
 /** What an item keeps when the peer changes it: its id here, and whether an admin hid it. */
 const KEPT_COLUMNS = new Set(['remote_id', 'id']);
-const ASSIGNMENTS = NAMES.filter((name) => !KEPT_COLUMNS.has(name))
-  .map((name) => `${name} = excluded.${name}`)
-  .join(', ');
+const CHANGED = NAMES.filter((name) => !KEPT_COLUMNS.has(name));
+/** What is begun again with another version. */
+const RESET = 'thumb_attempts = 0, fault = NULL';
 
-const EXTRACT = {
-  sqlite: raw(NAMES.map((_, index) => `json_extract(value, '$[${index}]')`).join(', ')),
-  postgresql: raw(COLUMNS.map(([, type], index) => `CAST(value->>${index} AS ${type})`).join(', ')),
-};
-const NAME_LIST = raw(NAMES.join(', '));
-const ASSIGNMENT_LIST = raw(ASSIGNMENTS);
+/**
+ * SQLite: a row at a time, by bound values. With this many columns that takes half of what json_each and a json_extract
+ * for each column take (docs/adr/0055-how-a-catalog-is-taken-in.md).
+ */
+const INSERT_ROW = `INSERT INTO items (key, source, generation, revision, visibility, ${NAMES.join(', ')}) VALUES (?, ?, ?, ?, 1, ${NAMES.map(() => '?').join(', ')})`;
 
-function upsert(tx: Sql, source: number, generation: number, rows: string): Statement {
-  const from =
-    tx.dialect === 'sqlite'
-      ? // WHERE true parts the join's ON from the upsert's, as SQLite's parser asks.
-        sql`FROM json_each(${rows}) WHERE true`
-      : sql`FROM json_array_elements(CAST(${rows} AS json))`;
-  return sql`INSERT INTO items (source, generation, visibility, ${NAME_LIST}) SELECT CAST(${source} AS int), CAST(${generation} AS int), 1, ${EXTRACT[tx.dialect]} ${from} ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, thumb_attempts = 0, thumb_next_at = 0, held = ${false}, fault = NULL, ${ASSIGNMENT_LIST} RETURNING key, remote_id AS "remoteId"`;
+/** Columns with an index: SQLite writes an index again where its column is set, whether or not to another value. */
+const INDEXED = new Map<string, keyof Former>([
+  ['title_key', 'titleKey'],
+  ['byte_size', 'byteSize'],
+  ['digest', 'digest'],
+  ['timeline_at', 'timelineAt'],
+  ['added_at', 'addedAt'],
+  ['updated_at', 'updatedAt'],
+  ['thumb_state', 'thumbState'],
+  ['thumb_next_at', 'thumbNextAt'],
+]);
+/** By the columns that are set: the same text is the same prepared statement. */
+const updates = new Map<string, string>();
+
+function updateRow({ key, item, former }: Changed, { generation, revision, now }: Taking): Runnable {
+  const names = ['generation', 'revision'];
+  const values: unknown[] = [generation, revision];
+  const set = (name: string, value: unknown): void => {
+    const indexed = INDEXED.get(name);
+    if (indexed !== undefined && former[indexed] === value) return;
+    names.push(name);
+    values.push(value);
+  };
+  for (const [name, , value] of COLUMNS) if (!KEPT_COLUMNS.has(name)) set(name, value(item, now));
+  set('thumb_next_at', 0);
+  const list = names.join(' = ?, ');
+  let text = updates.get(list);
+  if (text === undefined) {
+    text = `UPDATE items SET held = 0, ${RESET}, ${list} = ? WHERE key = ?`;
+    updates.set(list, text);
+  }
+  return prepared(text, [...values, key]);
 }
 
-async function upsertItems(
+/** PostgreSQL: one statement over a list for each column. */
+const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, 1, u.* FROM unnest(${COLUMNS.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map((name) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
+
+/** Answers the new ones with their keys; the search index does not have any of them yet. */
+async function putItems(
   tx: Sql,
-  source: number,
-  items: readonly RemoteItem[],
-  generation: number,
-  now: number,
-): Promise<number[]> {
-  if (items.length === 0) return [];
-  const rows = JSON.stringify(items.map((item) => COLUMNS.map(([, , value]) => value(item, now))));
-  const stored = await tx.all<{ key: number; remoteId: string }>(upsert(tx, source, generation, rows));
-  const byRemoteId = new Map(items.map((item) => [item.remoteId, item]));
-  const pairs: [number, RemoteItem][] = [];
-  for (const row of stored) {
-    const item = byRemoteId.get(row.remoteId);
-    if (item !== undefined) pairs.push([row.key, item]);
-  }
-  const keys = pairs.map(([key]) => key);
-  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
-  const tags = JSON.stringify(
-    pairs.flatMap(([key, item]) => [...new Set(item.tags)].map((tag) => [key, tag])),
+  taking: Taking,
+  fresh: readonly RemoteItem[],
+  changed: readonly Changed[],
+): Promise<Stored[]> {
+  if (fresh.length + changed.length === 0) return [];
+  const added =
+    tx.dialect === 'sqlite'
+      ? await writeRows(tx, taking, fresh, changed)
+      : await upsertRows(tx, taking, fresh, changed);
+  const retagged = changed.filter(({ former, item }) => former.tags !== JSON.stringify(item.tags));
+  await removeTags(
+    tx,
+    retagged.map(({ key }) => key),
   );
+  const tags = [...added, ...retagged].flatMap(({ key, item }) =>
+    [...new Set(item.tags)].map((tag): [number, string] => [key, tag]),
+  );
+  await insertTags(tx, tags);
+  const left = await leaveAlbums(
+    tx,
+    taking.source,
+    changed.map(({ key }) => key),
+  );
+  await putAlbums(tx, taking, [...added, ...changed], left);
+  return added;
+}
+
+async function writeRows(
+  tx: Sql,
+  taking: Taking,
+  fresh: readonly RemoteItem[],
+  changed: readonly Changed[],
+): Promise<Stored[]> {
+  for (const one of changed) await tx.run(updateRow(one, taking));
+  if (fresh.length === 0) return [];
+  // The writer is alone, so it may give the keys itself, and need not ask which ones were given.
+  const last = await tx.get<{ key: number }>(
+    sql`SELECT seq AS key FROM sqlite_sequence WHERE name = 'items'`,
+  );
+  let key = last?.key ?? 0;
+  const added: Stored[] = [];
+  const { source, generation, revision, now } = taking;
+  for (const item of fresh) {
+    key += 1;
+    const values = COLUMNS.map(([, , value]) => value(item, now));
+    await tx.run(prepared(INSERT_ROW, [key, source, generation, revision, ...values]));
+    added.push({ key, item });
+  }
+  return added;
+}
+
+async function upsertRows(
+  tx: Sql,
+  { source, generation, now }: Taking,
+  fresh: readonly RemoteItem[],
+  changed: readonly Stored[],
+): Promise<Stored[]> {
+  const all = [...fresh, ...changed.map(({ item }) => item)];
+  const lists = COLUMNS.map(([, , value]) => all.map((item) => value(item, now)));
+  const stored = await tx.all<{ key: number; remoteId: string }>(
+    prepared(UPSERT, [source, generation, ...lists]),
+  );
+  const keyOf = new Map(stored.map(({ key, remoteId }) => [remoteId, key]));
+  return fresh.flatMap((item) => {
+    const key = keyOf.get(item.remoteId);
+    return key === undefined ? [] : [{ key, item }];
+  });
+}
+
+async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]): Promise<void> {
+  if (tags.length === 0) return;
+  const rows = JSON.stringify(tags);
   await tx.run(
     tx.dialect === 'sqlite'
-      ? sql`INSERT INTO item_tags (item_key, tag) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${tags})`
-      : sql`INSERT INTO item_tags (item_key, tag) SELECT (value->>0)::int, value->>1 FROM json_array_elements(${tags}::json)`,
+      ? sql`INSERT INTO item_tags (item_key, tag) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${rows})`
+      : sql`INSERT INTO item_tags (item_key, tag) SELECT * FROM unnest(CAST(${tags.map(([key]) => key)} AS int[]), CAST(${tags.map(([, tag]) => tag)} AS text[]))`,
   );
-  await putAlbums(tx, source, pairs, now);
-  await indexItems(
-    tx,
-    pairs.map(([key, item]) => ({ key, texts: item })),
-  );
-  return keys;
 }
 
-/** A peer's albums come with its items: made where one names them, called as the latest calls them. */
+async function removeTags(tx: Sql, keys: readonly number[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
+}
+
+/** Takes items out of the peer's albums; answers the keys of these. */
+async function leaveAlbums(tx: Sql, source: number, keys: readonly number[]): Promise<number[]> {
+  if (keys.length === 0) return [];
+  const left = await tx.all<{ key: number }>(
+    sql`DELETE FROM album_items WHERE item_key IN (${integers(tx, JSON.stringify(keys))}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
+  );
+  return left.map(({ key }) => key);
+}
+
+/**
+ * A peer's albums come with its items: made where one names them, called as the latest calls them.
+ *
+ * @param left - albums that items were taken out of; those that stay empty go
+ */
 async function putAlbums(
   tx: Sql,
-  source: number,
-  pairs: readonly [key: number, item: RemoteItem][],
-  now: number,
+  { source, now }: Taking,
+  stored: readonly Stored[],
+  left: readonly number[],
 ): Promise<void> {
-  const keys = JSON.stringify(pairs.map(([key]) => key));
-  const left = await tx.all<{ key: number }>(
-    sql`DELETE FROM album_items WHERE item_key IN (${integers(tx, keys)}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
-  );
-  const titles = new Map(pairs.flatMap(([, { albums }]) => albums.map(({ id, title }) => [id, title])));
+  const titles = new Map(stored.flatMap(({ item }) => item.albums.map(({ id, title }) => [id, title])));
   if (titles.size > 0) {
     // Always in the same order, so that nobody waits for somebody who waits.
     const rows = JSON.stringify(
@@ -514,7 +718,7 @@ async function putAlbums(
     );
     const keyOf = new Map(albums.map(({ key, remoteId }) => [remoteId, key]));
     const members = JSON.stringify(
-      pairs.flatMap(([key, item]) =>
+      stored.flatMap(({ key, item }) =>
         [...new Set(item.albums.map(({ id }) => id))].map((id) => [keyOf.get(id), key]),
       ),
     );
@@ -524,10 +728,7 @@ async function putAlbums(
         : sql`INSERT INTO album_items (album_key, item_key) SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(${members}::json)`,
     );
   }
-  await deleteEmptyAlbums(
-    tx,
-    left.map(({ key }) => key),
-  );
+  await deleteEmptyAlbums(tx, left);
 }
 
 /** An album of a peer is there as long as an item is in it. */

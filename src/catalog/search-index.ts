@@ -9,19 +9,16 @@ export interface IndexEntry {
 /** Puts items into the search index, in place of what it had of them. */
 export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promise<void> {
   if (entries.length === 0) return;
-  const rows = JSON.stringify(
-    entries.map(({ key, texts }) => {
-      const list = indexedWords(texts);
-      return [key, tx.dialect === 'sqlite' ? fts5Text(list) : tsvectorText(list)];
-    }),
-  );
   if (tx.dialect === 'sqlite') {
+    const rows = JSON.stringify(entries.map(({ key, texts }) => [key, fts5Text(indexedWords(texts))]));
     await tx.run(
       sql`INSERT OR REPLACE INTO item_search (rowid, words) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${rows})`,
     );
   } else {
+    const keys = entries.map(({ key }) => key);
+    const vectors = entries.map(({ texts }) => tsvectorText(indexedWords(texts)));
     await tx.run(
-      sql`INSERT INTO item_search (item_key, words) SELECT (value->>0)::int, (value->>1)::tsvector FROM json_array_elements(${rows}::json) ON CONFLICT (item_key) DO UPDATE SET words = excluded.words`,
+      sql`INSERT INTO item_search (item_key, words) SELECT u.key, CAST(u.words AS tsvector) FROM unnest(CAST(${keys} AS int[]), CAST(${vectors} AS text[])) AS u (key, words) ON CONFLICT (item_key) DO UPDATE SET words = excluded.words`,
     );
   }
 }

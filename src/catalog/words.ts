@@ -23,7 +23,11 @@ const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u;
 const SPLIT_UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[^\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+/gu;
 
+/** What only ASCII has is folded by its case alone. */
+const ASCII = /^[\0-\x7f]*$/;
+
 export function fold(text: string): string {
+  if (ASCII.test(text)) return text.toLowerCase();
   return text
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]/g, '')
@@ -33,9 +37,13 @@ export function fold(text: string): string {
     .normalize('NFC');
 }
 
+/** Code points of a title by which it is sorted. */
+const TITLE_KEY = 200;
+
 /** The folded title by which titles are sorted; 200 code points are enough to tell them apart. */
 export function titleKey(title: string): string {
-  return Array.from(fold(title)).slice(0, 200).join('');
+  const folded = fold(title);
+  return folded.length <= TITLE_KEY ? folded : Array.from(folded).slice(0, TITLE_KEY).join('');
 }
 
 export function words(text: string): string[] {

@@ -4,9 +4,11 @@ import { mkdir, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
+import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
+import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
 import type { Sql, SqlDialect } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -26,6 +28,10 @@ export interface Database extends AsyncDisposable {
    * rows until it vacuums, and its own log; there this does nothing.
    */
   scrub(): Promise<void>;
+  /** For a thread of this process that writes too: what it opens, and whose turn it is. */
+  readonly beside: Beside;
+  /** A turn to write, for such a thread; the function that it answers ends it, once. On PostgreSQL nobody waits. */
+  takeTurn(): Promise<() => void>;
 }
 
 export type DatabaseLocation = { dialect: 'sqlite'; path: string } | { dialect: 'postgresql'; url: string };
@@ -54,9 +60,11 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   await translating(path, () => migrateSqlite(path, options));
   const connections = await translating(path, async () => openSqlite(path));
   const { PrismaClient: Client } = await import('./generated/sqlite/client.ts');
-  const prisma = new Client({ adapter: connections.adapterFactory });
+  const prisma = new Client({ adapter: lockingFactory(path, connections.lock) });
   return {
     dialect: 'sqlite',
+    beside: { location: { dialect: 'sqlite', path }, asking: connections.lock.asking },
+    takeTurn: () => connections.lock.acquire(),
     prisma,
     read: connections.reader,
     write: connections.write,
@@ -70,9 +78,10 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
 
 async function openPostgresDatabase(url: string, { migrations }: OpenOptions): Promise<Database> {
   const connections = openPostgres(url);
+  const adapter = postgresFactory(url);
   try {
     const { pending } = await inspectMigrations(connections.reader, migrations);
-    if (pending.length > 0) await applyMigrations('postgresql', connections.adapterFactory, migrations);
+    if (pending.length > 0) await applyMigrations('postgresql', adapter, migrations);
   } catch (error) {
     await connections.close();
     if (error instanceof HedgerowError) throw error;
@@ -82,9 +91,11 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
   }
   const { PrismaClient: Client } = await import('./generated/postgresql/client.ts');
   // The two generated clients have the same shape: they come from one set of models.
-  const prisma = new Client({ adapter: connections.adapterFactory }) as unknown as PrismaClient;
+  const prisma = new Client({ adapter }) as unknown as PrismaClient;
   return {
     dialect: 'postgresql',
+    beside: { location: { dialect: 'postgresql', url }, asking: null },
+    takeTurn: async () => () => {},
     prisma,
     read: connections.reader,
     write: connections.write,

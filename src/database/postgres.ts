@@ -1,27 +1,23 @@
 import { createHash } from 'node:crypto';
-import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
-import type { Sql, Statement } from './sql.ts';
+import type { Runnable, Sql } from './sql.ts';
 
 /** Connections for hand-written SQL; Prisma keeps a pool of its own of the same size. */
-const POOL = 8;
+export const POOL = 8;
 
 export interface PostgresConnections {
   readonly reader: Sql;
-  readonly adapterFactory: SqlMigrationAwareDriverAdapterFactory;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-export function openPostgres(url: string): PostgresConnections {
-  const pool = new pg.Pool({ connectionString: url, max: POOL, types: numericTypes() });
+export function openPostgres(url: string, max = POOL): PostgresConnections {
+  const pool = new pg.Pool({ connectionString: url, max, types: numericTypes() });
   // An idle connection that the server ends is replaced by the pool; without a listener it would end us.
   pool.on('error', () => {});
   return {
     reader: postgresSql(pool),
-    adapterFactory: new PrismaPg({ connectionString: url, max: POOL }),
     write: (work) => transaction(pool, work),
     close: () => pool.end(),
   };
@@ -63,12 +59,12 @@ function nameOf(text: string): string {
 }
 
 function postgresSql(client: pg.Pool | pg.PoolClient): Sql {
-  const query = (statement: Statement) =>
+  const query = (statement: Runnable) =>
     client.query({ name: nameOf(statement.text), text: statement.text, values: statement.values });
   return {
     dialect: 'postgresql',
-    all: async <Row>(statement: Statement) => (await query(statement)).rows as Row[],
-    get: async <Row>(statement: Statement) => (await query(statement)).rows[0] as Row | undefined,
+    all: async <Row>(statement: Runnable) => (await query(statement)).rows as Row[],
+    get: async <Row>(statement: Runnable) => (await query(statement)).rows[0] as Row | undefined,
     run: async (statement) => (await query(statement)).rowCount ?? 0,
   };
 }

@@ -4,10 +4,12 @@
  * A statement is made with the `sql` tag, which keeps text and values apart; SQLite reads it with `?`,
  * PostgreSQL with `$1`. Where the two differ, the statement asks `dialect`, in src/catalog's own files.
  */
-import type { Sql as Statement } from 'sql-template-tag';
+import type { Sql as Template } from 'sql-template-tag';
 
 export { default as sql, empty, join, raw } from 'sql-template-tag';
-export type { Statement };
+export type Statement = Template;
+/** The text as SQLite reads it, as PostgreSQL reads it, and the values. */
+export type Runnable = Pick<Statement, 'sql' | 'text' | 'values'>;
 
 export type SqlDialect = 'sqlite' | 'postgresql';
 
@@ -15,9 +17,17 @@ export type SqlDialect = 'sqlite' | 'postgresql';
 export interface Sql {
   readonly dialect: SqlDialect;
   /** All rows. Integers come as numbers, booleans as the database has them (SQLite: 0 and 1). */
-  all<Row>(statement: Statement): Promise<Row[]>;
+  all<Row>(statement: Runnable): Promise<Row[]>;
   /** The first row, or undefined where there is none. */
-  get<Row>(statement: Statement): Promise<Row | undefined>;
+  get<Row>(statement: Runnable): Promise<Row | undefined>;
   /** Runs a writing statement; answers how many rows it changed. */
-  run(statement: Statement): Promise<number>;
+  run(statement: Runnable): Promise<number>;
+}
+
+/**
+ * A statement whose text is put together once, for what runs it for every row. The text is that of one of the two
+ * databases; the other could not read it.
+ */
+export function prepared(text: string, values: unknown[]): Runnable {
+  return { sql: text, text, values };
 }

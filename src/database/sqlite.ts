@@ -1,12 +1,10 @@
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { Sql, Statement } from './sql.ts';
+import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
 /** How long a connection waits for a writer of another process before it gives up, ms. */
-const BUSY_TIMEOUT = 5_000;
+export const BUSY_TIMEOUT = 5_000;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 300;
 
@@ -14,7 +12,7 @@ const STATEMENTS = 300;
  * FULL: an acknowledged write survives a power cut, at the price of one fsync a commit. Bulk work commits in
  * batches, so it pays that price rarely.
  */
-const PRAGMAS = [
+export const PRAGMAS = [
   'journal_mode = WAL',
   'synchronous = FULL',
   'foreign_keys = ON',
@@ -27,7 +25,7 @@ const PRAGMAS = [
 
 export interface SqliteConnections {
   readonly reader: Sql;
-  readonly adapterFactory: SqlMigrationAwareDriverAdapterFactory;
+  readonly lock: WriteLock;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** A consistent copy of the database, as a file. */
   snapshot(path: string): Promise<void>;
@@ -47,7 +45,7 @@ export function openSqlite(path: string): SqliteConnections {
   const writerSql = sqliteSql(writer);
   return {
     reader: sqliteSql(reader),
-    adapterFactory: lockingFactory(path, lock),
+    lock,
     write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
     snapshot: async (target) => {
       await reader.backup(target);
@@ -74,7 +72,7 @@ export function connect(path: string): BetterSqlite3.Database {
   return connection;
 }
 
-async function transaction<T>(connection: BetterSqlite3.Database, work: () => Promise<T>): Promise<T> {
+export async function transaction<T>(connection: BetterSqlite3.Database, work: () => Promise<T>): Promise<T> {
   connection.exec('BEGIN IMMEDIATE');
   try {
     const result = await work();
@@ -98,70 +96,13 @@ export function sqliteSql(connection: BetterSqlite3.Database): Sql {
   };
   return {
     dialect: 'sqlite',
-    all: async <Row>(statement: Statement) => prepare(statement.sql).all(values(statement)) as Row[],
-    get: async <Row>(statement: Statement) =>
-      prepare(statement.sql).get(values(statement)) as Row | undefined,
+    all: async <Row>(statement: Runnable) => prepare(statement.sql).all(values(statement)) as Row[],
+    get: async <Row>(statement: Runnable) => prepare(statement.sql).get(values(statement)) as Row | undefined,
     run: async (statement) => prepare(statement.sql).run(values(statement)).changes,
   };
 }
 
 /** SQLite has no booleans, and its driver refuses to guess. */
-function values(statement: Statement): unknown[] {
+function values(statement: Runnable): unknown[] {
   return statement.values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
-}
-
-/** Prisma's own adapter, whose writes wait for the same lock as everybody else's. */
-function lockingFactory(path: string, lock: WriteLock): SqlMigrationAwareDriverAdapterFactory {
-  const inner = new PrismaBetterSqlite3({ url: `file:${path}`, timeout: BUSY_TIMEOUT });
-  return {
-    provider: inner.provider,
-    adapterName: inner.adapterName,
-    connectToShadowDb: () => inner.connectToShadowDb(),
-    connect: async () => {
-      const adapter = await inner.connect();
-      await adapter.executeScript(PRAGMAS.map((pragma) => `PRAGMA ${pragma};`).join('\n'));
-      return lockingAdapter(adapter, lock);
-    },
-  };
-}
-
-function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdapter {
-  return {
-    provider: inner.provider,
-    adapterName: inner.adapterName,
-    ...(inner.getConnectionInfo && { getConnectionInfo: inner.getConnectionInfo.bind(inner) }),
-    dispose: () => inner.dispose(),
-    executeScript: (script) => lock.run(() => inner.executeScript(script)),
-    executeRaw: (query) => lock.run(() => inner.executeRaw(query)),
-    // An INSERT … RETURNING comes as a query.
-    queryRaw: (query) =>
-      /^\s*select\b/i.test(query.sql) ? inner.queryRaw(query) : lock.run(() => inner.queryRaw(query)),
-    startTransaction: async (isolation) => {
-      const release = await lock.acquire();
-      try {
-        const transaction = await inner.startTransaction(isolation);
-        return {
-          provider: transaction.provider,
-          adapterName: transaction.adapterName,
-          options: transaction.options,
-          executeRaw: (query) => transaction.executeRaw(query),
-          queryRaw: (query) => transaction.queryRaw(query),
-          commit: () => transaction.commit().finally(release),
-          rollback: () => transaction.rollback().finally(release),
-          ...(transaction.createSavepoint && {
-            createSavepoint: transaction.createSavepoint.bind(transaction),
-          }),
-          ...(transaction.rollbackToSavepoint && {
-            rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
-          }),
-          ...(transaction.releaseSavepoint && {
-            releaseSavepoint: transaction.releaseSavepoint.bind(transaction),
-          }),
-        };
-      } catch (error) {
-        release();
-        throw error;
-      }
-    },
-  };
 }

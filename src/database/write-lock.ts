@@ -7,6 +7,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  * inside a synchronous call, which is a deadlock until the busy timeout. So they queue here instead.
  */
 export class WriteLock {
+  /** How many hold the lock or wait for it; shared with a thread that holds it, which ends early where others wait. */
+  readonly asking = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #tail: Promise<void> = Promise.resolve();
   readonly #holder = new AsyncLocalStorage<true>();
 
@@ -20,8 +22,12 @@ export class WriteLock {
     this.#tail = new Promise((resolve) => {
       release = resolve;
     });
+    Atomics.add(this.asking, 0, 1);
     await before;
-    return release;
+    return () => {
+      Atomics.sub(this.asking, 0, 1);
+      release();
+    };
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Base 32 in the order of ASCII, so that ids sort as the numbers behind them do. */
 const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
@@ -12,6 +12,17 @@ export type IdPrefix = 'media' | 'album' | 'pull' | 'diag' | 'audit';
 export function newId(prefix: IdPrefix, now: number = Date.now()): string {
   let text = '';
   for (let place = 9; place >= 0; place--) text += ALPHABET[Math.floor(now / 32 ** place) % 32];
-  for (const byte of randomBytes(12)) text += ALPHABET[byte % 32];
+  if (used === POOL.length) {
+    randomFillSync(POOL);
+    used = 0;
+  }
+  for (const byte of POOL.subarray(used, used + RANDOM)) text += ALPHABET[byte % 32];
+  used += RANDOM;
   return `${prefix}_${text}`;
 }
+
+/** Random characters of an id. */
+const RANDOM = 12;
+/** Random bytes ahead: asked for one id at a time, they cost more than the rest of an item's row. */
+const POOL = Buffer.alloc(RANDOM * 256);
+let used = POOL.length;

@@ -8,6 +8,7 @@ import type { HedgerowError } from '../../lib/errors.ts';
 import type { VariantName } from '../../lib/media.ts';
 import type { CursorExpiry, IssuedCredential, StatusAnswer, WireAgent } from '../wire/messages.ts';
 import type { ForeignHost } from './foreign-host.ts';
+import type { PageReader } from './hedgerow-page.ts';
 import type { Pace } from './pacer.ts';
 
 /** What a peer says of all that it shares. */
@@ -67,6 +68,16 @@ export interface PeerClient {
    *   only where the peer proved that it says so.
    */
   list(cursor: string | null, limit: number, signal: AbortSignal): Promise<ListingPage>;
+  /**
+   * As `list`, of dialects whose answers prove themselves: they go to `read` as they came, so that another thread may
+   * prove and read them.
+   */
+  listBy?<Page>(
+    cursor: string | null,
+    limit: number,
+    signal: AbortSignal,
+    read: PageReader<Page>,
+  ): Promise<Page>;
   /** @throws NOT_FOUND, PEER_RATE_LIMITED with `retryAfter` besides. */
   bytes(
     ref: MediaRef,

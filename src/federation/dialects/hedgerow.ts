@@ -1,10 +1,7 @@
 /** The native dialect, protocol version 1: docs/federation.md. */
 import type { Readable } from 'node:stream';
-import { parseLocalDateTime } from '../../catalog/items.ts';
-import type { RemoteItem } from '../../catalog/remote-changes.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
-import type { Variant } from '../../lib/media.ts';
-import { type AnswerVerdict, verifyAnswer } from '../identity/answer-signatures.ts';
+import { type AnswerVerdict, type SentRequest, verifyAnswer } from '../identity/answer-signatures.ts';
 import { type FieldList, oneField } from '../identity/http-fields.ts';
 import type { PrivateKey, PublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
@@ -13,7 +10,6 @@ import { drop, positionOf } from '../outgoing/byte-answer.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
 import { type Answer, exchange, networkError, rawFields } from '../outgoing/exchange.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
-import { kindFromWire, readFeedPage, type WireItem } from '../wire/feed.ts';
 import { parseJson } from '../wire/json.ts';
 import { ANSWER_BYTES, SEGMENT_LIST_BYTES } from '../wire/limits.ts';
 import {
@@ -26,13 +22,8 @@ import {
   type StatusAnswer,
   statusSchema,
 } from '../wire/messages.ts';
-import {
-  CursorExpired,
-  type ListingPage,
-  type MediaBytes,
-  type MediaRef,
-  type PeerClient,
-} from './dialect.ts';
+import { CursorExpired, type MediaBytes, type MediaRef, type PeerClient } from './dialect.ts';
+import { type PageReader, readUnreadPage } from './hedgerow-page.ts';
 
 /** ms for a whole JSON answer. A page of 16 MiB takes this long at 2 Mbit/s. */
 const JSON_DEADLINE = 60_000;
@@ -120,32 +111,65 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     }
   }
 
-  function json(request: JsonRequest, signal: AbortSignal): Promise<{ value: unknown; roundTripMs: number }> {
-    const { method, path, status = 200 } = request;
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+  function json(request: JsonRequest, signal: AbortSignal): Promise<unknown> {
     return sending(async (connection) => {
-      const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
-      const signed = sign(connection, { method, target: url, body });
-      const answer = await exchange(outgoing.dispatcher(connection.policy), {
-        url,
-        method,
-        headers: {
-          ...signed,
-          accept: 'application/json',
-          'accept-encoding': ACCEPT_ENCODING,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-        },
-        body,
-        maxBytes: ANSWER_BYTES,
-        deadline: JSON_DEADLINE,
-        signal,
-      });
+      const { answer, signed } = await askJson(connection, request, signal);
       const verdict = verify(connection, answer, signed);
-      if (answer.status !== status) throw await refusal(answer, verdict);
+      if (answer.status !== (request.status ?? 200)) throw await refusal(answer, verdict);
       if (verdict.kind !== 'signed') throw new Refused(unproven(answer.status, verdict), doubtOf(verdict));
       await source.proved(connection);
-      const content = await decodeContent(answer.body, contentCoding(answer.fields));
-      return { value: parseJson(content), roundTripMs: answer.elapsed };
+      return parseJson(await decodeContent(answer.body, contentCoding(answer.fields)));
+    }, signal);
+  }
+
+  async function askJson(
+    connection: C,
+    { method, path, body: value }: JsonRequest,
+    signal: AbortSignal,
+  ): Promise<{ answer: Answer; signed: Record<string, string> }> {
+    const body = value === undefined ? undefined : Buffer.from(JSON.stringify(value));
+    const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
+    const signed = sign(connection, { method, target: url, body });
+    const answer = await exchange(outgoing.dispatcher(connection.policy), {
+      url,
+      method,
+      headers: {
+        ...signed,
+        accept: 'application/json',
+        'accept-encoding': ACCEPT_ENCODING,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      body,
+      maxBytes: ANSWER_BYTES,
+      deadline: JSON_DEADLINE,
+      signal,
+    });
+    return { answer, signed };
+  }
+
+  /** As `json`, but that a good answer is proven and read by `read`. */
+  function pages<Page>(
+    cursor: string | null,
+    limit: number,
+    signal: AbortSignal,
+    read: PageReader<Page>,
+  ): Promise<Page> {
+    const after = cursor === null ? '' : `after=${encodeURIComponent(cursor)}&`;
+    return sending(async (connection) => {
+      const { answer, signed } = await askJson(
+        connection,
+        { method: 'GET', path: `/media?${after}limit=${limit}` },
+        signal,
+      );
+      const { fields, body, elapsed } = answer;
+      if (answer.status !== 200) throw await refusal(answer, verify(connection, answer, signed));
+      const { verdict, page } = await read(
+        { status: 200, fields, body, sent: sentOf(signed), at: now(), limit, roundTripMs: elapsed },
+        connection.publicKey,
+      );
+      if (verdict.kind !== 'signed') throw new Refused(unproven(answer.status, verdict), doubtOf(verdict));
+      await source.proved(connection);
+      return page();
     }, signal);
   }
 
@@ -162,12 +186,7 @@ export function createHedgerowClient<C extends HedgerowConnection>(
   }
 
   function verify(connection: C, answer: Answer, signed: Record<string, string>): AnswerVerdict {
-    return verifyAnswer(
-      answer,
-      { signature: signed['signature'] ?? '', authorization: signed['authorization'] },
-      connection.publicKey,
-      new Date(now()),
-    );
+    return verifyAnswer(answer, sentOf(signed), connection.publicKey, new Date(now()));
   }
 
   /** An answer whose body is not signed, and may be long; the body is the caller's. */
@@ -250,23 +269,8 @@ export function createHedgerowClient<C extends HedgerowConnection>(
   }
 
   return {
-    list: async (cursor, limit, signal) => {
-      const after = cursor === null ? '' : `after=${encodeURIComponent(cursor)}&`;
-      const { value, roundTripMs } = await json(
-        { method: 'GET', path: `/media?${after}limit=${limit}` },
-        signal,
-      );
-      const page = readFeedPage(value, limit);
-      return {
-        items: page.items.map(remoteItem),
-        skipped: page.skipped.map(({ id, version, reason }) => ({ remoteId: id, version, reason })),
-        removed: page.removed.map((removal) => removal.id),
-        cursor: page.cursor,
-        epoch: page.epoch,
-        complete: page.complete ? { total: page.total, checksum: page.checksum } : null,
-        roundTripMs,
-      } satisfies ListingPage;
-    },
+    list: (cursor, limit, signal) => pages(cursor, limit, signal, readUnreadPage),
+    listBy: pages,
     bytes: (ref, range, signal) => bytes(`/media/${mediaPath(ref)}`, range, signal),
     segmentList: async (ref, signal) => {
       const { body } = await bytes(`/media/${mediaPath(ref)}/segments`, null, signal);
@@ -274,16 +278,16 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     },
     status: async (signal, after) => {
       const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
-      const { value } = await json({ method: 'GET', path: `/status${query}` }, signal);
+      const value = await json({ method: 'GET', path: `/status${query}` }, signal);
       return readMessage(statusSchema, value, 'PEER_INVALID_ANSWER');
     },
     events,
     renewCredential: async (signal) => {
-      const { value } = await json({ method: 'POST', path: '/credentials', status: 201 }, signal);
+      const value = await json({ method: 'POST', path: '/credentials', status: 201 }, signal);
       return readMessage(credentialAnswerSchema, value, 'PEER_INVALID_ANSWER').credential;
     },
-    agents: async (signal) => readAgents((await json({ method: 'GET', path: '/agents' }, signal)).value),
-    ask: async (request, signal) => (await json(request, signal)).value,
+    agents: async (signal) => readAgents(await json({ method: 'GET', path: '/agents' }, signal)),
+    ask: json,
   };
 }
 
@@ -311,6 +315,10 @@ function doubtOf(verdict: AnswerVerdict, status = 200, code?: Code): Doubt | nul
     case 'unsigned':
       return status === 401 ? { kind: 'unproven' } : null;
   }
+}
+
+function sentOf(signed: Record<string, string>): SentRequest {
+  return { signature: signed['signature'] ?? '', authorization: signed['authorization'] };
 }
 
 function mediaPath({ remoteId, variant }: MediaRef): string {
@@ -421,58 +429,4 @@ async function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {
     throw networkError(error);
   }
   return Buffer.concat(chunks);
-}
-
-function remoteItem(item: WireItem): RemoteItem {
-  const original: Variant[] =
-    item.digest === undefined
-      ? []
-      : [
-          {
-            name: 'original',
-            mimeType: item.mimeType,
-            size: item.size,
-            digest: item.digest,
-            ...(item.segments && { segments: item.segments }),
-            ...(item.width !== undefined && { width: item.width }),
-            ...(item.height !== undefined && { height: item.height }),
-          },
-        ];
-  return {
-    remoteId: item.id,
-    version: item.version,
-    kind: kindFromWire(item.kind),
-    title: item.title,
-    description: item.description ?? null,
-    filename: item.filename ?? null,
-    mimeType: item.mimeType,
-    byteSize: item.size,
-    digest: item.digest ?? null,
-    width: item.width ?? null,
-    height: item.height ?? null,
-    durationMs: item.duration ?? null,
-    pageCount: item.pages ?? null,
-    thumbhash: item.thumbhash ?? null,
-    takenAt: item.takenAt === undefined ? null : parseLocalDateTime(item.takenAt),
-    takenAtOffset: item.takenAtOffset ?? null,
-    createdAt: Date.parse(item.createdAt),
-    updatedAt: Date.parse(item.updatedAt),
-    tags: item.tags,
-    albums: item.albums,
-    creator: item.creator ?? null,
-    license: item.license ?? null,
-    properties: item.properties,
-    variants: [
-      ...item.variants.map((variant) => ({
-        name: variant.name,
-        mimeType: variant.mimeType,
-        size: variant.size,
-        digest: variant.digest,
-        ...(variant.segments && { segments: variant.segments }),
-        ...(variant.width !== undefined && { width: variant.width }),
-        ...(variant.height !== undefined && { height: variant.height }),
-      })),
-      ...original,
-    ],
-  };
 }

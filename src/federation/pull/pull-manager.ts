@@ -9,7 +9,8 @@ import { createLagWatch, createStatusWatch } from '../peers/remote-status.ts';
 import type { PeerStreams } from '../serve/streams.ts';
 import { clearPeer, peersToClear } from './clear-peer.ts';
 import { hintDelay } from './hint-pace.ts';
-import { type PullCounts, type PullOutcome, pullPeer } from './pull-peer.ts';
+import { createIngest } from './ingest.ts';
+import type { PullCounts, PullOutcome } from './pull-peer.ts';
 import { type TakeOverBytes, takeOver } from './take-over.ts';
 import { fetchThumbnails } from './thumbnails.ts';
 
@@ -109,6 +110,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const random = options.random ?? Math.random;
   const statuses = createStatusWatch(context);
   const lags = createLagWatch(context);
+  const ingest = createIngest({ database: context.database });
   const peers = new Map<number, Scheduled>();
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -250,7 +252,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         await takeOver(context.database, options.takeOverBytes, peerKey, { now: context.now, signal });
       }
       await statuses.look(peer, client, signal);
-      const outcome = await pullPeer(context.database, peerKey, client, {
+      const outcome = await ingest.pull(peerKey, client, {
         signal,
         now: context.now,
         onPage: async (sofar, total) => {
@@ -542,6 +544,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       ending.abort();
       await Promise.all([...peers.keys()].map(forget));
       await Promise.allSettled(clearing);
+      await ingest[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,14 +1,15 @@
 /** One pull: asks a peer for what changed, page by page, and puts each page into the catalog with its cursor. */
 import {
-  applyRemotePage,
+  applyRemoteParts,
   countSeen,
   countUnseen,
   holdUnseen,
-  type RemotePage,
+  type RemotePart,
   type RemoteResult,
   removeUnseen,
   resolveHeld,
 } from '../../catalog/remote-changes.ts';
+import type { WritingDatabase } from '../../database/beside.ts';
 import { type Sql, type Statement, sql } from '../../database/sql.ts';
 import {
   addChecksum,
@@ -21,15 +22,26 @@ import { HedgerowError } from '../../lib/errors.ts';
 import { CursorExpired, type ListingPage, type PeerClient, type WholeListing } from '../dialects/dialect.ts';
 import type { CursorExpiry } from '../wire/messages.ts';
 
-/**
- * Entries of a page. A page is one transaction, during which nobody else writes: so many take about 13 ms
- * (docs/adr/0002-one-writer.md).
- */
-const PAGE_ITEMS = 100;
+/** How a pull is done, by where it is done. All but `ahead` in entries or pages. */
+export interface Place {
+  /** Asked for at once. */
+  page: number;
+  /** Stored between two looks whether others wait to write. */
+  step: number;
+  /** Of one transaction at most. */
+  transaction: number;
+  /** Whether a page is asked for while the one before it is stored; of dialects whose cursor is all that a page needs. */
+  ahead: boolean;
+  /** After so many it is left to be gone on with from the stored cursor. */
+  pages: number;
+}
+
+/** Among everything else: a transaction takes about 10 ms, in which nothing else is done. */
+export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: false, pages: 200_000 };
+/** In a thread of its own (docs/adr/0055-how-a-catalog-is-taken-in.md). */
+export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
-/** A peer that never comes to an end would keep us for ever. */
-const PAGES_MAX = 200_000;
 /** Items that one peer may have here, those that are skipped included. */
 const ITEMS_MAX = 5_000_000;
 /** Listings from the start that a peer may make us begin in an hour: a changed grant or two, and no more. */
@@ -87,16 +99,53 @@ interface PeerState {
   divergedInARow: number;
 }
 
+/** What a pull asks a peer. */
+export type Lister = Pick<PeerClient, 'list' | 'relistAfter'>;
+
 /**
  * @throws HedgerowError as the dialect gives it; PEER_INVALID_ANSWER where the peer's pages make no sense;
  *   CONFLICT where the peer was paused or revoked meanwhile
  */
 export async function pullPeer(
-  database: { read: Sql; write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  database: WritingDatabase,
   source: number,
-  client: PeerClient,
+  client: Lister,
   options: PullOptions,
+  place: Place = HERE,
 ): Promise<PullOutcome> {
+  const outcome = await pullPages(database, source, client, options, place);
+  // A peer that never comes to an end would keep us for ever.
+  if (outcome === null) {
+    throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's listing does not come to an end.");
+  }
+  return outcome;
+}
+
+/** As `pullPeer`; null where it is not at its end after as many pages as the place allows. Whoever pulls again goes on. */
+export async function pullPages(
+  database: WritingDatabase,
+  source: number,
+  client: Lister,
+  options: PullOptions,
+  place: Place,
+): Promise<PullOutcome | null> {
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([options.signal, leaving.signal]);
+  try {
+    return await pullAll(database, source, client, { ...options, signal }, place);
+  } finally {
+    // What was asked for ahead is of no use any more.
+    leaving.abort();
+  }
+}
+
+async function pullAll(
+  database: WritingDatabase,
+  source: number,
+  client: Lister,
+  options: PullOptions,
+  place: Place,
+): Promise<PullOutcome | null> {
   const counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
   let state = await readPeerState(database.read, source);
   if (state.cursor === null || (await isListingDue(client, state, options))) {
@@ -105,10 +154,12 @@ export async function pullPeer(
   let passes = 0;
   let seenBefore = 0;
   let roundTripMs = 0;
+  let next: ReturnType<typeof listPage> | null = null;
 
-  for (let pages = 0; pages < PAGES_MAX; pages++) {
+  for (let pages = 1; ; pages++) {
     const asked = state.cursor;
-    const page = await listPage(database, source, client, state, options);
+    const page = await (next ?? listPage(database, source, client, state.cursor, options, place));
+    next = null;
     if (page instanceof CursorExpired) {
       const before = await readPeerState(database.read, source);
       state = await beginListing(database, source, before, page.reason, options.now());
@@ -116,10 +167,18 @@ export async function pullPeer(
     }
     roundTripMs = page.roundTripMs;
     checkPage(page, state);
-    await applyPage(database, source, page, state.cursor, counts, options);
+    if (place.ahead && page.complete === null && pages < place.pages) {
+      next = listPage(database, source, client, page.cursor, options, place);
+      // Whoever waits for it hears of its failure; where this page fails first, nobody does.
+      next.catch(() => {});
+    }
+    await applyPage(database, source, page, state.cursor, counts, options, place);
     state = await readPeerState(database.read, source);
     await options.onPage(counts, page.complete?.total ?? null);
-    if (page.complete === null) continue;
+    if (page.complete === null) {
+      if (pages >= place.pages) return null;
+      continue;
+    }
 
     const listed = state.listing;
     if (listed) {
@@ -142,12 +201,11 @@ export async function pullPeer(
     const inSync = await compare(database, source, state, page.complete, listed, options.now());
     return { ...counts, inSync, total: page.complete.total, roundTripMs };
   }
-  throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's listing does not come to an end.");
 }
 
 /** A listing under way is gone on with, however old it is. */
 async function isListingDue(
-  client: PeerClient,
+  client: Lister,
   { listing, listedAt }: PeerState,
   { signal, now }: PullOptions,
 ): Promise<boolean> {
@@ -155,27 +213,45 @@ async function isListingDue(
   return now() - (listedAt ?? 0) >= (await client.relistAfter(signal));
 }
 
-/** In several transactions where the dialect's pages are longer; the last one moves the cursor. */
+/**
+ * One transaction that moves the cursor too; several where somebody else waits to write, or where the page is longer
+ * than one may be: then the last one moves the cursor.
+ */
 async function applyPage(
-  database: { write<T>(work: (tx: Sql) => Promise<T>): Promise<T> },
+  database: WritingDatabase,
   source: number,
   page: ListingPage,
   cursorBefore: string | null,
   counts: PullCounts,
   options: PullOptions,
+  place: Place,
 ): Promise<void> {
-  const parts = partsOf(page);
-  for (const [index, part] of parts.entries()) {
+  const parts = partsOf(page, place.step);
+  let stored = 0;
+  do {
+    const from = stored;
     const result = await database.write(async (tx) => {
       const current = await lockPeerState(tx, source, cursorBefore);
-      const applied = await applyRemotePage(
+      let entries = 0;
+      function* next(): Generator<RemotePart> {
+        for (const part of parts.slice(from)) {
+          const more = sizeOf(part);
+          const full = entries + more > place.transaction;
+          if (entries > 0 && (full || database.isWanted?.())) return;
+          entries += more;
+          stored += 1;
+          yield part;
+        }
+      }
+      const applied = await applyRemoteParts(
         tx,
         source,
-        { ...part, generation: current.generation },
+        current.generation,
+        next(),
         current.checksum,
         options.now(),
       );
-      if (index === parts.length - 1) {
+      if (stored === parts.length) {
         await tx.run(
           sql`UPDATE federation_peers SET cursor = ${page.cursor}, epoch = ${page.epoch} WHERE key = ${source}`,
         );
@@ -183,17 +259,23 @@ async function applyPage(
       await storeCounts(tx, source, current, applied);
       return applied;
     });
-    count(counts, result, part.skipped.length);
-    await options.onStale(result.stale);
-  }
+    const skipped = parts.slice(from, stored).reduce((sum, part) => sum + part.skipped.length, 0);
+    count(counts, result, skipped);
+    if (result.stale.length > 0) await options.onStale(result.stale);
+  } while (stored < parts.length);
 }
 
-function partsOf(page: ListingPage): Omit<RemotePage, 'generation'>[] {
+function sizeOf({ items, skipped, removed }: RemotePart): number {
+  return items.length + skipped.length + removed.length;
+}
+
+/** At least one, so that a page without entries moves the cursor too. */
+function partsOf(page: ListingPage, step: number): RemotePart[] {
   const { items, skipped, removed } = page;
-  if (items.length + skipped.length + removed.length <= PAGE_ITEMS) return [{ items, skipped, removed }];
-  const slices = <T, Part>(all: readonly T[], part: (slice: T[]) => Part): Part[] =>
-    Array.from({ length: Math.ceil(all.length / PAGE_ITEMS) }, (_, index) =>
-      part(all.slice(index * PAGE_ITEMS, (index + 1) * PAGE_ITEMS)),
+  if (sizeOf(page) <= step) return [{ items, skipped, removed }];
+  const slices = <T>(all: readonly T[], part: (slice: T[]) => RemotePart): RemotePart[] =>
+    Array.from({ length: Math.ceil(all.length / step) }, (_, index) =>
+      part(all.slice(index * step, (index + 1) * step)),
     );
   const nothing = { items: [], skipped: [], removed: [] };
   return [
@@ -235,19 +317,20 @@ async function readPass(
 async function listPage(
   database: { read: Sql },
   source: number,
-  client: PeerClient,
-  state: PeerState,
+  client: Lister,
+  cursor: string | null,
   options: PullOptions,
+  place: Place,
 ): Promise<ListingPage | CursorExpired> {
   try {
-    return await client.list(state.cursor === '' ? null : state.cursor, PAGE_ITEMS, options.signal);
+    return await client.list(cursor === '' ? null : cursor, place.page, options.signal);
   } catch (error) {
     if (!(error instanceof CursorExpired)) throw error;
     const { windowAt, listings } = await readPeerState(database.read, source);
     const left = windowAt + HOUR - options.now();
     const spent = left > 0 && listings >= LISTINGS_AN_HOUR;
     // One that is refused with its first page is not begun again by the same pull.
-    if (spent || state.cursor === '') {
+    if (spent || cursor === '') {
       throw new HedgerowError(
         'CURSOR_EXPIRED',
         'The peer asks for its catalog to be listed anew again and again.',
