@@ -9,6 +9,7 @@ import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@p
 import pg from 'pg';
 import { type Database, openDatabase } from '../../../src/database/database.ts';
 import { PrismaClient } from '../../../src/database/generated/sqlite/client.ts';
+import { lockingFactory } from '../../../src/database/prisma-adapters.ts';
 import type { Sql, SqlDialect } from '../../../src/database/sql.ts';
 import { openSqlite, type SqliteConnections } from '../../../src/database/sqlite.ts';
 import { newPostgresUrl } from '../databases.ts';
@@ -143,7 +144,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${left}-wal`);
   });
   const adapter = (): Promise<SqlDriverAdapter> => {
-    forPrisma ??= connections.adapterFactory.connect();
+    forPrisma ??= lockingFactory(path, connections.lock).connect();
     return forPrisma;
   };
   const copies = new Map<CopyName, Buffer>();
@@ -163,13 +164,14 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     steps.controls.alive();
   }
 
+  const seededFactory = lockingFactory(path, connections.lock);
   const switching: SqlMigrationAwareDriverAdapterFactory = {
     provider: 'sqlite',
-    adapterName: connections.adapterFactory.adapterName,
-    connectToShadowDb: () => connections.adapterFactory.connectToShadowDb(),
+    adapterName: seededFactory.adapterName,
+    connectToShadowDb: () => seededFactory.connectToShadowDb(),
     connect: async () => ({
       provider: 'sqlite',
-      adapterName: connections.adapterFactory.adapterName,
+      adapterName: seededFactory.adapterName,
       dispose: async () => {},
       executeScript: async (script) => (await adapter()).executeScript(script),
       executeRaw: async (query) => {
@@ -227,6 +229,10 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
       read: steps.sql(plain, steps.read),
       write: (work) => steps.write((inner) => connections.write(inner), work),
       scrub: () => connections.scrub(),
+      get beside() {
+        return { location: { dialect: 'sqlite', path } as const, asking: connections.lock.asking };
+      },
+      takeTurn: () => connections.lock.acquire(),
       [Symbol.asyncDispose]: async () => {},
     },
     get crashed() {
@@ -284,6 +290,8 @@ async function createPostgresStore(): Promise<Store> {
       read: steps.sql(inner.read, steps.read),
       write: (work) => steps.write((work) => inner.write(work), work),
       scrub: () => inner.scrub(),
+      beside: inner.beside,
+      takeTurn: () => inner.takeTurn(),
       [Symbol.asyncDispose]: async () => {},
     },
     get crashed() {
