@@ -31,6 +31,8 @@ export interface Store extends AsyncDisposable {
   crashAfter(statements: number | null): void;
   /** Before the read after so many, this is done by somebody else. */
   meanwhile(reads: number, run: (() => Promise<void>) | null): void;
+  /** Told of each read as it is made: the statement's text. */
+  onRead: (text: string) => void;
   /** Opens what the crash left. */
   restart(): Promise<void>;
   keep(name: CopyName): Promise<void>;
@@ -68,27 +70,29 @@ function createSteps(kill: () => void) {
       kill();
       throw new Crash();
     },
-    async read(): Promise<void> {
+    onRead: (_text: string): void => {},
+    async read(text: string): Promise<void> {
       const { other } = steps;
       if (other !== null && --other.reads < 0) {
         steps.other = null;
         await other.run();
       }
       await steps.step();
+      steps.onRead(text);
     },
-    sql(inner: Sql, step: () => Promise<void>): Sql {
+    sql(inner: Sql, step: (text: string) => Promise<void>): Sql {
       return {
         dialect: inner.dialect,
         all: async (statement) => {
-          await step();
+          await step(statement.sql);
           return inner.all(statement);
         },
         get: async (statement) => {
-          await step();
+          await step(statement.sql);
           return inner.get(statement);
         },
         run: async (statement) => {
-          await step();
+          await step(statement.sql);
           return inner.run(statement);
         },
       };
@@ -241,6 +245,12 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     get statements() {
       return steps.statements;
     },
+    get onRead() {
+      return steps.onRead;
+    },
+    set onRead(told) {
+      steps.onRead = told;
+    },
     crashAfter: steps.controls.crashAfter,
     meanwhile: steps.controls.meanwhile,
     restart: async () => {
@@ -299,6 +309,12 @@ async function createPostgresStore(): Promise<Store> {
     },
     get statements() {
       return steps.statements;
+    },
+    get onRead() {
+      return steps.onRead;
+    },
+    set onRead(told) {
+      steps.onRead = told;
     },
     crashAfter: steps.controls.crashAfter,
     meanwhile: steps.controls.meanwhile,

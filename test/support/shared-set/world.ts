@@ -60,6 +60,8 @@ interface Backups {
 }
 
 export interface World extends AsyncDisposable {
+  /** What the runs came by, and how often: so many runs that met nothing would prove nothing. */
+  readonly met: ReadonlyMap<string, number>;
   /** From an empty catalog through all steps to agreement. @throws where something is not as the model has it */
   run(steps: readonly Step[]): Promise<void>;
 }
@@ -78,9 +80,14 @@ export async function createWorld(dialect: SqlDialect): Promise<World> {
   let clock = 0;
   const now = () => clock;
   const faults: unknown[] = [];
+  const met = new Map<string, number>();
+  const note = (what: string): void => {
+    met.set(what, (met.get(what) ?? 0) + 1);
+  };
   const context = serverContext(server, serverKey, now, faults);
   const wire = await startWire({ context, isDown: () => server.crashed, token, pullerKey });
   return {
+    met,
     run: async (steps) => {
       clock = Date.UTC(2026, 10, 20);
       faults.length = 0;
@@ -89,7 +96,7 @@ export async function createWorld(dialect: SqlDialect): Promise<World> {
       const pass = (ms: number): void => {
         clock += ms;
       };
-      const run = await beginRun({ server, puller, wire, now, pass });
+      const run = await beginRun({ server, puller, wire, now, pass, note });
       for (const step of steps) {
         clock += MINUTE;
         await run.take(step);
@@ -149,14 +156,18 @@ interface RunParts {
   wire: Wire;
   now: () => number;
   pass: (ms: number) => void;
+  note: (what: string) => void;
 }
 
-async function beginRun({ server, puller, wire, now, pass }: RunParts) {
+async function beginRun({ server, puller, wire, now, pass, note }: RunParts) {
   let catalog = await createCatalog(server.database, now);
   let serial = 0;
   let moment: Moment = { items: new Map(), albums: new Map(), grant: WHOLE_GRANT, within: new Set() };
-  /** Those that held since the request under way was sent. */
-  let moments: Moment[] = [moment];
+  /** When the page under way was read: one statement. */
+  let read = moment;
+  server.onRead = (text) => {
+    if (text.includes('AS "feedSequence"')) read = moment;
+  };
   /** What the server was doing when it ended. */
   let interrupted: Plan | null = null;
   /** Our ids of the puller's items that were hidden there, by their ids at the server. */
@@ -168,7 +179,6 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
 
   function become(next: Moment): void {
     moment = next;
-    moments.push(next);
     most = Math.max(most, next.items.size);
   }
 
@@ -206,8 +216,12 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
     server.crashAfter(null);
     puller.crashAfter(null);
     server.meanwhile(0, null);
-    if (puller.crashed) await puller.restart();
+    if (puller.crashed) {
+      note('the puller ended');
+      await puller.restart();
+    }
     if (!server.crashed) return;
+    note('the server ended');
     await server.restart();
     catalog = await createCatalog(server.database, now);
     const plan = interrupted;
@@ -216,14 +230,16 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
   }
 
   wire.onAnswer = (_status, content) => {
-    const page = content as Partial<WirePage>;
+    const page = content as Partial<WirePage> & { code?: string; reason?: string };
     if (!Array.isArray(page.items)) {
+      if (page.code !== undefined) note(page.reason ?? page.code);
       if (JSON.stringify(content).includes('media_')) violation ??= new Error('An item is in a problem.');
       return;
     }
-    const wrong = moments.map((one) => faultOf(page as WirePage, one, now()));
-    // A page is of one moment: each item of it, and the total.
-    if (!wrong.includes(null)) violation ??= new Error(`Sent: ${wrong.join('; ')}`);
+    note(read === moment ? 'a page' : 'a page before a change');
+    for (const { reason } of page.removed ?? []) note(`removed: ${reason}`);
+    const wrong = faultOf(page as WirePage, read, now());
+    if (wrong !== null) violation ??= new Error(`Sent: ${wrong}`);
   };
 
   async function pull(
@@ -237,7 +253,6 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
         for (const [request, read, what] of how.acts) {
           if (request === asked && read === null) await act(what);
         }
-        moments = [moment];
         for (const [request, read, what] of how.acts) {
           if (request !== asked || read === null) continue;
           server.meanwhile(read, async () => {
@@ -251,7 +266,9 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
       } catch (error) {
         violation ??= error;
       }
-      return how.faults.find(([request]) => request === asked)?.[1] ?? null;
+      const fault = how.faults.find(([request]) => request === asked)?.[1] ?? null;
+      if (fault !== null) note(`fault: ${fault}`);
+      return fault;
     };
     if (how.crash !== null) (how.crash.side === 'server' ? server : puller).crashAfter(how.crash.after);
     const ended = await pulled();
@@ -303,6 +320,8 @@ async function beginRun({ server, puller, wire, now, pass }: RunParts) {
       if (generation < 0 && !kept) throw new Error(`${remoteId} is kept, and nobody said so`);
     }
     for (const row of rows) {
+      if (row.held) note('held');
+      if (row.generation < 0) note('kept');
       const isHidden = hidden.get(row.remoteId) === row.id;
       if (row.hidden !== isHidden) throw new Error(`${row.remoteId} is hidden: ${row.hidden}`);
     }
