@@ -356,6 +356,7 @@ function serveCommands(): void {
         process.exit(0);
     }
   };
+  process.on('disconnect', () => process.exit(1));
   process.on('message', (command: Command) => {
     run(command).then(
       (value) => process.send?.({ value }),
