@@ -85,6 +85,13 @@ interface Pulled {
   inSync: boolean | null;
   requests: number;
   peak: Memory;
+  /** µs of the process, all of its threads. */
+  cpu: number;
+}
+
+interface Stored {
+  ms: number;
+  cpu: number;
 }
 
 async function main(): Promise<void> {
@@ -117,13 +124,14 @@ async function main(): Promise<void> {
           await using child = startChild();
           // Row by row over a socket is so slow that a tenth of the items says enough.
           const count = database === 'sqlite' ? items : Math.ceil(items / 10);
-          const ms = await child.ask<number>({
+          const { ms, cpu } = await child.ask<Stored>({
             do: 'store by row',
             items: count,
             folder: `${own}-anchor`,
             url: urls[0] ?? null,
           });
           result.anchor.push(count / (ms / 1000));
+          result.anchorCpu.push(cpu / count);
         };
         const pull = () =>
           measure(peer, { folder: own, url: urls[1] ?? null, peer: peerUrl, peerSeed: seed }, result, items, {
@@ -146,6 +154,9 @@ async function main(): Promise<void> {
 interface Result {
   /** Items a second. */
   anchor: number[];
+  /** µs an item. */
+  anchorCpu: number[];
+  cpu: number[];
   quiet: number[];
   busy: number[];
   /** ms. */
@@ -161,6 +172,8 @@ interface Result {
 function emptyResult(): Result {
   return {
     anchor: [],
+    anchorCpu: [],
+    cpu: [],
     quiet: [],
     busy: [],
     delta: [],
@@ -193,6 +206,7 @@ async function measure(
   const first = await pulling;
   check(first, items);
   (users ? result.busy : result.quiet).push(items / (first.ms / 1000));
+  if (!users) result.cpu.push(first.cpu / items);
   result.resident.push(first.peak.resident - idle.resident);
   result.anonymous.push(first.peak.anonymous - idle.anonymous);
   if (users) return;
@@ -342,12 +356,18 @@ function serveCommands(): void {
         process.exit(0);
     }
   };
+  process.on('disconnect', () => process.exit(1));
   process.on('message', (command: Command) => {
     run(command).then(
       (value) => process.send?.({ value }),
       (error: unknown) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
     );
   });
+}
+
+function spent(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
 
 function memory(): Memory {
@@ -543,6 +563,7 @@ async function startInstance({ folder, url, peer, peerSeed }: Extract<Command, {
       };
       const sampling = setInterval(sample, 100);
       requests = 0;
+      const cpuBefore = process.cpuUsage();
       const begun = performance.now();
       const { added, changed, inSync } = await ingest.pull(source, client, {
         signal: new AbortController().signal,
@@ -553,7 +574,7 @@ async function startInstance({ folder, url, peer, peerSeed }: Extract<Command, {
       const ms = performance.now() - begun;
       clearInterval(sampling);
       sample();
-      return { ms, added, changed, inSync, requests, peak };
+      return { ms, added, changed, inSync, requests, peak, cpu: spent(cpuBefore) };
     },
     [Symbol.asyncDispose]: async () => {
       await ingest[Symbol.asyncDispose]();
@@ -637,8 +658,8 @@ const SEARCH_SQL = {
 /** Runs one row; answers its key where it has one. */
 type RunRow = (name: RowSql, values: unknown[]) => number | undefined | Promise<number | undefined>;
 
-/** ms of the storing alone: the items are made and checked between the transactions. */
-async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store by row' }>): Promise<number> {
+/** Of the storing alone: the items are made and checked between the transactions. */
+async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store by row' }>): Promise<Stored> {
   const path = join(folder, 'hedgerow.db');
   {
     await using database = await openDatabase(
@@ -649,11 +670,13 @@ async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store 
   }
   await using by = url === null ? rowsOfSqlite(path) : await rowsOfPostgres(url);
   let ms = 0;
+  let cpu = 0;
   let sum = EMPTY_CHECKSUM;
   for (let from = 0; from < items; from += ANCHOR_TRANSACTION) {
     const list: RemoteItem[] = [];
     const to = Math.min(items, from + ANCHOR_TRANSACTION);
     for (let at = from; at < to; at += 5000) list.push(...(await remoteItems(at, Math.min(to, at + 5000))));
+    const cpuBefore = process.cpuUsage();
     const begun = performance.now();
     await by.transaction(async () => {
       for (const item of list) {
@@ -682,8 +705,9 @@ async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store 
       await by.run('sum', [to, sum.first, sum.second]);
     });
     ms += performance.now() - begun;
+    cpu += spent(cpuBefore);
   }
-  return ms;
+  return { ms, cpu };
 }
 
 interface Rows extends AsyncDisposable {
@@ -751,6 +775,12 @@ function print(database: DatabaseName, items: number, result: Result): void {
       rate(result.quiet),
       `row by row: ${rate(result.anchor)}`,
       `× ${(one(result.quiet) / one(result.anchor)).toFixed(2)} (≥ 2)`,
+    ],
+    [
+      'its CPU, µs an item, all threads',
+      fixed(one(result.cpu)),
+      `row by row: ${fixed(one(result.anchorCpu))}`,
+      `× ${(one(result.cpu) / one(result.anchorCpu)).toFixed(2)}`,
     ],
     [`${DELTA} changes, ms`, fixed(one(result.delta)), `p99 ${fixed(percentile(result.delta, 99))}`, '≤ 10'],
     [
