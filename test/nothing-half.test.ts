@@ -22,8 +22,8 @@ const PLACES: { where: string; place: Place; dialect: SqlDialect; stride: number
   { where: 'among everything else', place: HERE, dialect: 'sqlite', stride: 1 },
   { where: 'among everything else', place: HERE, dialect: 'postgresql', stride: 11 },
   // In steps so small that a page is stored in several transactions.
-  { where: 'in a thread', place: { ...APART, step: 1, transaction: 2 }, dialect: 'sqlite', stride: 4 },
-  { where: 'in a thread', place: { ...APART, step: 1, transaction: 2 }, dialect: 'postgresql', stride: 23 },
+  { where: 'in a thread', place: { ...APART, step: 2, transaction: 5 }, dialect: 'sqlite', stride: 5 },
+  { where: 'in a thread', place: { ...APART, step: 2, transaction: 5 }, dialect: 'postgresql', stride: 37 },
 ];
 
 type Entry = RemoteItem | { skipped: string; version: string };
