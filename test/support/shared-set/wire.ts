@@ -57,6 +57,8 @@ export interface Wire extends AsyncDisposable {
   pageSize: number;
   /** Asked before each request. */
   onRequest: () => Promise<Fault | null>;
+  /** Resolves when nothing is asked any more: what was asked ahead may outlive the pull that asked. */
+  idle(): Promise<void>;
   /** Told of each answer of the server that left it, with its content. */
   onAnswer: (status: number, content: unknown) => void;
 }
@@ -95,11 +97,13 @@ export async function startWire({ context, isDown, token, pullerKey }: WireOptio
   const endpoint = await app.listen({ host: '127.0.0.1', port: 0 });
   const outgoing = createOutgoing();
   let former: Held | null = null;
+  const asking = new Set<Promise<unknown>>();
 
   const broken = (): Error => Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
 
   async function ask(options: Dispatcher.RequestOptions): Promise<Held> {
-    const answer = await outgoing.dispatcher('loopback').request(options);
+    // What a puller does not wait for any more arrives at the server all the same, and is answered.
+    const answer = await outgoing.dispatcher('loopback').request({ ...options, signal: null });
     const body = Buffer.from(await answer.body.arrayBuffer());
     if (isDown()) throw broken();
     const content = await decodeContent(body, contentCoding(rawFields(answer.headers)));
@@ -135,6 +139,13 @@ export async function startWire({ context, isDown, token, pullerKey }: WireOptio
     }
   }
 
+  function counted<T>(work: Promise<T>): Promise<T> {
+    asking.add(work);
+    const done = () => asking.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
   async function* cut(body: Buffer): AsyncGenerator<Buffer> {
     yield body.subarray(0, body.length >> 1);
     throw broken();
@@ -151,7 +162,10 @@ export async function startWire({ context, isDown, token, pullerKey }: WireOptio
     { current: async () => connection, proved: async () => {}, instead: async () => null },
     {
       outgoing: {
-        dispatcher: () => ({ request }) as unknown as Dispatcher,
+        dispatcher: () =>
+          ({
+            request: (options: Dispatcher.RequestOptions) => counted(request(options)),
+          }) as unknown as Dispatcher,
         lasting: () => ({ request }) as unknown as Dispatcher,
         [Symbol.asyncDispose]: async () => {},
       },
@@ -164,6 +178,9 @@ export async function startWire({ context, isDown, token, pullerKey }: WireOptio
       list: (cursor, limit, signal) => client.list(cursor, Math.min(limit, wire.pageSize), signal),
     },
     pageSize: 100,
+    idle: async () => {
+      while (asking.size > 0) await Promise.allSettled(asking);
+    },
     onRequest: async () => null,
     onAnswer: () => {},
     [Symbol.asyncDispose]: async () => {

@@ -9,7 +9,13 @@ import { generatePeerToken, hashPeerToken } from '../../../src/federation/creden
 import { WHOLE_GRANT } from '../../../src/federation/grants.ts';
 import { generateKey } from '../../../src/federation/identity/keys.ts';
 import { grantText, putGrant } from '../../../src/federation/peers/grant-changes.ts';
-import { type PullOutcome, pullPeer, resolveHeldItems } from '../../../src/federation/pull/pull-peer.ts';
+import {
+  HERE,
+  type Place,
+  type PullOutcome,
+  pullPeer,
+  resolveHeldItems,
+} from '../../../src/federation/pull/pull-peer.ts';
 import type { Grant } from '../../../src/federation/wire/messages.ts';
 import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../../../src/lib/checksum.ts';
 import { HedgerowError } from '../../../src/lib/errors.ts';
@@ -40,6 +46,9 @@ const PEER = 1;
 const HIDDEN = -1;
 /** More removals at once than these are held (docs/federation.md). */
 const HELD_FROM = 50;
+
+/** As in a thread beside the rest, with steps so small that a page is stored in several transactions. */
+const APART: Place = { page: 500, step: 1, transaction: 3, ahead: true, pages: 200_000 };
 
 /** What the rows of the server say, as a moment has it. */
 interface Observed {
@@ -271,20 +280,32 @@ async function beginRun({ server, puller, wire, now, pass, note }: RunParts) {
       return fault;
     };
     if (how.crash !== null) (how.crash.side === 'server' ? server : puller).crashAfter(how.crash.after);
-    const ended = await pulled();
+    const ended = await pulled(how.apart);
+    await wire.idle();
     if (violation !== null) throw violation;
     await settle();
     return ended;
   }
 
-  async function pulled(): Promise<PullOutcome | HedgerowError | Crash> {
+  async function pulled(apart: boolean): Promise<PullOutcome | HedgerowError | Crash> {
     try {
-      const outcome = await pullPeer(puller.database, PEER, wire.client, {
+      const { read, write } = puller.database;
+      const options = {
         signal: new AbortController().signal,
         now,
         onPage: () => {},
         onStale: async () => {},
-      });
+      };
+      let looks = 0;
+      const outcome = apart
+        ? await pullPeer(
+            { read, write, isWanted: () => ++looks % 3 === 0 },
+            PEER,
+            wire.client,
+            options,
+            APART,
+          )
+        : await pullPeer({ read, write }, PEER, wire.client, options, HERE);
       // Every page is a whole of one moment, so whoever reads to the end agrees; nothing here is for repair.
       if (outcome.inSync !== true) violation ??= new Error('A pull that came to its end did not agree.');
       return outcome;
@@ -302,7 +323,7 @@ async function beginRun({ server, puller, wire, now, pass, note }: RunParts) {
     // The first pull may find that it has to list anew, and that it was told so too often in an hour.
     for (let tries = 0; tries < 3 && !(ended !== null && 'inSync' in ended); tries++) {
       pass(HOUR + MINUTE);
-      ended = await pull({ size: 100, faults: [], acts: [], crash: null });
+      ended = await pull({ size: 100, apart: false, faults: [], acts: [], crash: null });
     }
     if (ended === null || !('inSync' in ended)) throw new Error(`No pull came to its end: ${ended}`);
     await agree();
