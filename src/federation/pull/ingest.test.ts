@@ -118,6 +118,27 @@ describeOnBothDatabases('a long pull', (open, dialect) => {
     expect(await pull()).toMatchObject({ inSync: true });
   });
 
+  it('leaves a page to the thread that is too long to be read among everything else', async () => {
+    await using pulling = await setUp();
+    const { peer, pull, count } = pulling;
+    peer.description = 'long '.repeat(1_500);
+    peer.put(...names(90));
+    expect(await pull()).toMatchObject({ added: 90, inSync: true });
+    expect(await count()).toBe(90);
+    // Once to find that out, and once for the thread.
+    expect(peer.asked).toBe(2);
+  });
+
+  it('asks once for a page that makes no sense', async () => {
+    await using pulling = await setUp();
+    const { peer, pull, count } = pulling;
+    peer.put(...names(90));
+    peer.spoil = 'json';
+    await expect(pull()).rejects.toMatchObject({ code: 'PEER_INVALID_ANSWER' });
+    expect(peer.asked).toBe(1);
+    expect(await count()).toBe(0);
+  });
+
   it('lists anew where the cursor expires on the way', async () => {
     await using pulling = await setUp();
     const { peer, pull, row } = pulling;
@@ -204,6 +225,8 @@ interface TestPeer {
   /** Lists that were asked for. */
   asked: number;
   size: number;
+  /** Of every item. */
+  description: string;
   /** Before each list is answered. */
   before: (asked: number) => void;
   spoil: 'key' | 'json' | null;
@@ -280,6 +303,7 @@ function listingPeer() {
     client: { list: unexpected, bytes: unexpected, segmentList: unexpected } as PeerClient,
     asked: 0,
     size: PAGE,
+    description: '',
     before: (_asked: number): void => {},
     spoil: null as TestPeer['spoil'],
     put: (...ids: string[]) => put(false, ids),
@@ -300,7 +324,7 @@ function listingPeer() {
         epoch: 'e1',
         items: shown
           .filter(([, { gone }]) => !gone)
-          .map(([id, change]) => wireItem(id, `v${change.sequence}`)),
+          .map(([id, change]) => wireItem(id, `v${change.sequence}`, peer.description)),
         removed: shown
           .filter(([, { gone }]) => gone)
           .map(([id]) => ({ id, reason: 'deleted', at: '2026-11-20T12:00:00Z' })),
@@ -313,12 +337,13 @@ function listingPeer() {
   return peer;
 }
 
-function wireItem(id: string, version: string) {
+function wireItem(id: string, version: string, description: string) {
   return {
     id,
     version,
     kind: 'image',
     title: `Title of ${id}`,
+    description,
     mimeType: 'image/jpeg',
     size: 1000,
     createdAt: '2026-07-02T08:00:00Z',
