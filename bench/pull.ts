@@ -25,7 +25,7 @@ import { createCatalog } from '../src/catalog/catalog.ts';
 import { FACETS } from '../src/catalog/counts.ts';
 import { kindNumber } from '../src/catalog/items.ts';
 import type { RemoteItem } from '../src/catalog/remote-changes.ts';
-import { fts5Text, indexedWords, titleKey, tsvectorText } from '../src/catalog/words.ts';
+import { fts5Texts, type IndexedWords, indexedWords, titleKey, tsvectorText } from '../src/catalog/words.ts';
 import { decideConfig } from '../src/config/config.ts';
 import { openDatabase } from '../src/database/database.ts';
 import { connect } from '../src/database/sqlite.ts';
@@ -650,7 +650,7 @@ const ROW_SQL = {
 type RowSql = keyof typeof ROW_SQL | 'search';
 
 const SEARCH_SQL = {
-  sqlite: 'INSERT OR REPLACE INTO item_search (rowid, words) VALUES (?, ?)',
+  sqlite: 'INSERT OR REPLACE INTO item_search (rowid, title, tags, rest) VALUES (?, ?, ?, ?)',
   postgresql:
     'INSERT INTO item_search (item_key, words) VALUES (?, CAST(? AS tsvector)) ON CONFLICT (item_key) DO UPDATE SET words = excluded.words',
 };
@@ -690,7 +690,7 @@ async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store 
           const album = by.run('album', [id, newId('album'), title, titleKey(title)]);
           rows.push(['member', [album instanceof Promise ? await album : album, key]]);
         }
-        rows.push(['search', [key, by.words(indexedWords(item))]]);
+        rows.push(['search', [key, ...by.words(indexedWords(item))]]);
         const kind = kindNumber(item.kind);
         rows.push(['count', [FACETS.ALL, '', kind]]);
         for (const tag of item.tags) rows.push(['count', [FACETS.TAG, tag, kind]]);
@@ -712,7 +712,7 @@ async function storeByRow({ items, folder, url }: Extract<Command, { do: 'store 
 
 interface Rows extends AsyncDisposable {
   run: RunRow;
-  words(list: readonly string[]): string;
+  words(indexed: IndexedWords): string[];
   transaction(work: () => Promise<void>): Promise<void>;
 }
 
@@ -723,7 +723,7 @@ function rowsOfSqlite(path: string): Rows {
     Object.entries(texts).map(([name, text]) => [name, connection.prepare(text)]),
   ) as Record<RowSql, ReturnType<typeof connection.prepare>>;
   return {
-    words: fts5Text,
+    words: fts5Texts,
     run: (name, values) => {
       const statement = prepared[name];
       if (name === 'item' || name === 'album') return (statement.get(values) as { key: number }).key;
@@ -748,7 +748,7 @@ async function rowsOfPostgres(url: string): Promise<Rows> {
     texts[name as RowSql] = text.replace(/\?/g, () => `$${++place}`);
   }
   return {
-    words: tsvectorText,
+    words: (indexed) => [tsvectorText(indexed)],
     run: async (name, values) => {
       const { rows } = await client.query<{ key: number }>({ name, text: texts[name], values });
       return rows[0]?.key;

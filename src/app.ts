@@ -131,7 +131,9 @@ async function build(
   const identity = await loadIdentity(database, masterKey);
   const publicUrl = new URL(config.publicUrl ?? listening?.url ?? addressUrl(config.host, config.port));
   const instanceName = () => config.name ?? config.defaultName;
-  const catalog = await createCatalog(database, now);
+  const catalog = await createCatalog(database, now, () =>
+    log.info('the search index is made anew; this takes about half a minute for a million items'),
+  );
   const store = await openDiskBlobStore(config.storageDir);
 
   const context: FederationContext = {

@@ -1,5 +1,6 @@
 /** The audit, reading: the newest first, by keyset, each filter along an index. */
 import type { Database } from '../database/database.ts';
+import { texts } from '../database/lists.ts';
 import { join, raw, type Statement, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { AUDIT_ACTOR_KINDS, type AuditActorKind } from './audit.ts';
@@ -40,7 +41,8 @@ export interface AuditPosition {
 export interface AuditLog {
   /** At most `take` events that follow `after`. @throws HedgerowError INVALID for a list that is too long */
   page(filter: AuditFilter, after: AuditPosition | null, take: number): Promise<AuditEvent[]>;
-  find(id: string): Promise<AuditEvent | null>;
+  /** Those that there are, in no particular order. */
+  find(ids: readonly string[]): Promise<AuditEvent[]>;
   /** All of them, read in pages, so that memory and transactions stay small. */
   all(filter: AuditFilter): AsyncGenerator<AuditEvent[], void, void>;
 }
@@ -78,9 +80,11 @@ export function createAuditLog({ read }: Pick<Database, 'read'>): AuditLog {
   };
   return {
     page,
-    find: async (id) => {
-      const row = await read.get<Row>(sql`SELECT * FROM audit_events WHERE id = ${id}`);
-      return row === undefined ? null : toEvent(row);
+    find: async (ids) => {
+      const rows = await read.all<Row>(
+        sql`SELECT * FROM audit_events WHERE id IN (${texts(read, JSON.stringify(ids))})`,
+      );
+      return rows.map(toEvent);
     },
     all: async function* (filter) {
       let after: AuditPosition | null = null;

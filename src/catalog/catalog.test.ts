@@ -1,13 +1,13 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { describeOnBothDatabases, openTemporarySqlite } from '../../test/support/databases.ts';
+import { expect, it } from 'vitest';
+import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
-import { type Statement, sql } from '../database/sql.ts';
+import { sql } from '../database/sql.ts';
 import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../lib/checksum.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { readFeed, readMark } from './feed.ts';
 import { WHOLE_SCOPE } from './grant.ts';
-import { type CatalogQuery, readPage } from './query.ts';
+import type { CatalogQuery } from './query.ts';
 import { applyRemotePage, type RemoteItem, removeUnseen } from './remote-changes.ts';
 import type { Reader } from './visibility.ts';
 
@@ -351,40 +351,5 @@ describeOnBothDatabases('the catalog', (open) => {
     await expect(catalog.local.update('media_none', { title: 'x' })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
-  });
-});
-
-describe('a page of the catalog', () => {
-  it('is read in the order of an index, whatever the order and the origin, and sorts nothing', async () => {
-    const { database, close } = await openTemporarySqlite();
-    try {
-      await createCatalog(database);
-      const statements: Statement[] = [];
-      const explained = {
-        dialect: 'sqlite' as const,
-        get: database.read.get,
-        run: database.read.run,
-        all: async <Row>(statement: Statement): Promise<Row[]> => {
-          statements.push(statement);
-          return [];
-        },
-      };
-      const readers: Reader[] = [USER, { kind: 'ADMIN', userId: null }, { kind: 'ANONYMOUS' }];
-      for (const field of ['TAKEN_AT', 'ADDED_AT', 'UPDATED_AT', 'TITLE'] as const) {
-        for (const reader of readers) {
-          await readPage(explained, reader, { ...ALL, order: { field, direction: 'DESC' } }, {});
-        }
-      }
-      await readPage(explained, USER, { ...ALL, origin: 'LOCAL' }, {});
-      await readPage(explained, USER, { ...ALL, origin: 'REMOTE' }, {});
-      for (const statement of statements) {
-        const plan = await database.read.all<{ detail: string }>(sql`EXPLAIN QUERY PLAN ${statement}`);
-        const text = plan.map((row) => row.detail).join('\n');
-        expect(text).not.toContain('TEMP B-TREE');
-        expect(text).toMatch(/i USING INDEX items_/);
-      }
-    } finally {
-      await close();
-    }
   });
 });

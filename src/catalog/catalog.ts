@@ -13,6 +13,7 @@ import {
   readRemoteItem,
 } from './query.ts';
 import { setHidden } from './remote-changes.ts';
+import { ensureIndexed } from './search-index.ts';
 import { type CatalogState, ensureState, readState } from './state.ts';
 import { type FacetRequest, type Facets, readFacets } from './totals.ts';
 import type { Reader } from './visibility.ts';
@@ -36,8 +37,14 @@ export interface Catalog {
   setHidden(ids: readonly string[], hidden: boolean): Promise<void>;
 }
 
-export async function createCatalog(database: Database, now: () => number = Date.now): Promise<Catalog> {
+/** @param onIndexing - told where all items are put into the search index anew, which a new version may ask for. */
+export async function createCatalog(
+  database: Database,
+  now: () => number = Date.now,
+  onIndexing: () => void = () => {},
+): Promise<Catalog> {
   await ensureState(database);
+  await ensureIndexed(database, onIndexing);
   const { read } = database;
   return {
     page: (reader, query, page) => readPage(read, reader, query, page),

@@ -1,5 +1,5 @@
 /** The shared items in the order of their changes: what the feed for peers is made of. */
-import { empty, type Sql, type Statement, sql } from '../database/sql.ts';
+import { empty, join, type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Checksum, formatChecksum } from '../lib/checksum.ts';
 import { type GrantScope, granted, isWhole } from './grant.ts';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from './items.ts';
@@ -147,14 +147,20 @@ export interface GrantCounts {
   placedCount: number;
 }
 
-export async function countGranted(database: Sql, grant: GrantScope): Promise<GrantCounts> {
-  const row = await database.get<{ media: number; placed: number }>(
-    sql`SELECT COUNT(*) AS media, COALESCE(SUM(CASE WHEN i.properties LIKE ${'%"place":%'} THEN 1 ELSE 0 END), 0) AS placed FROM items i WHERE ${granted(database, grant)}`,
+export async function countGranted(database: Sql, grants: readonly GrantScope[]): Promise<GrantCounts[]> {
+  if (grants.length === 0) return [];
+  const parts = grants.map(
+    (grant, index) =>
+      sql`SELECT CAST(${index} AS int) AS place, COUNT(*) AS media, COALESCE(SUM(CASE WHEN i.properties LIKE ${'%"place":%'} THEN 1 ELSE 0 END), 0) AS placed FROM items i WHERE ${granted(database, grant)}`,
   );
-  return {
-    mediaCount: row?.media ?? 0,
-    placedCount: grant.access === 'originals' ? (row?.placed ?? 0) : 0,
-  };
+  const rows = await database.all<{ place: number; media: number; placed: number }>(
+    join(parts, ' UNION ALL '),
+  );
+  const byPlace = new Map(rows.map((row) => [row.place, row]));
+  return grants.map(({ access }, index) => {
+    const row = byPlace.get(index);
+    return { mediaCount: row?.media ?? 0, placedCount: access === 'originals' ? (row?.placed ?? 0) : 0 };
+  });
 }
 
 /** Forgets tombstones and marks older than 90 days, and remembers up to where. */

@@ -64,6 +64,8 @@ export interface Item {
   albums: AlbumRef[];
   held: boolean;
   fault: string | null;
+  /** Health of the peer that it is from; null for a local item. */
+  peerHealth: string | null;
 }
 
 export type ItemRow = Omit<
@@ -88,6 +90,7 @@ export const ITEM_COLUMNS = raw(
     'i.updated_at AS "updatedAt", i.tags, i.creator, i.license, i.properties, i.variants, i.revision',
     'i.visibility, i.version, i.owner_id AS "ownerId", i.storage, i.location',
     'i.location_mtime AS "locationMtime", i.sequence, i.albums, i.held, i.fault',
+    '(SELECT p.health FROM federation_peers p WHERE p.key = i.source) AS "peerHealth"',
   ].join(', '),
 );
 

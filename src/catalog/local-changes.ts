@@ -114,6 +114,7 @@ async function add(tx: Sql, items: readonly NewLocalItem[], now: number): Promis
       albums: [],
       held: false,
       fault: null,
+      peerHealth: null,
     };
     item.version = sharedVersion(item);
     const row = await tx.get<{ key: number }>(

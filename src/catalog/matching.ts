@@ -2,16 +2,25 @@
 
 import { texts } from '../database/lists.ts';
 import type { Sql, Statement } from '../database/sql.ts';
-import { empty, join, raw, sql } from '../database/sql.ts';
+import { join, raw, sql } from '../database/sql.ts';
+import { HedgerowError } from '../lib/errors.ts';
 import { kindNumber, visibilityNumber } from './items.ts';
-import type { AvailabilityState, CatalogQuery } from './query.ts';
+import type { AvailabilityState, CatalogFilter, CatalogQuery } from './query.ts';
 import { HEALTH_THAT_GIVES_NOTHING } from './sources.ts';
 import { hiddenSeenBy, type ItemTable, type Reader, visibleTo } from './visibility.ts';
-import { fts5Term, parseSearch, tsqueryTerm } from './words.ts';
+import { fts5Term, PARTS, parseSearch, type Term, tsqueryTerm } from './words.ts';
+
+/** How SQLite is to find rows: by looking up the keys of a set, or by walking an index and asking whether a key is in it. */
+type Access = 'look up' | 'walk';
 
 /** The rows of `items i` that a query shows: those that match, and of copies, where they are collapsed, one. */
-export function shown(database: Sql, reader: Reader, query: CatalogQuery): Statement {
-  const all = matching(database, reader, query);
+export function shown(
+  database: Sql,
+  reader: Reader,
+  query: CatalogQuery,
+  access: Access = 'look up',
+): Statement {
+  const all = matching(database, reader, query, 'i', access);
   return query.filter.duplicates === 'COLLAPSE'
     ? sql`${all} AND ${standsForCopies(database, reader, query)}`
     : all;
@@ -23,52 +32,100 @@ export function matching(
   reader: Reader,
   query: CatalogQuery,
   table: 'i' | 'o' = 'i',
+  access: Access = 'look up',
 ): Statement {
   const { filter } = query;
   const of = raw(table);
-  const conditions = sortMatches(database, reader, query, table);
-  const tagged = (tags: readonly string[]) =>
-    sql`${of}.key IN (SELECT t.item_key FROM item_tags t WHERE t.tag IN (${list(database, tags)}))`;
-  if (filter.tags?.any !== undefined) conditions.push(tagged(filter.tags.any));
-  for (const tag of filter.tags?.all ?? []) conditions.push(tagged([tag]));
+  // The plus changes no value; it keeps SQLite from looking up what it is to walk past.
+  const key = raw(access === 'walk' ? `+${table}.key` : `${table}.key`);
+  const conditions = [
+    ...sortMatches(reader, query, table),
+    ...sourceMatches(database, query, raw(access === 'walk' ? `+${table}` : table)),
+    ...setsOf(database, reader, filter).map((set) => sql`${key} IN (${set})`),
+  ];
   if (filter.tags?.none !== undefined && filter.tags.none.length > 0) {
-    conditions.push(sql`NOT ${tagged(filter.tags.none)}`);
-  }
-  if (filter.albumIds !== undefined) {
-    conditions.push(
-      sql`${of}.key IN (SELECT m.item_key FROM album_items m JOIN albums a ON a.key = m.album_key WHERE a.id IN (${list(database, filter.albumIds)}) AND ${visibleTo(reader, 'a')})`,
-    );
+    conditions.push(sql`${key} NOT IN (${tagged(database, filter.tags.none)})`);
   }
   if (filter.takenAt !== undefined) conditions.push(...between(sql`${of}.taken_at`, filter.takenAt));
   if (filter.addedAt !== undefined) conditions.push(...between(sql`${of}.added_at`, filter.addedAt));
   if (filter.availability !== undefined) conditions.push(available(filter.availability, of));
-  if (filter.query !== undefined) conditions.push(searched(database, filter.query, of));
+  if (filter.query !== undefined) conditions.push(...unwanted(database, filter.query, key));
   return join(conditions, ' AND ');
 }
 
-/**
- * What a query asks of source, visibility and kind: of `items i`, or of the counts that are kept by these
- * (`item_counts c`).
- */
-export function sortMatches(
-  database: Sql,
-  reader: Reader,
-  { origin, filter }: CatalogQuery,
-  table: ItemTable,
-): Statement[] {
-  const of = raw(table);
-  const conditions = [filter.hidden === true ? hiddenSeenBy(reader, table) : visibleTo(reader, table)];
-  if (origin === 'LOCAL') conditions.push(sql`${of}.source = 0`);
-  if (origin === 'REMOTE') conditions.push(sql`${of}.source <> 0`);
-  if (filter.peerIds !== undefined) {
-    conditions.push(
-      sql`${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.id IN (${list(database, filter.peerIds)}))`,
+/** Sets of keys in all of which an item must be. */
+function setsOf(database: Sql, reader: Reader, filter: CatalogFilter): Statement[] {
+  const sets: Statement[] = [];
+  if (filter.query !== undefined) sets.push(...wanted(database, filter.query));
+  if (filter.tags?.any !== undefined) sets.push(tagged(database, filter.tags.any));
+  for (const tag of filter.tags?.all ?? []) sets.push(tagged(database, [tag]));
+  if (filter.albumIds !== undefined) {
+    sets.push(
+      sql`SELECT m.item_key FROM album_items m JOIN albums a ON a.key = m.album_key WHERE a.id IN (${list(database, filter.albumIds)}) AND ${visibleTo(reader, 'a')}`,
     );
   }
+  return sets;
+}
+
+function tagged(database: Sql, tags: readonly string[]): Statement {
+  return sql`SELECT t.item_key FROM item_tags t WHERE t.tag IN (${list(database, tags)})`;
+}
+
+/** Items of a set from which on walking an order finds the page sooner than looking up and sorting the set. */
+const MANY = 1_000;
+
+/**
+ * Whether each set that narrows the query is large, as an expression; null where there is no set, or where the database
+ * knows by itself. SQLite keeps no figures of how often a word or tag occurs, and would always look up and sort the set.
+ *
+ * @param ordered - that the index of the order begins with the source.
+ */
+export function narrowsLittle(
+  database: Sql,
+  reader: Reader,
+  query: CatalogQuery,
+  ordered: boolean,
+): Statement | null {
+  if (database.dialect !== 'sqlite') return null;
+  const sets = setsOf(database, reader, query.filter);
+  if (!ordered && (query.origin === 'LOCAL' || query.filter.peerIds?.length === 1)) {
+    sets.push(
+      sql`SELECT s.key FROM items s WHERE ${join(sourceMatches(database, query, raw('s')), ' AND ')}`,
+    );
+  }
+  if (sets.length === 0) return null;
+  return join(
+    sets.map((set) => sql`(SELECT COUNT(*) FROM (${set} LIMIT ${MANY})) = ${MANY}`),
+    ' AND ',
+  );
+}
+
+/** What a query asks of visibility and kind: of `items i`, or of the counts that are kept by these (`item_counts c`). */
+export function sortMatches(reader: Reader, { filter }: CatalogQuery, table: ItemTable): Statement[] {
+  const of = raw(table);
+  const conditions = [filter.hidden === true ? hiddenSeenBy(reader, table) : visibleTo(reader, table)];
   if (filter.kinds !== undefined) conditions.push(oneOf(sql`${of}.kind`, filter.kinds.map(kindNumber)));
   if (filter.visibilities !== undefined) {
     conditions.push(
       sql`${of}.source = 0 AND ${oneOf(sql`${of}.visibility`, filter.visibilities.map(visibilityNumber))}`,
+    );
+  }
+  return conditions;
+}
+
+/** What a query asks of the source alone, of any table that has one. */
+export function sourceMatches(database: Sql, { origin, filter }: CatalogQuery, of: Statement): Statement[] {
+  const conditions: Statement[] = [];
+  if (origin === 'LOCAL') conditions.push(sql`${of}.source = 0`);
+  if (origin === 'REMOTE') conditions.push(sql`${of}.source <> 0`);
+  if (filter.peerIds?.length === 1) {
+    // One value, and not a set that may have one: so the index of a source gives its timeline in order.
+    conditions.push(
+      sql`${of}.source = (SELECT p.key FROM federation_peers p WHERE p.id IN (${list(database, filter.peerIds)}))`,
+    );
+  } else if (filter.peerIds !== undefined) {
+    conditions.push(
+      sql`${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.id IN (${list(database, filter.peerIds)}))`,
     );
   }
   return conditions;
@@ -124,22 +181,49 @@ function available(states: readonly AvailabilityState[], of: Statement): Stateme
       )})`;
 }
 
-function searched(database: Sql, text: string, of: Statement): Statement {
+/** The set of what a search finds, before what it excludes; none where it asks for nothing but that. */
+function wanted(database: Sql, text: string): Statement[] {
   const query = parseSearch(text);
-  if (query === null) return sql`1 = 1`;
+  if (query === null) return [];
   const { required, excluded } = query;
-  if (required.length === 0 && excluded.length === 0) return sql`1 = 0`;
-  const found = (terms: string): Statement =>
-    database.dialect === 'sqlite'
-      ? sql`${of}.key IN (SELECT rowid FROM item_search WHERE item_search MATCH ${terms})`
-      : sql`${of}.key IN (SELECT s.item_key FROM item_search s WHERE s.words @@ CAST(${terms} AS tsquery))`;
+  if (required.length === 0) return excluded.length === 0 ? [sql`SELECT 1 WHERE 1 = 0`] : [];
   const [term, and] = database.dialect === 'sqlite' ? [fts5Term, ' AND '] : [tsqueryTerm, ' & '];
-  return sql`${required.length === 0 ? sql`1 = 1` : found(required.map(term).join(and))}${
-    excluded.length === 0
-      ? empty
-      : join(
-          excluded.map((one) => sql` AND NOT ${found(term(one))}`),
-          '',
-        )
-  }`;
+  return [found(database, required.map((one) => term(one)).join(and))];
+}
+
+function unwanted(database: Sql, text: string, key: Statement): Statement[] {
+  const term = database.dialect === 'sqlite' ? fts5Term : tsqueryTerm;
+  const excluded = parseSearch(text)?.excluded ?? [];
+  return excluded.map((one) => sql`${key} NOT IN (${found(database, term(one))})`);
+}
+
+function found(database: Sql, terms: string): Statement {
+  return database.dialect === 'sqlite'
+    ? sql`SELECT rowid FROM item_search WHERE item_search MATCH ${terms}`
+    : sql`SELECT s.item_key FROM item_search s WHERE s.words @@ CAST(${terms} AS tsquery)`;
+}
+
+/**
+ * How well an item answers a search: for each term, where it is found. It depends on the item and the search alone, not
+ * on what else there is, so an item keeps its place while others come and go; and both databases give the same.
+ *
+ * @throws HedgerowError INVALID where nothing is searched for.
+ */
+export function relevance(database: Sql, text: string | undefined): Statement {
+  const query = text === undefined ? null : parseSearch(text);
+  if (query === null) {
+    throw new HedgerowError('INVALID', 'An order by relevance asks for something that is searched for.', {
+      field: ['orderBy', 'field'],
+    });
+  }
+  const scores = query.required.flatMap((term) => PARTS.map((part) => scored(database, term, part)));
+  return scores.length === 0 ? sql`0` : sql`(${join(scores, ' + ')})`;
+}
+
+function scored(database: Sql, term: Term, part: (typeof PARTS)[number]): Statement {
+  const inPart =
+    database.dialect === 'sqlite'
+      ? sql`i.key IN (${found(database, fts5Term(term, part))})`
+      : sql`EXISTS (SELECT 1 FROM item_search s WHERE s.item_key = i.key AND s.words @@ CAST(${tsqueryTerm(term, part)} AS tsquery))`;
+  return sql`CASE WHEN ${inPart} THEN ${raw(String(part.weight))} ELSE 0 END`;
 }

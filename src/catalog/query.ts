@@ -7,7 +7,7 @@ import { HedgerowError } from '../lib/errors.ts';
 import type { MediaKind } from '../lib/media.ts';
 import { decodeCursor, encodeCursor, type Position, queryFingerprint } from './cursor.ts';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow, type Visibility } from './items.ts';
-import { shown } from './matching.ts';
+import { narrowsLittle, relevance, shown } from './matching.ts';
 import { hiddenSeenBy, type Reader, visibleTo } from './visibility.ts';
 
 export const PAGE_DEFAULT = 50;
@@ -47,7 +47,14 @@ export interface CatalogFilter {
   hidden?: boolean | undefined;
 }
 
-export const ORDER_FIELDS = ['TAKEN_AT', 'ADDED_AT', 'UPDATED_AT', 'TITLE', 'BYTE_SIZE'] as const;
+export const ORDER_FIELDS = [
+  'TAKEN_AT',
+  'ADDED_AT',
+  'UPDATED_AT',
+  'TITLE',
+  'BYTE_SIZE',
+  'RELEVANCE',
+] as const;
 export type OrderField = (typeof ORDER_FIELDS)[number];
 
 export interface CatalogOrder {
@@ -74,13 +81,14 @@ export interface CatalogPage {
   hasPreviousPage: boolean;
 }
 
-/** What an order compares. A null size sorts as -1, before all. */
+/** What an order compares. */
 const ORDERS: Record<OrderField, string> = {
   TAKEN_AT: 'i.timeline_at',
   ADDED_AT: 'i.added_at',
   UPDATED_AT: 'i.updated_at',
   TITLE: 'i.title_key',
-  BYTE_SIZE: 'COALESCE(i.byte_size, -1)',
+  BYTE_SIZE: 'i.size_order',
+  RELEVANCE: 'r.place',
 };
 
 /**
@@ -96,17 +104,21 @@ export async function readPage(
 ): Promise<CatalogPage> {
   const { backward, size } = pageSize(page);
   const fingerprint = queryFingerprint([query.origin, query.filter, query.order]);
-  const column = raw(ORDERS[query.order.field]);
-  const conditions = [shown(database, reader, query)];
-  if (page.after !== undefined) {
-    conditions.push(beyond(query.order, column, positionOf(query.order, fingerprint, page.after), 'after'));
-  }
-  if (page.before !== undefined) {
-    conditions.push(beyond(query.order, column, positionOf(query.order, fingerprint, page.before), 'before'));
-  }
-  const direction = raw((query.order.direction === 'ASC') !== backward ? 'ASC' : 'DESC');
-  const rows = await database.all<ItemRow & { place: number | string }>(
-    sql`SELECT ${ITEM_COLUMNS}, ${column} AS place FROM items i WHERE ${join(conditions, ' AND ')} ORDER BY ${column} ${direction}, i.id ${direction} LIMIT ${size + 1}`,
+  const positions = (['after', 'before'] as const).flatMap((side) => {
+    const cursor = page[side];
+    if (cursor === undefined) return [];
+    const larger = (query.order.direction === 'ASC') === (side === 'after');
+    return { position: positionOf(query.order, fingerprint, cursor), compare: raw(larger ? '>' : '<') };
+  });
+  const rows = await database.all<PageRow>(
+    pageStatement(database, reader, query, {
+      beyond: (column, id) =>
+        positions.map(
+          ({ position, compare }) => sql`(${column}, ${id}) ${compare} (${position.value}, ${position.id})`,
+        ),
+      direction: raw((query.order.direction === 'ASC') !== backward ? 'ASC' : 'DESC'),
+      take: size + 1,
+    }),
   );
   const more = rows.length > size;
   const kept = rows.slice(0, size);
@@ -121,6 +133,44 @@ export async function readPage(
     hasNextPage: backward ? page.before !== undefined : more,
     hasPreviousPage: backward ? more : page.after !== undefined,
   };
+}
+
+/** With what the order compares. */
+type PageRow = ItemRow & { place: number | string };
+
+interface Slice {
+  /** What lies beyond the cursors, in terms of what the order compares and the id. */
+  beyond: (column: Statement, id: Statement) => Statement[];
+  direction: Statement;
+  take: number;
+}
+
+function pageStatement(
+  database: Sql,
+  reader: Reader,
+  query: CatalogQuery,
+  { beyond, direction, take }: Slice,
+): Statement {
+  const { field } = query.order;
+  const column = raw(ORDERS[field]);
+  const whole = (rows: Statement) =>
+    sql`SELECT ${ITEM_COLUMNS}, r.place FROM (${rows}) r CROSS JOIN items i WHERE i.key = r.key ORDER BY r.place ${direction}, r.id ${direction}`;
+  if (field === 'RELEVANCE') {
+    const id = raw('r.id');
+    const conditions = join([sql`1 = 1`, ...beyond(column, id)], ' AND ');
+    // Each match is weighed once, and only those of the page are read whole.
+    return sql`WITH m AS MATERIALIZED (SELECT i.key, i.id, ${relevance(database, query.filter.query)} AS place FROM items i WHERE ${shown(database, reader, query)}) ${whole(sql`SELECT r.key, r.id, r.place FROM m r WHERE ${conditions} ORDER BY ${column} ${direction}, ${id} ${direction} LIMIT ${take}`)}`;
+  }
+  const id = raw('i.id');
+  const which = (access: 'look up' | 'walk') =>
+    sql`FROM items i WHERE ${join([shown(database, reader, query, access), ...beyond(column, id)], ' AND ')} ORDER BY ${column} ${direction}, ${id} ${direction}`;
+  const little = narrowsLittle(database, reader, query, field === 'TAKEN_AT');
+  if (little === null)
+    return sql`SELECT ${ITEM_COLUMNS}, ${column} AS place ${which('look up')} LIMIT ${take}`;
+  const part = (access: 'look up' | 'walk', limit: Statement) =>
+    sql`SELECT * FROM (SELECT i.key, i.id, ${column} AS place ${which(access)} LIMIT (SELECT ${limit} FROM g))`;
+  // Both ways stand in the statement; the one with the limit 0 is not begun.
+  return sql`WITH g AS MATERIALIZED (SELECT ${little} AS walk) ${whole(sql`${part('walk', sql`CASE WHEN walk THEN ${take} ELSE 0 END`)} UNION ALL ${part('look up', sql`CASE WHEN walk THEN 0 ELSE ${take} END`)}`)}`;
 }
 
 /** By its id an admin also gets what is hidden, so that it can be shown again. */
@@ -153,14 +203,17 @@ export async function readRemoteItem(
   return row === undefined ? null : itemFromRow(row);
 }
 
-/** Other visible items with the same bytes, for many items at once; the longest here first, local before remote. */
+/** At most so many items with the same bytes; a peer may give all that it has the same digest. */
+export const COPIES_MAX = 100;
+
+/** Visible items with these bytes, the first COPIES_MAX of each; local before remote, then the longest here first. */
 export async function readCopies(
   database: Sql,
   reader: Reader,
   digests: readonly string[],
 ): Promise<Map<string, Item[]>> {
   const rows = await database.all<ItemRow>(
-    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.digest IN (${texts(database, JSON.stringify(digests))}) AND ${visibleTo(reader)} ORDER BY CASE WHEN i.source = 0 THEN 0 ELSE 1 END, i.key LIMIT 5000`,
+    sql`SELECT ${ITEM_COLUMNS} FROM (SELECT i.key, ROW_NUMBER() OVER (PARTITION BY i.digest ORDER BY CASE WHEN i.source = 0 THEN 0 ELSE 1 END, i.key) AS place FROM items i WHERE i.digest IN (${texts(database, JSON.stringify(digests))}) AND ${visibleTo(reader)}) c JOIN items i ON i.key = c.key WHERE c.place <= ${COPIES_MAX} ORDER BY c.place`,
   );
   const copies = new Map<string, Item[]>();
   for (const row of rows) {
@@ -191,17 +244,10 @@ export function pageSize(page: PageArguments): { backward: boolean; size: number
 /** @throws HedgerowError BAD_CURSOR also where the cursor has nothing that this order compares. */
 function positionOf({ field }: CatalogOrder, fingerprint: string, cursor: string): Position {
   const position = decodeCursor(fingerprint, cursor);
-  const fits = field === 'TITLE' ? typeof position.value === 'string' : Number.isSafeInteger(position.value);
-  if (!fits) throw new HedgerowError('BAD_CURSOR');
+  const { value, id } = position;
+  const fits =
+    field === 'TITLE' ? typeof value === 'string' && !value.includes('\0') : Number.isSafeInteger(value);
+  // PostgreSQL's texts have no zero characters, and no id or title key has one.
+  if (!fits || id.includes('\0')) throw new HedgerowError('BAD_CURSOR');
   return position;
-}
-
-function beyond(
-  { direction }: CatalogOrder,
-  column: Statement,
-  position: Position,
-  side: 'after' | 'before',
-): Statement {
-  const larger = (direction === 'ASC') === (side === 'after');
-  return sql`(${column}, i.id) ${raw(larger ? '>' : '<')} (${position.value}, ${position.id})`;
 }

@@ -1,5 +1,6 @@
+import type { Database } from '../database/database.ts';
 import { type Sql, sql } from '../database/sql.ts';
-import { fts5Text, indexedWords, type SearchableTexts, tsvectorText } from './words.ts';
+import { fts5Texts, indexedWords, type SearchableTexts, tsvectorText, WORDS_VERSION } from './words.ts';
 
 export interface IndexEntry {
   key: number;
@@ -10,9 +11,9 @@ export interface IndexEntry {
 export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promise<void> {
   if (entries.length === 0) return;
   if (tx.dialect === 'sqlite') {
-    const rows = JSON.stringify(entries.map(({ key, texts }) => [key, fts5Text(indexedWords(texts))]));
+    const rows = JSON.stringify(entries.map(({ key, texts }) => [key, ...fts5Texts(indexedWords(texts))]));
     await tx.run(
-      sql`INSERT OR REPLACE INTO item_search (rowid, words) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${rows})`,
+      sql`INSERT OR REPLACE INTO item_search (rowid, title, tags, rest) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(${rows})`,
     );
   } else {
     const keys = entries.map(({ key }) => key);
@@ -29,4 +30,55 @@ export async function unindexItems(tx: Sql, keys: readonly number[]): Promise<vo
   await tx.run(
     sql`DELETE FROM item_search WHERE rowid IN (SELECT value FROM json_each(${JSON.stringify(keys)}))`,
   );
+}
+
+/** Where the settings say what the index holds: the version, and behind a slash the last key that is done, if not all. */
+const SETTING = 'search-index';
+/** Items of one transaction: about 10 ms. */
+const ITEMS_AT_ONCE = 250;
+
+type IndexedRow = Omit<SearchableTexts, 'tags' | 'properties'> & {
+  key: number;
+  tags: string;
+  properties: string;
+};
+
+/**
+ * Indexes every item anew where the index was made by another version of the words. It goes on where it was
+ * parted, and two processes may do it at once.
+ *
+ * @param onBegin - told once, where there is something to do.
+ */
+export async function ensureIndexed(database: Database, onBegin: () => void): Promise<void> {
+  const version = String(WORDS_VERSION);
+  const setting = await database.read.get<{ value: string }>(
+    sql`SELECT value FROM settings WHERE key = ${SETTING}`,
+  );
+  if (setting?.value === version) return;
+  const [of, done] = setting?.value.split('/') ?? [];
+  let after = of === version ? Number(done) : 0;
+  for (let first = true; ; first = false) {
+    const keys = await database.write(async (tx) => {
+      const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
+      const rows = await tx.all<IndexedRow>(
+        sql`SELECT key, title, description, filename, creator, tags, properties FROM items WHERE key > ${after} ORDER BY key LIMIT ${ITEMS_AT_ONCE}${lock}`,
+      );
+      if (first && rows.length > 0) onBegin();
+      await indexItems(
+        tx,
+        rows.map(({ key, tags, properties, ...texts }) => ({
+          key,
+          texts: { ...texts, tags: JSON.parse(tags), properties: JSON.parse(properties) },
+        })),
+      );
+      const last = rows.at(-1)?.key ?? after;
+      const value = rows.length < ITEMS_AT_ONCE ? version : `${version}/${last}`;
+      await tx.run(
+        sql`INSERT INTO settings (key, value) VALUES (${SETTING}, ${value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+      );
+      return rows.map(({ key }) => key);
+    });
+    if (keys.length < ITEMS_AT_ONCE) return;
+    after = keys.at(-1) ?? after;
+  }
 }

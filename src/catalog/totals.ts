@@ -7,7 +7,7 @@ import { join, raw, sql } from '../database/sql.ts';
 import type { MediaKind } from '../lib/media.ts';
 import { FACETS } from './counts.ts';
 import { kindFromNumber } from './items.ts';
-import { matching, shown, sortMatches } from './matching.ts';
+import { matching, shown, sortMatches, sourceMatches } from './matching.ts';
 import type { CatalogFilter, CatalogQuery } from './query.ts';
 import type { Reader } from './visibility.ts';
 
@@ -144,7 +144,8 @@ function keptPart(database: Sql, reader: Reader, query: CatalogQuery): Kept | nu
   const conditions = [
     // Nobody but the owner sees a row with an owner; this finds the rows by the primary key.
     own === null ? sql`c.owner_id = ''` : sql`c.owner_id IN ('', ${own})`,
-    ...sortMatches(database, reader, query, 'c'),
+    ...sortMatches(reader, query, 'c'),
+    ...sourceMatches(database, query, raw('c')),
   ];
   if (tag !== undefined)
     return { facet: FACETS.TAG, conditions: join([sql`c.value = ${tag}`, ...conditions], ' AND ') };

@@ -188,7 +188,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       return createInvitation(context, input);
     },
     cancelInvitation: (id) => cancelInvitation(context, id),
-    grantCounts: (grant) => countGranted(context.database.read, grant),
+    grantCounts: (grants) => countGranted(context.database.read, grants),
     pairWithPeer: async (input) => {
       requireEnabled();
       return attempts.pair(input);

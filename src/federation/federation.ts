@@ -101,8 +101,8 @@ export interface Federation {
   createInvitation(input: CreateInvitation): Promise<{ invitationId: string; code: string }>;
   /** @throws NOT_FOUND, INVITATION_USED, INVITATION_EXPIRED. */
   cancelInvitation(invitationId: string): Promise<void>;
-  /** How many shared items a grant opens now, and how many of these carry a place in an original that goes with them. */
-  grantCounts(grant: Grant): Promise<GrantCounts>;
+  /** How many shared items each grant opens now, and how many of these carry a place in an original that goes with them. */
+  grantCounts(grants: readonly Grant[]): Promise<GrantCounts[]>;
   /**
    * @throws the codes of invitations and pairing; where the answer was lost, the code of that, and the attempt is
    *   taken up again by itself while the invitation may live

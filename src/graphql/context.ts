@@ -2,7 +2,7 @@
 
 import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
-import type { AuditLog } from '../access/audit-log.ts';
+import type { AuditEvent, AuditLog } from '../access/audit-log.ts';
 import type { People } from '../access/people.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Album } from '../catalog/albums.ts';
@@ -11,10 +11,11 @@ import type { GrantCounts } from '../catalog/feed.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
-import type { Peer, User } from '../database/generated/sqlite/client.ts';
+import type { Diagnosis, Invitation, Peer, Pull, User } from '../database/generated/sqlite/client.ts';
 import type { Federation } from '../federation/federation.ts';
 import { storedGrant } from '../federation/grants.ts';
 import type { VariantName } from '../lib/media.ts';
+import { peersShownTo } from './peer.ts';
 
 /** Bytes of a remote item that are kept here: whole, or some of its segments. */
 export type Kept = 'CACHED' | 'PARTIAL';
@@ -82,6 +83,15 @@ export interface Loaders {
   readonly user: DataLoader<string, User | null>;
   /** Items that the reader may see, by id. */
   readonly media: DataLoader<string, Item | null>;
+  /** Peers that the reader may know, by id. */
+  readonly peerById: DataLoader<string, Peer | null>;
+  /** Albums that the reader may see, by id. */
+  readonly albumById: DataLoader<string, Album | null>;
+  /** These by id, whoever asks. */
+  readonly invitation: DataLoader<string, Invitation | null>;
+  readonly pull: DataLoader<string, Pull | null>;
+  readonly diagnosis: DataLoader<string, Diagnosis | null>;
+  readonly auditEvent: DataLoader<string, AuditEvent | null>;
   /** Items that the reader may see, by digest. */
   readonly copies: DataLoader<string, readonly Item[]>;
   readonly kept: DataLoader<Item, Kept | null, number>;
@@ -95,7 +105,7 @@ export interface Loaders {
   readonly albums: DataLoader<number, readonly Album[]>;
   /** Peers that take something from here. */
   readonly servedPeers: () => Promise<readonly Peer[]>;
-  /** By the grant's text, as a row keeps it: one statement a grant. */
+  /** By the grant's text, as a row keeps it. */
   readonly grantCounts: DataLoader<string, GrantCounts>;
 }
 
@@ -149,15 +159,22 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
       const byKey = new Map(rows.map((row) => [row.key, row]));
       return keys.map((key) => byKey.get(key) ?? null);
     }),
-    user: new DataLoader(async (ids) => {
-      const rows = await prisma.user.findMany({ where: { id: { in: [...ids] } } });
-      const byId = new Map(rows.map((row) => [row.id, row]));
-      return ids.map((id) => byId.get(id) ?? null);
-    }),
+    user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
     media: new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);
       return ids.map((id) => items.get(id) ?? null);
     }),
+    peerById: byId((ids) =>
+      prisma.peer.findMany({ where: { AND: [{ id: { in: ids } }, peersShownTo(reader)] } }),
+    ),
+    albumById: new DataLoader(async (ids) => {
+      const albums = await catalog.albums.byId(reader, ids);
+      return ids.map((id) => albums.get(id) ?? null);
+    }),
+    invitation: byId((ids) => prisma.invitation.findMany({ where: { id: { in: ids } } })),
+    pull: byId((ids) => prisma.pull.findMany({ where: { id: { in: ids } } })),
+    diagnosis: byId((ids) => prisma.diagnosis.findMany({ where: { id: { in: ids } } })),
+    auditEvent: byId((ids) => services.auditLog.find(ids)),
     copies: new DataLoader(async (digests) => {
       const items = await catalog.copies(reader, digests);
       return digests.map((digest) => items.get(digest) ?? []);
@@ -204,10 +221,17 @@ function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
         orderBy: { key: 'asc' },
       }),
     ),
-    grantCounts: new DataLoader((grants) =>
-      Promise.all(grants.map((grant) => federation.grantCounts(storedGrant(grant)))),
-    ),
+    grantCounts: new DataLoader((grants) => federation.grantCounts(grants.map(storedGrant))),
   };
+}
+
+function byId<T extends { id: string }>(
+  read: (ids: string[]) => PromiseLike<readonly T[]>,
+): DataLoader<string, T | null> {
+  return new DataLoader(async (ids) => {
+    const rows = new Map((await read([...ids])).map((row) => [row.id, row]));
+    return ids.map((id) => rows.get(id) ?? null);
+  });
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

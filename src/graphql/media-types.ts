@@ -1,7 +1,7 @@
 /** Enums and inputs of media, and how an input becomes a query of the catalog. */
 
 import type { VISIBILITIES } from '../catalog/items.ts';
-import type { CatalogFilter, CatalogOrder, ORDER_FIELDS } from '../catalog/query.ts';
+import type { AVAILABILITIES, CatalogFilter, CatalogOrder, ORDER_FIELDS } from '../catalog/query.ts';
 import { builder } from './builder.ts';
 
 export const MediaOrigin = builder.enumType('MediaOrigin', {
@@ -51,6 +51,17 @@ export const AvailabilityEnum = builder.enumType('Availability', {
     PARTIAL: { description: "A peer's item of whose bytes some are kept here." },
     ON_DEMAND: { description: 'Fetched from the peer when asked for.' },
     UNAVAILABLE: { description: 'Not here, and the peer cannot give it now.' },
+  } as const satisfies Record<(typeof AVAILABILITIES)[number], object>,
+});
+
+const DuplicatesEnum = builder.enumType('Duplicates', {
+  description: 'What is done with items that have the same bytes.',
+  values: {
+    SHOW: { description: 'Each is shown.' },
+    COLLAPSE: {
+      description:
+        "Of those that match one stands for all: this instance's before those of peers, then the one longest here. It has its own place in the order.",
+    },
   } as const,
 });
 
@@ -78,6 +89,10 @@ export const MediaOrderField = builder.enumType('MediaOrderField', {
     UPDATED_AT: { description: 'When the item was last changed.' },
     TITLE: { description: 'The title, without regard to case and accents.' },
     BYTE_SIZE: { description: 'Bytes of the original.' },
+    RELEVANCE: {
+      description:
+        'How well the item answers filter.query, which it asks for: what is found in the title counts more than in tags, and in tags more than elsewhere. DESC: the best first.',
+    },
   } as const satisfies Record<(typeof ORDER_FIELDS)[number], object>,
 });
 
@@ -120,6 +135,15 @@ export const MediaFilter = builder.inputType('MediaFilter', {
     takenAt: t.field({ type: LocalDateTimeRange, description: "By the camera's clock." }),
     addedAt: t.field({ type: DateTimeRange, description: 'By when the item was added where it is from.' }),
     visibilities: t.field({ type: [VisibilityEnum], description: 'Only local items of these visibilities.' }),
+    availability: t.field({
+      type: [AvailabilityEnum],
+      description: 'Only items whose bytes are so; what has just been fetched may count some seconds later.',
+    }),
+    duplicates: t.field({
+      type: DuplicatesEnum,
+      defaultValue: 'SHOW',
+      description: 'Whether items with the same bytes are shown as one.',
+    }),
   }),
 });
 
@@ -147,6 +171,7 @@ export const DEFAULT_ORDER: CatalogOrder = { field: 'TAKEN_AT', direction: 'DESC
 export function catalogFilter(input: typeof MediaFilter.$inferInput | null | undefined): CatalogFilter {
   if (input == null) return {};
   const { peerIds, kinds, albumIds, hidden, tags, query, takenAt, addedAt, visibilities } = input;
+  const { availability, duplicates } = input;
   return {
     ...(peerIds != null && { peerIds }),
     ...(kinds != null && { kinds }),
@@ -157,6 +182,8 @@ export function catalogFilter(input: typeof MediaFilter.$inferInput | null | und
     ...(takenAt != null && { takenAt: present(takenAt) }),
     ...(addedAt != null && { addedAt: present(addedAt) }),
     ...(visibilities != null && { visibilities }),
+    ...(availability != null && { availability }),
+    ...(duplicates === 'COLLAPSE' && { duplicates }),
   };
 }
 

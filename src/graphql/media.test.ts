@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { fakeFederation, type GraphqlUnderTest, startGraphql } from '../../test/support/graphql.ts';
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
+import { countingStatements } from '../../test/support/statements.ts';
 import type { Item } from '../catalog/items.ts';
 import { applyRemotePage, type RemoteItem } from '../catalog/remote-changes.ts';
 import type { Database } from '../database/database.ts';
-import type { Sql } from '../database/sql.ts';
 import { WHOLE_GRANT } from '../federation/grants.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
 
@@ -24,32 +24,6 @@ const variant = (name: 'thumbnail' | 'original') => ({
   size: 10,
   digest: `sha-256:${'cd'.repeat(32)}`,
 });
-
-/** Counts statements on the way to the database: hand-written ones, and operations of Prisma without relations. */
-function counting(database: Database): { database: Database; statements: () => number } {
-  let count = 0;
-  const read: Sql = {
-    dialect: database.read.dialect,
-    all: (statement) => {
-      count += 1;
-      return database.read.all(statement);
-    },
-    get: (statement) => {
-      count += 1;
-      return database.read.get(statement);
-    },
-    run: (statement) => database.read.run(statement),
-  };
-  const prisma = database.prisma.$extends({
-    query: {
-      $allOperations: ({ args, query }) => {
-        count += 1;
-        return query(args);
-      },
-    },
-  }) as unknown as Database['prisma'];
-  return { database: { ...database, read, prisma }, statements: () => count };
-}
 
 describeOnBothDatabases('media over GraphQL', (open) => {
   it('merges local and remote items, and tells them apart', async () => {
@@ -297,7 +271,7 @@ describeOnBothDatabases('media over GraphQL', (open) => {
   it('runs the same few statements for a page of any length', async () => {
     const plain = await open();
     const peers = await Promise.all([1, 2, 3].map(() => seedPeer(plain)));
-    const { database, statements } = counting(plain);
+    const { database, statements } = countingStatements(plain);
     let asked = 0;
     await using server = await startGraphql(database, {
       availability: async () => {

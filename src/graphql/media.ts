@@ -1,9 +1,25 @@
 /** Media: the interface, local and remote items, pages of them. */
 
+import DataLoader from 'dataloader';
 import { covers } from '../catalog/grant.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
-import type { CatalogQuery, PageArguments } from '../catalog/query.ts';
-import { LOCAL_STATE, peerHealth, type SourceState, sourceState } from '../catalog/sources.ts';
+import {
+  type AvailabilityState,
+  type CatalogQuery,
+  COPIES_MAX,
+  PAGE_DEFAULT,
+  PAGE_MAX,
+  type PageArguments,
+  pageSize,
+} from '../catalog/query.ts';
+import {
+  HEALTH_THAT_GIVES_NOTHING,
+  LOCAL_STATE,
+  peerHealth,
+  type SourceState,
+  sourceState,
+} from '../catalog/sources.ts';
+import type { FacetRequest, Facets } from '../catalog/totals.ts';
 import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
 import { storedGrant } from '../federation/grants.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -138,7 +154,7 @@ builder.interfaceType(Media, {
     }),
     copies: t.field({
       type: [Media],
-      description: 'Other visible items with the same bytes.',
+      description: `Other visible items with the same bytes, at most ${COPIES_MAX}; this instance's first.`,
       complexity: { field: 5, multiplier: 3 },
       resolve: (item, _args, { load }) => copiesOf(item, load),
     }),
@@ -203,9 +219,11 @@ export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
   }),
 });
 
-/** A page with the query that it answers, from which count and sources are read where they are asked for. */
+/** A page with the query that it answers, from which count, facets and sources are read where they are asked for. */
 interface MediaPage extends Connection<Item> {
   query: CatalogQuery;
+  /** What is asked for together is read by one statement. */
+  totals: DataLoader<FacetRequest, Facets>;
 }
 
 interface Source extends SourceState {
@@ -245,6 +263,82 @@ const CatalogSource = builder.objectRef<Source>('CatalogSource').implement({
   }),
 });
 
+const PeerFacet = builder.objectRef<Facets['origins'][number]>('PeerFacet').implement({
+  description: 'How many items are from one catalog.',
+  fields: (t) => ({
+    peer: t.field({
+      type: Peer,
+      nullable: true,
+      description: 'Null: this instance.',
+      resolve: ({ source }, _args, { load }) => (isLocal({ source }) ? null : load.peer.load(source)),
+    }),
+    count: t.exposeInt('count', { description: 'How many.' }),
+  }),
+});
+
+const KindFacet = builder.objectRef<Facets['kinds'][number]>('KindFacet').implement({
+  description: 'How many items are of one kind.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: MediaKindEnum, description: 'The kind.' }),
+    count: t.exposeInt('count', { description: 'How many.' }),
+  }),
+});
+
+const TagFacet = builder.objectRef<Facets['tags'][number]>('TagFacet').implement({
+  description: 'How many items have one tag.',
+  fields: (t) => ({
+    tag: t.exposeString('tag', { description: 'The tag.' }),
+    count: t.exposeInt('count', { description: 'How many.' }),
+  }),
+});
+
+const YearFacet = builder.objectRef<Facets['years'][number]>('YearFacet').implement({
+  description: 'How many items were taken in one year.',
+  fields: (t) => ({
+    year: t.exposeInt('year', { description: "The year, by the camera's clock." }),
+    count: t.exposeInt('count', { description: 'How many.' }),
+  }),
+});
+
+const MediaFacets = builder.objectRef<MediaPage>('MediaFacets').implement({
+  description: 'How many of all that match, on all pages, there are of each sort.',
+  fields: (t) => ({
+    origins: t.field({
+      type: [PeerFacet],
+      description: 'By the catalog that they are from, the largest first.',
+      complexity: 10,
+      resolve: async ({ totals }) => (await totals.load({ origins: true })).origins,
+    }),
+    kinds: t.field({
+      type: [KindFacet],
+      description: 'By kind, the most frequent first.',
+      complexity: 10,
+      resolve: async ({ totals }) => (await totals.load({ kinds: true })).kinds,
+    }),
+    tags: t.field({
+      type: [TagFacet],
+      description: `By tag, the most frequent first. first: 1 to ${PAGE_MAX}.`,
+      complexity: ({ first }) => ({
+        field: 10,
+        multiplier: Math.min(PAGE_MAX, Math.max(1, first ?? PAGE_DEFAULT)),
+      }),
+      args: {
+        first: t.arg.int({ defaultValue: PAGE_DEFAULT, description: 'How many tags.' }),
+      },
+      resolve: async ({ totals }, { first }) => {
+        const { size } = pageSize({ first: first ?? PAGE_DEFAULT });
+        return (await totals.load({ tags: size })).tags.slice(0, size);
+      },
+    }),
+    years: t.field({
+      type: [YearFacet],
+      description: "By the year of the camera's clock, the latest first; items without it are left out.",
+      complexity: 10,
+      resolve: async ({ totals }) => (await totals.load({ years: true })).years,
+    }),
+  }),
+});
+
 export const MediaConnection = builder.connectionObject(
   {
     type: Media,
@@ -254,12 +348,17 @@ export const MediaConnection = builder.connectionObject(
       totalCount: t.int({
         description: 'How many match, on all pages.',
         complexity: 10,
-        resolve: (page, _args, { catalog, reader }) => catalog.count(reader, queryOf(page)),
+        resolve: async (page) => (await mediaPage(page).totals.load({ count: true })).count,
+      }),
+      facets: t.field({
+        type: MediaFacets,
+        description: 'How many of all that match there are of each sort.',
+        resolve: (page) => mediaPage(page),
       }),
       sources: t.field({
         type: [CatalogSource],
         description: 'Every catalog that the answer draws on, and how far it can be relied on.',
-        resolve: (page, _args, context) => sourcesOf(queryOf(page), context),
+        resolve: (page, _args, context) => sourcesOf(mediaPage(page).query, context),
       }),
     }),
   },
@@ -314,12 +413,27 @@ export async function readMedia(
   query: CatalogQuery,
   page: { [K in keyof PageArguments]: PageArguments[K] | null },
 ): Promise<MediaPage> {
-  return { ...catalogConnection(await catalog.page(reader, query, present(page))), query };
+  const connection = catalogConnection(await catalog.page(reader, query, present(page)));
+  return { ...connection, query, totals: totalsLoader((wanted) => catalog.facets(reader, query, wanted)) };
 }
 
 /** The connection's type knows the shape that Relay asks for; every value of it comes from `readMedia`. */
-function queryOf(page: object): CatalogQuery {
-  return (page as MediaPage).query;
+function mediaPage(page: object): MediaPage {
+  return page as MediaPage;
+}
+
+function totalsLoader(read: (wanted: FacetRequest) => Promise<Facets>): DataLoader<FacetRequest, Facets> {
+  return new DataLoader(
+    async (requests) => {
+      const wanted: FacetRequest = Object.assign({}, ...requests);
+      // Of several lists of tags the longest has the others in it.
+      const tags = requests.flatMap((request) => request.tags ?? []);
+      if (tags.length > 0) wanted.tags = Math.max(...tags);
+      const facets = await read(wanted);
+      return requests.map(() => facets);
+    },
+    { cache: false },
+  );
 }
 
 async function sourcesOf(
@@ -327,9 +441,12 @@ async function sourcesOf(
   { database, reader, now, pullInterval }: GraphqlContext,
 ): Promise<Source[]> {
   const sources: Source[] = [];
-  if (origin !== 'REMOTE' && filter.peerIds === undefined) sources.push({ ...LOCAL_STATE, peer: null });
+  const { availability, hidden } = filter;
+  const local = origin !== 'REMOTE' && filter.peerIds === undefined && hidden !== true;
+  if (local && availability?.includes('LOCAL') !== false) sources.push({ ...LOCAL_STATE, peer: null });
   // Only local items have a visibility that can be asked for.
   if (origin === 'LOCAL' || filter.visibilities !== undefined) return sources;
+  if (availability?.every((state) => state === 'LOCAL')) return sources;
   const peers = await database.prisma.peer.findMany({
     where: {
       ...peersShownTo(reader),
@@ -347,24 +464,19 @@ async function sourcesOf(
   return sources;
 }
 
-/** Health in which a peer gives nothing that is not here already. */
-const GIVES_NOTHING = ['OFFLINE', 'AUTH_FAILED', 'INCOMPATIBLE'];
-
-type Availability = 'LOCAL' | 'CACHED' | 'PARTIAL' | 'ON_DEMAND' | 'UNAVAILABLE';
-
 function availabilityOf(
   item: Item,
   { load }: Pick<GraphqlContext, 'load'>,
-): Availability | Promise<Availability> {
+): AvailabilityState | Promise<AvailabilityState> {
   return isLocal(item) ? 'LOCAL' : remoteAvailability(item, load);
 }
 
-async function remoteAvailability(item: Item, load: GraphqlContext['load']): Promise<Availability> {
-  // Asked for together, so that each is one statement for the page.
-  const [kept, peer] = await Promise.all([load.kept.load(item), load.peer.load(item.source)]);
+async function remoteAvailability(item: Item, load: GraphqlContext['load']): Promise<AvailabilityState> {
+  const kept = await load.kept.load(item);
   if (kept !== null) return kept;
-  if (item.held || peer === null || GIVES_NOTHING.includes(peerHealth(peer))) return 'UNAVAILABLE';
-  return 'ON_DEMAND';
+  const gives =
+    item.peerHealth !== null && !HEALTH_THAT_GIVES_NOTHING.includes(peerHealth({ health: item.peerHealth }));
+  return gives && !item.held ? 'ON_DEMAND' : 'UNAVAILABLE';
 }
 
 export function coveredBy(item: Item, peers: readonly PeerRow[], now: number): PeerRow[] {

@@ -5,7 +5,6 @@ import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 import type { GraphqlContext } from './context.ts';
 import { mediaTypename } from './media.ts';
-import { peersShownTo } from './peer.ts';
 
 const NODES_MAX = 100;
 
@@ -37,35 +36,31 @@ builder.queryField('nodes', (t) =>
   }),
 );
 
+/** What every id looks like; PostgreSQL would refuse some of what no id is. */
+const ID = /^[a-z]+_[\w-]+$/;
+
 async function readNode(id: string, context: GraphqlContext): Promise<object | null> {
   const { load, may, people, viewer } = context;
-  const { prisma } = context.database;
+  if (!ID.test(id)) return null;
   switch (id.slice(0, id.indexOf('_'))) {
     case 'media': {
       const item = await load.media.load(id);
       return item === null ? null : branded(item, mediaTypename(item));
     }
     case 'album':
-      return branded((await context.catalog.albums.byId(context.reader, [id])).get(id) ?? null, 'Album');
+      return branded(await load.albumById.load(id), 'Album');
     case 'peer':
-      return branded(
-        await prisma.peer.findFirst({ where: { AND: [{ id }, peersShownTo(context.reader)] } }),
-        'Peer',
-      );
+      return branded(await load.peerById.load(id), 'Peer');
     case 'pair':
-      return may.administer
-        ? branded(await prisma.invitation.findUnique({ where: { id } }), 'Invitation')
-        : null;
+      return may.administer ? branded(await load.invitation.load(id), 'Invitation') : null;
     case 'pull':
-      return may.administer ? branded(await prisma.pull.findUnique({ where: { id } }), 'Pull') : null;
+      return may.administer ? branded(await load.pull.load(id), 'Pull') : null;
     case 'diag':
-      return may.administer
-        ? branded(await prisma.diagnosis.findUnique({ where: { id } }), 'Diagnosis')
-        : null;
+      return may.administer ? branded(await load.diagnosis.load(id), 'Diagnosis') : null;
     case 'user':
       return may.administer || viewer?.user?.id === id ? branded(await load.user.load(id), 'User') : null;
     case 'audit':
-      return may.admin ? branded(await context.auditLog.find(id), 'AuditEvent') : null;
+      return may.admin ? branded(await load.auditEvent.load(id), 'AuditEvent') : null;
     case 'token':
       return branded(await people.findToken(viewer, id), 'ApiToken');
     case 'session':

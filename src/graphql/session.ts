@@ -15,10 +15,10 @@ const Session = builder.objectRef<SessionRow>('Session').implement({
       description: 'What the browser calls itself.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was opened.' }),
-    lastSeenAt: t.expose('lastSeenAt', {
+    lastSeenAt: t.field({
       type: 'DateTime',
-      nullable: true,
       description: 'When it was last used, to five minutes.',
+      resolve: ({ lastSeenAt, createdAt }) => lastSeenAt ?? createdAt,
     }),
     current: t.boolean({
       description: 'Whether it is the one that asks.',

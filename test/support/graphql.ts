@@ -138,7 +138,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
     changes: { peers: unexpected, pulls: () => nothing },
     createInvitation: unexpected,
     cancelInvitation: unexpected,
-    grantCounts: async () => ({ mediaCount: 7, placedCount: 2 }),
+    grantCounts: async (grants) => grants.map(() => ({ mediaCount: 7, placedCount: 2 })),
     pairWithPeer: unexpected,
     addPeer: unexpected,
     createPeerCredential: unexpected,

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateCatalog } from '../../bench/generate-catalog.ts';
+import {
+  openNewPostgres,
+  openTemporarySqlite,
+  type TemporaryDatabase,
+} from '../../test/support/databases.ts';
+import { type Sql, type Statement, sql } from '../database/sql.ts';
+import {
+  type CatalogFilter,
+  type CatalogQuery,
+  ORDER_FIELDS,
+  type PageArguments,
+  readPage,
+} from './query.ts';
+import { type FacetRequest, readFacets } from './totals.ts';
+import type { Reader } from './visibility.ts';
+
+const ITEMS = 6_000;
+const READERS: Reader[] = [
+  { kind: 'USER', userId: 'user_ada' },
+  { kind: 'ADMIN', userId: null },
+  { kind: 'ANONYMOUS' },
+];
+const INDEXED = ORDER_FIELDS.filter((field) => field !== 'RELEVANCE');
+
+/** Plans, not times: what a statement walks is what it costs, on a quiet machine as on a busy one. */
+describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dialect) => {
+  let under: TemporaryDatabase;
+
+  beforeAll(async () => {
+    under = await (dialect === 'sqlite' ? openTemporarySqlite() : openNewPostgres());
+    await generateCatalog(under.database, { items: ITEMS, peers: 3 });
+  }, 60_000);
+  afterAll(() => under.close());
+
+  /** The statements that are run, with the plan of each. */
+  async function plansOf(run: (database: Sql) => Promise<unknown>): Promise<string[]> {
+    const { read } = under.database;
+    const statements: Statement[] = [];
+    const all: Sql['all'] = async (statement) => {
+      // The catalog's own statements are made by the tag of the same name.
+      statements.push(statement as Statement);
+      return read.all(statement);
+    };
+    await run({ ...read, all });
+    return Promise.all(statements.map((statement) => planOf(read, statement)));
+  }
+
+  async function pagePlan(
+    reader: Reader,
+    query: Partial<CatalogQuery>,
+    page: PageArguments = { first: 50 },
+  ): Promise<string> {
+    const whole: CatalogQuery = {
+      origin: 'ALL',
+      filter: {},
+      order: { field: 'TAKEN_AT', direction: 'DESC' },
+      ...query,
+    };
+    const plans = await plansOf((database) => readPage(database, reader, whole, page));
+    expect(plans).toHaveLength(1);
+    return plans[0] ?? '';
+  }
+
+  const SORTS = dialect === 'sqlite' ? /TEMP B-TREE/ : /Sort Key|"Incremental Sort"/;
+  const ORDERED =
+    dialect === 'sqlite' ? /(SCAN|SEARCH) i USING INDEX items_/ : /Index Scan (Backward )?using items_/;
+
+  it('walks an index in its order and sorts nothing, for every order, direction, origin and reader', async () => {
+    for (const reader of READERS) {
+      for (const field of INDEXED) {
+        for (const direction of ['ASC', 'DESC'] as const) {
+          const plan = await pagePlan(reader, { order: { field, direction } });
+          expect(plan, field).not.toMatch(SORTS);
+          expect(plan, field).toMatch(ORDERED);
+        }
+      }
+    }
+    for (const origin of ['LOCAL', 'REMOTE'] as const) {
+      expect(await pagePlan(READERS[0] as Reader, { origin })).not.toMatch(SORTS);
+    }
+  });
+
+  it('begins at the cursor, however deep the page is', async () => {
+    const seek =
+      dialect === 'sqlite'
+        ? /SEARCH i USING INDEX items_\w+ \((\(\w+,id\)|<expr>|\w+)?.*[<>]/
+        : /Index Cond: \(ROW\(/;
+    for (const field of INDEXED) {
+      const order = { field, direction: 'DESC' as const };
+      const query: CatalogQuery = { origin: 'ALL', filter: {}, order };
+      const { edges } = await readPage(under.database.read, READERS[1] as Reader, query, { first: 500 });
+      const cursor = edges.at(-1)?.cursor;
+      for (const page of [
+        { first: 50, after: cursor },
+        { last: 50, before: cursor },
+      ]) {
+        const plan = await pagePlan(READERS[1] as Reader, { order }, page);
+        expect(plan, field).toMatch(seek);
+        expect(plan, field).not.toMatch(SORTS);
+      }
+    }
+  });
+
+  it('walks the items of one peer alone, where only they are asked for', async () => {
+    const { id } = await under.database.prisma.peer.findFirstOrThrow();
+    const plan = await pagePlan(READERS[0] as Reader, { filter: { peerIds: [id] } });
+    expect(plan).toMatch(/items_source_timeline_at_id_idx/);
+    expect(plan).not.toMatch(SORTS);
+  });
+
+  it('looks for copies of an item by their digest alone', async () => {
+    const plan = await pagePlan(READERS[0] as Reader, { filter: { duplicates: 'COLLAPSE' } });
+    expect(plan).toMatch(dialect === 'sqlite' ? /SEARCH o USING INDEX items_digest_idx/ : /items_digest_idx/);
+    expect(plan).not.toMatch(SORTS);
+  });
+
+  it('looks up few and walks past many, whatever narrows the query', async () => {
+    const { read } = under.database;
+    const filters: CatalogFilter[] = [
+      { query: 'solstice' },
+      { query: 'w1' },
+      { query: 'w4321 -w1' },
+      { tags: { any: ['tag 1'] } },
+      { tags: { any: ['tag 290', 'tag 291'] } },
+      { tags: { all: ['tag 1', 'tag 2'], none: ['tag 3'] }, query: 'w1' },
+    ];
+    for (const filter of filters) {
+      for (const origin of ['ALL', 'LOCAL'] as const) {
+        for (const field of INDEXED) {
+          const query: CatalogQuery = { origin, filter, order: { field, direction: 'DESC' } };
+          const page = await readPage(read, READERS[0] as Reader, query, { first: 20 });
+          const all = await readPage(read, READERS[0] as Reader, query, { first: 500 });
+          const { count } = await readFacets(read, READERS[0] as Reader, query, { count: true });
+          expect(all.edges.length).toBe(Math.min(500, count));
+          expect(page.edges.map(({ item }) => item.id)).toEqual(
+            all.edges.slice(0, 20).map(({ item }) => item.id),
+          );
+        }
+      }
+    }
+  });
+
+  it.runIf(dialect === 'sqlite')('finds a word by the search index', async () => {
+    const plan = await pagePlan(READERS[0] as Reader, { filter: { query: 'solstice' } });
+    expect(plan).toMatch(/item_search VIRTUAL TABLE INDEX/);
+    // One way walks the order, the other looks up what was found; the answer is read whole only at the end.
+    expect(plan).toMatch(/SCAN i USING INDEX items_timeline_at_id_idx/);
+    expect(plan).toMatch(/SEARCH i USING INTEGER PRIMARY KEY/);
+  });
+
+  it.each<[string, CatalogFilter, FacetRequest]>([
+    ['all', {}, { count: true, origins: true, kinds: true, tags: 50, years: true }],
+    ['kinds and visibilities', { kinds: ['IMAGE'], visibilities: ['PUBLIC'] }, { count: true, tags: 5 }],
+    ['one tag', { tags: { any: ['tag 1'] } }, { count: true, origins: true, kinds: true }],
+    [
+      'a year',
+      { takenAt: { gte: Date.UTC(2020, 0, 1), lt: Date.UTC(2021, 0, 1) } },
+      { count: true, years: true },
+    ],
+  ])('reads kept counts and no item, for %s', async (_what, filter, wanted) => {
+    for (const reader of READERS) {
+      const query: CatalogQuery = { origin: 'ALL', filter, order: { field: 'TITLE', direction: 'ASC' } };
+      const [plan = '', ...others] = await plansOf((database) => readFacets(database, reader, query, wanted));
+      expect(others).toEqual([]);
+      expect(plan).toMatch(dialect === 'sqlite' ? /SEARCH c USING PRIMARY KEY \(facet=\?/ : /item_counts/);
+      expect(plan).not.toMatch(
+        dialect === 'sqlite' ? /\bi\b USING|SCAN i\b|item_tags/ : / on items |item_tags/,
+      );
+    }
+  });
+});
+
+async function planOf(database: Sql, statement: Statement): Promise<string> {
+  if (database.dialect === 'sqlite') {
+    const rows = await database.all<{ detail: string }>(sql`EXPLAIN QUERY PLAN ${statement}`);
+    return rows.map(({ detail }) => detail).join('\n');
+  }
+  const rows = await database.all<{ 'QUERY PLAN': string }>(sql`EXPLAIN ${statement}`);
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
