@@ -30,6 +30,7 @@ const config: CodegenConfig = {
   importExtension: '.ts',
   generates: {
     'schema/generated/': { ...client, documents: 'schema/operations/terminal/*.graphql' },
+    'docs/examples/client/generated/': { ...client, documents: 'docs/examples/client/*.graphql' },
     // Apart, so that no page loads what only the terminal asks for.
     'src/web/generated/': { ...client, documents: 'schema/operations/web/*.graphql' },
   },

@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { type Access, createAccess } from './access/access.ts';
 import { type Accounts, createAccounts } from './access/accounts.ts';
@@ -24,6 +25,7 @@ import type { ForeignDialect } from './federation/dialects/dialect.ts';
 import type { Federation } from './federation/federation.ts';
 import { loadIdentity } from './federation/identity/instance-identity.ts';
 import type { GraphqlServices } from './graphql/context.ts';
+import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createServer } from './http/server.ts';
 import { HedgerowError, systemCode } from './lib/errors.ts';
 import { deriveKey } from './lib/seal.ts';
@@ -256,6 +258,7 @@ async function build(
       endedByPeer: parts.endedByPeer,
       redeemed: parts.redeemed,
       graphql,
+      trusted: config.operations === 'trusted' ? await readTrustedDocuments(OPERATIONS) : undefined,
       library,
       accounts,
       instanceName,
@@ -293,6 +296,9 @@ export const COMMAND_VIEWER: Viewer = {
   via: 'token',
   tokenId: 'service',
 };
+
+/** What is answered where nothing else is. */
+const OPERATIONS = fileURLToPath(new URL('../schema/operations', import.meta.url));
 
 /** ms between two looks for uploads that nobody finished. */
 const SWEEP = 3_600_000;

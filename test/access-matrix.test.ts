@@ -103,6 +103,8 @@ const ROUTES: Record<string, Need> = {
   'GET /healthz': 'anyone',
   'GET /readyz': 'anyone',
   'GET /openapi.json': 'anyone',
+  'GET /schema.graphql': 'anyone',
+  'GET /federation.schema.json': 'anyone',
   'GET /metrics': 'ADMIN',
   // Pages hold nothing but a name; what they show they ask for.
   'GET /': 'anyone',

@@ -1,6 +1,7 @@
 /** The door of this room: the one catalog over local items and those of peers. */
 import type { Database } from '../database/database.ts';
 import { type Albums, createAlbums } from './albums.ts';
+import { type CatalogChanges, createCatalogChanges } from './changes.ts';
 import type { Item } from './items.ts';
 import { createLocalChanges, type LocalChanges } from './local-changes.ts';
 import {
@@ -33,6 +34,7 @@ export interface Catalog {
   state(): Promise<CatalogState>;
   readonly local: LocalChanges;
   readonly albums: Albums;
+  readonly changes: CatalogChanges;
   /** Hides items of peers from everybody, or shows them again; local ones and unknown ones stay as they are. */
   setHidden(ids: readonly string[], hidden: boolean): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function createCatalog(
     state: () => readState(read),
     local: createLocalChanges(database, now),
     albums: await createAlbums(database, now),
+    changes: createCatalogChanges({ read }),
     setHidden: (ids, hidden) => database.write((tx) => setHidden(tx, ids, hidden, now())),
   };
 }

@@ -72,6 +72,7 @@ export async function finishChange(
   if (counters === undefined) throw new Error('The catalog has no counters; the database was not set up.');
   const state = stateFromRow(counters);
   await setRevision(tx, touched, state.revision);
+  await nameDepartures(tx, state.revision);
   if (changes.length === 0) return state.revision;
 
   let { checksum, sharedCount } = state;
@@ -113,6 +114,26 @@ async function setRevision(tx: Sql, keys: readonly number[], revision: number): 
   await tx.run(
     sql`UPDATE items SET revision = ${revision} WHERE key IN (${integers(tx, JSON.stringify(keys))})`,
   );
+}
+
+/**
+ * Revisions for which it is known which items somebody sees no longer. Whoever has missed more reads the catalog anew.
+ */
+export const REVISIONS_KEPT = 1_000;
+/** Between two times that what is older is taken away. */
+const TRIM_EVERY = 50;
+
+/**
+ * What triggers have noted in this transaction gets its revision. On PostgreSQL the notes of others are not seen before
+ * they have theirs.
+ */
+async function nameDepartures(tx: Sql, revision: number): Promise<void> {
+  await tx.run(sql`UPDATE departures SET revision = ${revision} WHERE revision = 0`);
+  if (revision % TRIM_EVERY === 0) {
+    await tx.run(
+      sql`DELETE FROM departures WHERE revision > 0 AND revision <= ${revision - REVISIONS_KEPT - TRIM_EVERY}`,
+    );
+  }
 }
 
 function stateFromRow(row: StateRow): CatalogState {

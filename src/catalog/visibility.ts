@@ -10,8 +10,8 @@ export type Reader =
 const INSTANCE = 1;
 const PUBLIC = 3;
 
-/** Tables with the columns that the clause asks for: `items i` and `items o`, `albums a`, `item_counts c`. */
-export type ItemTable = 'i' | 'o' | 'a' | 'c';
+/** Tables with the columns that the clause asks for: `items i` and `items o`, `albums a`, `item_counts c`, `departures d`. */
+export type ItemTable = 'i' | 'o' | 'a' | 'c' | 'd';
 
 /**
  * The one clause that is in every read: which rows of a table this reader may see.

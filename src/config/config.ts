@@ -28,6 +28,8 @@ export interface Config {
   cacheBytes: number;
   federation: boolean;
   anonymous: boolean;
+  /** `trusted`: only the documents of schema/operations are answered. */
+  operations: 'any' | 'trusted';
   /** Of one user or token. */
   requestsPerMinute: number;
   uploads: {
@@ -86,6 +88,7 @@ export function decideConfig(settings: Settings): { config: Config; secrets: Sec
       cacheBytes: bytes(settings, 'HEDGEROW_CACHE_BYTES', 10 * GIB),
       federation: choice(settings, 'HEDGEROW_FEDERATION', ['on', 'off'], 'on') === 'on',
       anonymous: choice(settings, 'HEDGEROW_ANONYMOUS', ['off', 'public'], 'off') === 'public',
+      operations: choice(settings, 'HEDGEROW_OPERATIONS', ['any', 'trusted'], 'any'),
       requestsPerMinute: whole(settings, 'HEDGEROW_REQUESTS_PER_MINUTE', {
         fallback: 1200,
         min: 10,

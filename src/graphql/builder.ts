@@ -47,6 +47,8 @@ export const builder = new SchemaBuilder<SchemaShape>({
   plugins: [ScopeAuthPlugin, ComplexityPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
+    // Before a stream is opened, not only at its first event.
+    authorizeOnSubscribe: true,
     // No statement is run for it: what a viewer may do is known once the viewer is.
     authScopes: ({ may }) => ({
       read: may.read,

@@ -67,14 +67,21 @@ export interface Abilities {
   readonly admin: boolean;
 }
 
-export interface GraphqlContext extends Omit<GraphqlServices, 'availability' | 'now'> {
+export interface GraphqlContext extends Omit<GraphqlServices, 'now'> {
   readonly now: () => number;
   readonly viewer: Viewer | null;
   /** The client's, as the edge sees it; undefined for a command on the folder. */
   readonly address: string | undefined;
   readonly reader: Reader;
   readonly may: Abilities;
-  readonly load: Loaders;
+  /** Aborted once nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  load: Loaders;
+  /**
+   * Counters of what everybody is told of peers, where they were read for this request: rows that were read under the same
+   * are as good as new. Null: nobody has looked, or admins are shown more (`graphql/dependencies.ts`).
+   */
+  peersAt: string | null;
 }
 
 export interface Loaders {
@@ -112,19 +119,30 @@ export interface Loaders {
 export function createContext(
   services: GraphqlServices,
   viewer: Viewer | null,
-  address?: string,
+  { address, signal = NEVER }: { address?: string | undefined; signal?: AbortSignal | undefined } = {},
 ): GraphqlContext {
-  const { availability, now = Date.now, ...doors } = services;
+  const { now = Date.now, ...doors } = services;
   const reader = readerOf(viewer);
-  return {
+  const context: GraphqlContext = {
     ...doors,
     now,
     viewer,
     address,
+    signal,
     reader,
     may: abilitiesOf(viewer, services.anonymous),
-    load: createLoaders(services, reader),
+    load: createLoaders(services, reader, () => context.peersAt),
+    peersAt: null,
   };
+  return context;
+}
+
+const NEVER = new AbortController().signal;
+
+/** Forgets what was loaded: an answer that goes on tells what is there now. */
+export function loadAnew(context: GraphqlContext): void {
+  context.peersAt = null;
+  context.load = createLoaders(context, context.reader, () => context.peersAt);
 }
 
 export function readerOf(viewer: Viewer | null): Reader {
@@ -150,15 +168,11 @@ export function mayChange(
   return viewer.role === 'ADMIN' || (viewer.user !== null && viewer.user.id === item.ownerId);
 }
 
-function createLoaders(services: GraphqlServices, reader: Reader): Loaders {
+function createLoaders(services: GraphqlServices, reader: Reader, peersAt: () => string | null): Loaders {
   const { catalog, federation } = services;
   const { prisma } = services.database;
   return {
-    peer: new DataLoader(async (keys) => {
-      const rows = await prisma.peer.findMany({ where: { key: { in: [...keys] } } });
-      const byKey = new Map(rows.map((row) => [row.key, row]));
-      return keys.map((key) => byKey.get(key) ?? null);
-    }),
+    peer: new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
     user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
     media: new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);
@@ -232,6 +246,33 @@ function byId<T extends { id: string }>(
     const rows = new Map((await read([...ids])).map((row) => [row.id, row]));
     return ids.map((id) => rows.get(id) ?? null);
   });
+}
+
+interface KnownPeers {
+  at: string;
+  rows: Map<number, Peer>;
+}
+
+/** Of each database, those that pages have shown since one of them changed. */
+const known = new WeakMap<object, KnownPeers>();
+
+async function readPeers(
+  prisma: Database['prisma'],
+  keys: readonly number[],
+  at: string | null,
+): Promise<(Peer | null)[]> {
+  const kept = known.get(prisma);
+  if (at !== null && kept?.at === at && keys.every((key) => kept.rows.has(key))) {
+    return keys.map((key) => kept.rows.get(key) ?? null);
+  }
+  const rows = await prisma.peer.findMany({ where: { key: { in: [...keys] } } });
+  const byKey = new Map(rows.map((row) => [row.key, row]));
+  if (at !== null) {
+    const now = known.get(prisma);
+    // Counters only grow, but of two that are read at once either may come first.
+    known.set(prisma, { at, rows: now?.at === at ? new Map([...now.rows, ...byKey]) : byKey });
+  }
+  return keys.map((key) => byKey.get(key) ?? null);
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

@@ -23,6 +23,7 @@ import './rotation.ts';
 import './media-mutations.ts';
 import './audit-event.ts';
 import './agent.ts';
+import './subscription.ts';
 import type { GraphQLSchema } from 'graphql';
 import { printSchema } from 'graphql';
 import { auditMutations } from './audit-mutations.ts';

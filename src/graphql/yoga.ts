@@ -13,7 +13,10 @@ import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { createContext, type GraphqlContext, type GraphqlServices } from './context.ts';
 import { publicError } from './errors.ts';
+import { createKeptAnswers, type GraphqlRequest, type KeptAnswer, type KeptAnswers } from './kept-answers.ts';
 import { limitPlugin } from './limits.ts';
+import { createStreams, type Streams } from './streams.ts';
+import { type TrustedDocuments, trustedDocumentsPlugin } from './trusted-documents.ts';
 
 /** Sent by a page of ours with requests that a form of another site could make too. */
 export const CSRF_HEADER = 'x-hedgerow-csrf';
@@ -26,6 +29,8 @@ export interface RequestContext {
   refusal?: unknown;
   /** The client's. */
   address?: string;
+  /** Aborted once nobody waits for the answer any more. */
+  signal?: AbortSignal;
 }
 
 export interface GraphqlServerOptions {
@@ -35,16 +40,38 @@ export interface GraphqlServerOptions {
   endpoint?: string;
   /** Frontends of other sites that may ask with the visitor's cookie. */
   allowedOrigins?: readonly string[];
+  streams?: Streams;
+  /** Only these are answered; undefined: whatever passes the limits. */
+  trusted?: TrustedDocuments | undefined;
 }
 
-export type GraphqlServer = YogaServerInstance<RequestContext, GraphqlContext>;
+export interface GraphqlServer {
+  readonly yoga: YogaServerInstance<RequestContext, GraphqlContext>;
+  /**
+   * The short way, for a query that has been here before and whose answer has no errors; its rules are those of the long
+   * way, which it leaves everything else to by answering null.
+   */
+  answer(request: GraphqlRequest, from: RequestContext): Promise<KeptAnswer | null>;
+}
 
 export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServer {
-  const { schema, services, endpoint = '/graphql', allowedOrigins = [] } = options;
-  return createYoga<RequestContext, GraphqlContext>({
+  const {
+    schema,
+    services,
+    endpoint = '/graphql',
+    allowedOrigins = [],
+    streams = createStreams(),
+    trusted,
+  } = options;
+  const kept = createKeptAnswers({
+    schema,
+    state: () => services.catalog.state(),
+    ...(services.now !== undefined && { now: services.now }),
+  });
+  const yoga = createYoga<RequestContext, GraphqlContext>({
     schema,
     graphqlEndpoint: endpoint,
-    context: ({ viewer, address }) => createContext(services, viewer, address),
+    context: ({ viewer, address, signal }) => createContext(services, viewer, { address, signal }),
     // Yoga would answer any origin with its own name and let it read.
     cors:
       allowedOrigins.length === 0
@@ -60,11 +87,46 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
       // A form of another site can send text/plain or a GET, with the visitor's cookie; a header it cannot set.
       csrfPrevention({ requestHeaders: [CSRF_HEADER, 'authorization'] }),
       knownViewers(services),
+      ...(trusted === undefined ? [] : [trustedDocumentsPlugin(trusted)]),
       introspectionForViewers(),
       limitPlugin(),
+      boundedStreams(streams, services),
       publicErrors(services),
+      objectsOnly(),
+      learning(kept),
     ],
   });
+  return {
+    yoga,
+    answer: async (request, { viewer, refusal, address, signal }) => {
+      if (refusal !== undefined || (viewer === null && !services.anonymous)) return null;
+      return kept.answer(request, () => createContext(services, viewer, { address, signal }));
+    },
+  };
+}
+
+/** GraphQL over HTTP, 5: `extensions` is an object, as `variables` is, which Yoga looks at alone. */
+function objectsOnly(): Plugin {
+  return {
+    onParams({ params }) {
+      const extensions: unknown = params.extensions;
+      if (extensions == null || (typeof extensions === 'object' && !Array.isArray(extensions))) return;
+      throw new HedgerowError('INVALID', 'The extensions of a request are an object.');
+    },
+  };
+}
+
+/** Introspection is not for everybody, and so its documents are validated each time. */
+function learning(kept: Pick<KeptAnswers, 'learn'>): Plugin<RequestContext> {
+  return {
+    onValidate({ params }) {
+      return ({ valid }) => {
+        const { documentAST } = params;
+        const text = documentAST.loc?.source.body;
+        if (valid && text !== undefined && !/\b__(?:schema|type)\b/.test(text)) kept.learn(text, documentAST);
+      };
+    },
+  };
 }
 
 /** Without anonymous reading there is nothing for whom has not signed in. */
@@ -97,6 +159,29 @@ const noIntrospectionRule: ValidationRule = function noIntrospectionRule(
     },
   };
 };
+
+/** A subscription has its place from before it begins until its connection is gone. */
+function boundedStreams(streams: Streams, { log }: Pick<GraphqlServices, 'log'>): Plugin<RequestContext> {
+  return {
+    onSubscribe({ args, setResultAndStopExecution }) {
+      const { viewer, address, signal } = args.contextValue as RequestContext;
+      try {
+        const leave = streams.open(viewer, address);
+        signal?.addEventListener('abort', leave, { once: true });
+        if (signal?.aborted) leave();
+        return {
+          onSubscribeResult: ({ result }) => {
+            if (!(Symbol.asyncIterator in result)) leave();
+            return { onEnd: leave };
+          },
+        };
+      } catch (error) {
+        setResultAndStopExecution({ errors: [publicError(error, log)] });
+        return undefined;
+      }
+    },
+  };
+}
 
 /** Errors of parsing and validation come past no other hook. */
 function publicErrors({ log }: Pick<GraphqlServices, 'log'>): Plugin {

@@ -1,15 +1,22 @@
 /** `POST/GET /graphql`: GraphQL over HTTP, and a page of its own for browsers that open it. */
 
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Viewer } from '../access/viewer.ts';
 import type { GraphqlServices } from '../graphql/context.ts';
-import { createGraphqlServer } from '../graphql/yoga.ts';
+import { etagOf, type GraphqlRequest } from '../graphql/kept-answers.ts';
+import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
+import { CSRF_HEADER, createGraphqlServer } from '../graphql/yoga.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { breakOff } from './send-file.ts';
 
 /** Bytes of a body; the longest document that passes the limits has far less. */
 const BODY_LIMIT = 256 * 1024;
 const PATH = '/graphql';
+/** ms that a reader may leave standing what it was sent of a stream, and between two looks at that. */
+const SLOWEST = 30_000;
+const LOOK_EVERY = 5_000;
 
 export interface GraphqlRouteOptions {
   schema: GraphQLSchema;
@@ -22,6 +29,10 @@ export interface GraphqlRouteOptions {
   viewerOf: (request: FastifyRequest) => Promise<Viewer | null>;
   /** Told of an answer that goes on, a stream of events. */
   onStream?: (viewer: Viewer | null, reply: FastifyReply) => void;
+  /** ms that a reader of a stream may leave standing what it was sent. */
+  slowest?: number;
+  /** Only these documents are answered. */
+  trusted?: TrustedDocuments | undefined;
   /** Frontends of other sites. */
   allowedOrigins?: readonly string[];
   /** Answers a browser that opens the route as a page; without it, such a request is a query like any other. */
@@ -29,13 +40,28 @@ export interface GraphqlRouteOptions {
 }
 
 export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteOptions): Promise<void> {
-  const { schema, services, viewerOf, onStream, allowedOrigins = [], onHtml } = options;
-  const yoga = createGraphqlServer({ schema, services, allowedOrigins, endpoint: PATH });
+  const {
+    schema,
+    services,
+    viewerOf,
+    onStream,
+    slowest = SLOWEST,
+    trusted,
+    allowedOrigins = [],
+    onHtml,
+  } = options;
+  const server = createGraphqlServer({ schema, services, allowedOrigins, trusted, endpoint: PATH });
 
   // Nothing but JSON: a form of any site can send the other types that Yoga would execute.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     done(null, body);
+  });
+
+  /** Streams that go on; they end with the server, which would wait for them. */
+  const streaming = new Set<FastifyReply>();
+  app.addHook('preClose', async () => {
+    for (const { raw } of streaming) raw.destroy();
   });
 
   app.route({
@@ -44,10 +70,22 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
     bodyLimit: BODY_LIMIT,
     handler: async (request, reply) => {
       if (onHtml !== undefined && wantsPage(request)) return onHtml(request, reply);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
       const context: Asking = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
       const { retryAfter } = context.refusal ?? {};
       if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
-      const response = await yoga.fetch(
+      const from = { ...context, address: request.ip, signal: gone.signal };
+      const asked = readRequest(request, allowedOrigins);
+      const known = asked === null ? null : await server.answer(asked, from);
+      if (asked !== null && known !== null) {
+        protect(reply, request.method);
+        reply.header('content-type', `${asked.type}; charset=utf-8`);
+        // RFC 9211.
+        reply.header('cache-status', known.from === 'kept' ? 'Hedgerow; hit' : 'Hedgerow; fwd=miss');
+        return request.method === 'GET' ? conditional(request, reply, known) : reply.send(known.body);
+      }
+      const response = await server.yoga.fetch(
         // Always this path, wherever the route is mounted: it is the one that Yoga knows.
         `http://127.0.0.1${PATH}${searchOf(request.url)}`,
         {
@@ -55,15 +93,20 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
           headers: headersOf(request),
           ...(typeof request.body === 'string' && { body: request.body }),
         },
-        { ...context, address: request.ip },
+        from,
       );
       reply.code(response.status);
       for (const [name, value] of response.headers) reply.header(name, value);
-      // What one viewer may see is nothing for a shared cache.
-      reply.header('cache-control', 'no-store');
-      reply.header('x-content-type-options', 'nosniff');
-      if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+      protect(reply, response.status === 200 ? request.method : 'POST');
+      if (isStream(response)) {
         onStream?.(context.viewer, reply);
+        streaming.add(reply);
+        reply.raw.once('close', () => streaming.delete(reply));
+        cutSlowReader(reply.raw, slowest);
+      }
+      if (request.method === 'GET' && response.status === 200 && !isStream(response)) {
+        const body = Buffer.from(await response.arrayBuffer());
+        return conditional(request, reply, { body, etag: etagOf(body) });
       }
       return reply.send(response.body ?? '');
     },
@@ -83,6 +126,106 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
 interface Asking {
   viewer: Viewer | null;
   refusal?: HedgerowError;
+}
+
+/** What is answered where this is accepted, and nothing else said; anything longer is weighed by Yoga. */
+const ANSWERED: Record<string, string> = {
+  '': 'application/json',
+  '*/*': 'application/json',
+  'application/json': 'application/json',
+  'application/graphql-response+json': 'application/graphql-response+json',
+};
+
+/** A request as nearly all are; null: whatever is unusual of it is judged by the long way. */
+function readRequest(
+  request: FastifyRequest,
+  allowedOrigins: readonly string[],
+): (GraphqlRequest & { type: string }) | null {
+  const { headers, method } = request;
+  // Pages of other sites are told what they may read.
+  if (headers.origin !== undefined && allowedOrigins.length > 0) return null;
+  const type = ANSWERED[headers.accept ?? ''];
+  if (type === undefined) return null;
+  if (method === 'POST') {
+    if (typeof request.body !== 'string') return null;
+    const { query, operationName, variables, extensions } = parsedObject(request.body) ?? {};
+    return extensions !== undefined ? null : named(query, operationName, variables, type);
+  }
+  // As the plugin against forged requests asks.
+  if (method !== 'GET' || (headers[CSRF_HEADER] === undefined && headers.authorization === undefined))
+    return null;
+  const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
+  if (extensions !== undefined) return null;
+  if (variables !== undefined && typeof variables !== 'string') return null;
+  const given = variables === undefined ? {} : parsedObject(variables);
+  return given === null ? null : named(query, operationName, given, type);
+}
+
+function named(
+  query: unknown,
+  operationName: unknown,
+  variables: unknown,
+  type: string,
+): (GraphqlRequest & { type: string }) | null {
+  if (typeof query !== 'string') return null;
+  if (operationName != null && typeof operationName !== 'string') return null;
+  if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) return null;
+  return {
+    query,
+    operationName: operationName ?? undefined,
+    variables: (variables ?? {}) as Record<string, unknown>,
+    type,
+  };
+}
+
+function parsedObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function isStream(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+}
+
+/** What one viewer may see is nothing for a shared cache; what was asked by GET may be asked about again. */
+function protect(reply: FastifyReply, method: string): void {
+  reply.header('cache-control', method === 'GET' ? 'private, no-cache' : 'no-store');
+  reply.header('x-content-type-options', 'nosniff');
+  if (method === 'GET') reply.header('vary', 'Accept, Authorization, Cookie');
+}
+
+/** RFC 9110, 13.1.2: weak comparison; 304 carries what 200 would, but for the content. */
+function conditional(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { body, etag }: { body: Buffer; etag: string },
+): FastifyReply {
+  reply.header('etag', etag);
+  const asked = request.headers['if-none-match'];
+  if (asked === undefined) return reply.send(body);
+  const same =
+    asked.trim() === '*' || asked.split(',').some((each) => each.trim().replace(/^W\//, '') === etag);
+  return same ? reply.code(304).removeHeader('content-type').send() : reply.send(body);
+}
+
+/** What was sent and not taken is held for the reader, and with it a place that another could have. */
+function cutSlowReader(raw: ServerResponse, slowest: number): void {
+  let since: number | null = null;
+  const timer = setInterval(
+    () => {
+      if (!raw.writableNeedDrain) since = null;
+      else if (since === null) since = performance.now();
+      else if (performance.now() - since >= slowest) breakOff(raw);
+    },
+    Math.min(LOOK_EVERY, slowest),
+  ).unref();
+  raw.once('close', () => clearInterval(timer));
 }
 
 function wantsPage(request: FastifyRequest): boolean {

@@ -22,6 +22,7 @@ import type { FederationContext } from '../federation/context.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
+import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { Uploads } from '../library/uploads.ts';
 import { auditRequests, type RequestAudit } from './audit-hook.ts';
@@ -36,6 +37,7 @@ import { oidcRoutes } from './oidc-routes.ts';
 import { createPages } from './pages.ts';
 import { pairingRestRoutes } from './pairing-rest-routes.ts';
 import { problemOf } from './problem.ts';
+import { schemaRoutes } from './schema-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { uploadsRoutes } from './uploads-routes.ts';
 import { createViewers } from './viewers.ts';
@@ -58,6 +60,8 @@ export interface ServerParts {
   endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
   redeemed: (peerKey: number) => void;
   graphql: GraphqlServices;
+  /** Undefined: any document is answered. */
+  trusted: TrustedDocuments | undefined;
   accounts: Accounts;
   library: InternalRoutesOptions['library'] & { readonly uploads: Uploads };
   instanceName: () => string;
@@ -174,6 +178,7 @@ async function registerRoutes(
 
   await app.register(async (health) => healthRoutes(health, database));
   await app.register(pages.routes);
+  await app.register(schemaRoutes, { version: parts.version });
   await app.register(sessionRoutes, { access, viewerOf });
   if (access.oidc !== null) {
     const { oidc, limits, signInAtProvider } = access;
@@ -186,6 +191,7 @@ async function registerRoutes(
   await app.register(graphqlRoutes, {
     schema,
     services: parts.graphql,
+    trusted: parts.trusted,
     viewerOf,
     onStream: viewers.whileStanding,
     allowedOrigins: config.allowedOrigins,

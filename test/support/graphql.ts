@@ -45,6 +45,7 @@ export interface Answer {
 export interface GraphqlUnderTest extends AsyncDisposable {
   readonly url: string;
   readonly catalog: Catalog;
+  readonly services: GraphqlServices;
   /** What was written to the audit. */
   readonly audited: AuditEntry[];
   /** What was logged as an error. */
@@ -56,7 +57,7 @@ export interface GraphqlUnderTest extends AsyncDisposable {
 }
 
 export interface GraphqlTestOptions extends Partial<Omit<GraphqlServices, 'database' | 'log'>> {
-  route?: Partial<Pick<GraphqlRouteOptions, 'allowedOrigins' | 'onHtml'>>;
+  route?: Partial<Pick<GraphqlRouteOptions, 'allowedOrigins' | 'onHtml' | 'slowest' | 'trusted'>>;
 }
 
 export async function startGraphql(
@@ -73,25 +74,26 @@ export async function startGraphql(
   });
   const logged: Record<string, unknown>[] = [];
   const app = Fastify();
+  const services: GraphqlServices = {
+    federation: fakeFederation(),
+    database,
+    audit: { record: async (entry) => void audited.push(entry) },
+    auditLog: createAuditLog(database),
+    people,
+    signUrl: signedUrls.sign,
+    library: catalog.local,
+    availability: async () => new Map(),
+    publicPath: '',
+    version: '1.2.3',
+    pullInterval: 900,
+    anonymous: false,
+    ...options,
+    catalog,
+    log: { error: (details) => logged.push(details) },
+  };
   await app.register(graphqlRoutes, {
     schema,
-    services: {
-      federation: fakeFederation(),
-      database,
-      audit: { record: async (entry) => void audited.push(entry) },
-      auditLog: createAuditLog(database),
-      people,
-      signUrl: signedUrls.sign,
-      library: catalog.local,
-      availability: async () => new Map(),
-      publicPath: '',
-      version: '1.2.3',
-      pullInterval: 900,
-      anonymous: false,
-      ...options,
-      catalog,
-      log: { error: (details) => logged.push(details) },
-    },
+    services,
     viewerOf: async (request) => {
       const name = request.headers['x-test-viewer'] ?? 'nobody';
       if (name === 'wrong') throw new HedgerowError('UNAUTHENTICATED', 'The token is not valid.');
@@ -103,6 +105,7 @@ export async function startGraphql(
   return {
     url,
     catalog,
+    services,
     logged,
     audited,
     ask: async (query, { as = 'admin', variables, headers } = {}) => {

@@ -1,0 +1,231 @@
+/**
+ * Answers that are kept: by document, operation, variables and what the viewer may see, for as long as the counters
+ * that the selection hangs on stand as they stood before it was executed. Nobody says that an answer is out of date;
+ * it is asked for with the counters of now. So revocation, hiding, a grant or the health of a peer need no call here.
+ *
+ * Documents are parsed and validated once: by the server behind this, which tells of each that has passed.
+ */
+
+import { createHash } from 'node:crypto';
+import { type DocumentNode, execute, type GraphQLSchema, Kind, type OperationDefinitionNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import type { CatalogState } from '../catalog/state.ts';
+import { type CompiledQuery, compileQuery, NotPlanned } from './compiled.ts';
+import type { GraphqlContext } from './context.ts';
+import { type Dependencies, dependenciesOf, keepsWith } from './dependencies.ts';
+
+/** Bytes of answers with their names. */
+const BYTES = 32 * 1024 * 1024;
+/** Bytes of one; larger ones are not kept. */
+const BYTES_OF_ONE = 2 * 1024 * 1024;
+/** Characters of documents, and how many there may be. */
+const DOCUMENT_CHARS = 4 * 1024 * 1024;
+const DOCUMENTS = 2_000;
+/** ms for which an answer is good that the passing of time may change. */
+const TIME_KEPT = 1_000;
+
+export interface GraphqlRequest {
+  query: string;
+  operationName: string | undefined;
+  variables: Readonly<Record<string, unknown>>;
+}
+
+export interface KeptAnswer {
+  body: Buffer;
+  /** Strong, for `ETag`. */
+  etag: string;
+  /** `kept` was asked before; `fresh` was executed for this request. */
+  from: 'kept' | 'fresh';
+}
+
+export interface KeptAnswers {
+  /** A document that has passed validation for somebody who is known. */
+  learn(text: string, document: DocumentNode): void;
+  /**
+   * The answer to a query that was seen before, from what is kept or by executing it. Null: the request is for the
+   * server behind this; the document is new, no query, or there are errors to be told.
+   */
+  answer(request: GraphqlRequest, context: () => GraphqlContext): Promise<KeptAnswer | null>;
+  /** Bytes that are held. */
+  readonly bytes: number;
+}
+
+export interface KeptAnswersOptions {
+  schema: GraphQLSchema;
+  /** The counters as they are at some moment after the call. */
+  state: () => Promise<Pick<CatalogState, 'epoch' | 'revision' | 'peersRevision'>>;
+  /** Ms since 1970. */
+  now?: () => number;
+  bytes?: number;
+}
+
+interface KnownDocument {
+  /** Short name of the text, in keys. */
+  number: number;
+  document: DocumentNode;
+  operations: ReadonlyMap<string | undefined, KnownOperation>;
+}
+
+interface KnownOperation {
+  node: OperationDefinitionNode;
+  dependencies: Dependencies | null;
+  /** Null: graphql-js executes it. */
+  plan: CompiledQuery | null;
+}
+
+interface Entry {
+  counters: string;
+  at: number;
+  body: Buffer;
+  etag: string;
+}
+
+export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
+  const { schema, now = Date.now, bytes = BYTES } = options;
+  const state = shared(options.state);
+  let documentNumber = 0;
+  const documents = new LRUCache<string, KnownDocument>({
+    max: DOCUMENTS,
+    maxSize: DOCUMENT_CHARS,
+    sizeCalculation: (_known, text) => text.length + 1,
+  });
+  const answers = new LRUCache<string, Entry>({
+    maxSize: bytes,
+    maxEntrySize: Math.min(bytes, BYTES_OF_ONE),
+    sizeCalculation: ({ body }, key) => body.length + 2 * key.length + 200,
+  });
+
+  const learn = (text: string, document: DocumentNode): void => {
+    if (documents.has(text)) return;
+    const operations = operationsOf(schema, document);
+    if (operations.size === 0) return;
+    documentNumber += 1;
+    documents.set(text, { number: documentNumber, document, operations });
+  };
+
+  return {
+    learn,
+    answer: async ({ query, operationName, variables }, createContext) => {
+      const known = documents.get(query);
+      const operation = known?.operations.get(operationName);
+      if (known === undefined || operation === undefined) return null;
+      const { node, dependencies } = operation;
+      if (dependencies === null || !keepsWith(dependencies, node, variables)) {
+        const body = await executed(schema, known.document, operation, variables, createContext());
+        return body === null ? null : { body, etag: etagOf(body), from: 'fresh' };
+      }
+
+      const context = createContext();
+      const key = `${known.number} ${operationName ?? ''}\n${seenBy(context)}\n${JSON.stringify(variables)}`;
+      // Before anything is read for the answer: it is at least as new as these say.
+      const { epoch, revision, peersRevision } = await state();
+      const counters = `${epoch} ${revision}${dependencies.peers ? ` ${peersRevision}` : ''}`;
+      context.peersAt = `${epoch} ${peersRevision}`;
+      const at = now();
+      const kept = answers.get(key);
+      if (kept?.counters === counters && (!dependencies.time || Math.abs(at - kept.at) < TIME_KEPT)) {
+        return { body: kept.body, etag: kept.etag, from: 'kept' };
+      }
+      const body = await executed(schema, known.document, operation, variables, context);
+      if (body === null) return null;
+      const etag = etagOf(body);
+      answers.set(key, { counters, at, body, etag });
+      return { body, etag, from: 'fresh' };
+    },
+    get bytes() {
+      return answers.calculatedSize;
+    },
+  };
+}
+
+/** A validator of these very bytes. */
+export function etagOf(body: Uint8Array | string): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+}
+
+/** By name; also without a name, where there is but one. */
+function operationsOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+): Map<string | undefined, KnownOperation> {
+  const operations = new Map<string | undefined, KnownOperation>();
+  const nodes = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+  for (const node of nodes) {
+    if (node.operation !== 'query') continue;
+    const known = {
+      node,
+      dependencies: dependenciesOf(schema, document, node),
+      plan: planOf(schema, document, node),
+    };
+    if (node.name !== undefined) operations.set(node.name.value, known);
+    if (nodes.length === 1) operations.set(undefined, known);
+  }
+  return operations;
+}
+
+/** What decides on what a viewer is shown, and nothing that differs between two who are shown the same. */
+function seenBy({ reader, may }: GraphqlContext): string {
+  const user = reader.kind === 'ANONYMOUS' ? '' : (reader.userId ?? '');
+  return `${reader.kind} ${user} ${may.read} ${may.write} ${may.administer} ${may.admin}`;
+}
+
+function planOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  node: OperationDefinitionNode,
+): CompiledQuery | null {
+  try {
+    return compileQuery(schema, document, node);
+  } catch (error) {
+    if (error instanceof NotPlanned) return null;
+    throw error;
+  }
+}
+
+/** Null where there are errors: they are told by whoever executes it then. */
+async function executed(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  { node, plan }: KnownOperation,
+  variableValues: Readonly<Record<string, unknown>>,
+  contextValue: GraphqlContext,
+): Promise<Buffer | null> {
+  if (plan !== null) {
+    try {
+      return Buffer.from(await plan(variableValues, contextValue));
+    } catch {
+      return null;
+    }
+  }
+  const result = await execute({
+    schema,
+    document,
+    contextValue,
+    variableValues,
+    ...(node.name !== undefined && { operationName: node.name.value }),
+  });
+  return 'errors' in result && result.errors !== undefined ? null : Buffer.from(JSON.stringify(result));
+}
+
+/** One reading answers all who ask before it begins. */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> | null = null;
+  let next: Promise<T> | null = null;
+  return () => {
+    if (next !== null) return next;
+    const begun = (async () => {
+      // Let those in who come at the same moment.
+      await running?.catch(() => {});
+      next = null;
+      const reading = read();
+      running = reading;
+      try {
+        return await reading;
+      } finally {
+        if (running === reading) running = null;
+      }
+    })();
+    if (running !== null) next = begun;
+    return begun;
+  };
+}

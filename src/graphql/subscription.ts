@@ -1,0 +1,127 @@
+/** Subscriptions: what is told as it changes. Each event is read anew, under what the viewer may see. */
+
+import type { CatalogChange as Change } from '../catalog/changes.ts';
+import type { Peer as PeerRow, Pull as PullRow } from '../database/generated/sqlite/client.ts';
+import { HedgerowError } from '../lib/errors.ts';
+import { builder } from './builder.ts';
+import { type GraphqlContext, loadAnew } from './context.ts';
+import { Media } from './media.ts';
+import { MediaOrigin } from './media-types.ts';
+import { Peer, peersShownTo } from './peer.ts';
+import { Pull } from './pull.ts';
+
+builder.subscriptionType({ description: 'What is told as it changes, as server-sent events.' });
+
+const CatalogChange = builder.objectRef<Change>('CatalogChange').implement({
+  description: 'What changed of the catalog, as far as the viewer sees it.',
+  fields: (t) => ({
+    revision: t.field({
+      type: 'BigInt',
+      description: 'The catalog is known up to here; whoever comes back asks since then.',
+      resolve: (change) => change.revision,
+    }),
+    changed: t.field({
+      type: [Media],
+      description: 'Items that are new or changed, as they are now; at most 500.',
+      complexity: { field: 1, multiplier: 50 },
+      resolve: (change) => change.changed,
+    }),
+    removedIds: t.idList({
+      description: 'Items that the viewer sees no longer.',
+      resolve: (change) => change.removedIds,
+    }),
+    reset: t.exposeBoolean('reset', { description: 'Too much changed: read the catalog anew.' }),
+  }),
+});
+
+builder.subscriptionField('catalogChanged', (t) =>
+  t.field({
+    type: CatalogChange,
+    description:
+      'First what changed since the revision, though it be nothing; then each change as it comes. Whoever was away for more than 1,000 changes is told to read anew.',
+    authScopes: { read: true },
+    args: {
+      origin: t.arg({
+        type: MediaOrigin,
+        required: true,
+        defaultValue: 'ALL',
+        description: 'Which part of the catalog.',
+      }),
+      sinceRevision: t.arg({ type: 'BigInt', description: 'Known already; null: from now on.' }),
+    },
+    subscribe: (_root, { origin, sinceRevision }, context) =>
+      eachAnew(
+        context,
+        context.catalog.changes.follow({
+          reader: context.reader,
+          origin,
+          since: sinceRevision == null ? null : revisionOf(sinceRevision),
+          signal: context.signal,
+        }),
+      ),
+    resolve: (change) => change,
+  }),
+);
+
+builder.subscriptionField('peerChanged', (t) =>
+  t.field({
+    type: Peer,
+    description: 'A peer that changed, as it is now, within a second. Only peers that the viewer sees.',
+    authScopes: { read: true },
+    args: { id: t.arg.id({ description: 'Of this peer alone.' }) },
+    subscribe: (_root, { id }, context) => eachAnew(context, changedPeers(context, id ?? null)),
+    resolve: (peer) => peer,
+  }),
+);
+
+builder.subscriptionField('pullChanged', (t) =>
+  t.field({
+    type: Pull,
+    description: 'A run that was queued, began, went on or ended in this process.',
+    authScopes: { administer: true },
+    args: { peerId: t.arg.id({ description: 'Only runs from this peer.' }) },
+    subscribe: (_root, { peerId }, context) => eachAnew(context, changedPulls(context, peerId ?? null)),
+    resolve: (pull) => pull,
+  }),
+);
+
+/** Before each event, what an earlier one loaded is forgotten. */
+async function* eachAnew<T>(context: GraphqlContext, events: AsyncIterable<T>): AsyncGenerator<T, void> {
+  for await (const event of events) {
+    loadAnew(context);
+    yield event;
+  }
+}
+
+async function* changedPeers(
+  { federation, database, reader, signal }: GraphqlContext,
+  only: string | null,
+): AsyncGenerator<PeerRow, void> {
+  for await (const id of await federation.changes.peers(signal)) {
+    if (only !== null && only !== id) continue;
+    const peer = await database.prisma.peer.findFirst({ where: { AND: [{ id }, peersShownTo(reader)] } });
+    if (peer !== null) yield peer;
+  }
+}
+
+async function* changedPulls(
+  { federation, database, signal }: GraphqlContext,
+  peerId: string | null,
+): AsyncGenerator<PullRow, void> {
+  for await (const id of federation.changes.pulls(signal)) {
+    const pull = await database.prisma.pull.findUnique({ where: { id } });
+    if (pull === null) continue;
+    if (peerId !== null) {
+      const peer = await database.prisma.peer.findUnique({ where: { key: pull.peerKey } });
+      if (peer?.id !== peerId) continue;
+    }
+    yield pull;
+  }
+}
+
+function revisionOf(value: bigint): number {
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new HedgerowError('INVALID', 'This is no revision of the catalog.', { field: ['sinceRevision'] });
+  }
+  return Number(value);
+}
