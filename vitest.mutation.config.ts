@@ -10,6 +10,8 @@ export default defineConfig({
     ],
     globalSetup: ['test/support/databases-setup.ts'],
     env: { TEST_DIALECTS: 'sqlite' },
+    // One worker for all mutants: to load the modules anew for each would be most of its cost.
+    isolate: false,
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },
