@@ -266,6 +266,8 @@ async function serve(name: Contender, folder: string): Promise<void> {
     const { user, system } = process.cpuUsage();
     process.send?.({ ms: (user + system) / 1000, mib: process.resourceUsage().maxRSS / 1024 });
   });
+  // Whoever measures has ended, also where it failed.
+  process.on('disconnect', () => process.exit());
   process.send?.({ url });
 }
 
