@@ -473,11 +473,11 @@ describe.each([
       for (const actor of readers()) {
         const { data, errors } = await actor.asker.ask(
           `{
-          all: media(first: 500) { totalCount ${NODES} }
-          local: media(origin: LOCAL, first: 500) { totalCount ${NODES} }
-          remote: media(origin: REMOTE, first: 500) { totalCount ${NODES} }
-          private: media(first: 500, filter: { visibilities: [PRIVATE] }) { totalCount ${NODES} }
-          collapsed: media(first: 500, filter: { duplicates: COLLAPSE }) { totalCount ${NODES} }
+          all: media(first: 100) { totalCount ${NODES} }
+          local: media(origin: LOCAL, first: 100) { totalCount ${NODES} }
+          remote: media(origin: REMOTE, first: 100) { totalCount ${NODES} }
+          private: media(first: 100, filter: { visibilities: [PRIVATE] }) { totalCount ${NODES} }
+          collapsed: media(first: 100, filter: { duplicates: COLLAPSE }) { totalCount ${NODES} }
         }`.replace(/\n {10}collapsed.*/, schema.getType('Duplicates') === undefined ? '' : '$&'),
         );
         expect(errors, actor.name).toBeUndefined();
