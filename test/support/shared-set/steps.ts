@@ -150,6 +150,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const acted: fc.Arbitrary<Step> = act.map((one) => ({ do: 'act', act: one, crash: null }));
 const readToTheEnd = fc.constant<Step>({ do: 'quiet' });
 
+const retagged: fc.Arbitrary<Step> = fc
+  .record({ do: fc.constant('tags' as const), at: place, tags: fc.nat(7) })
+  .map((one) => ({ do: 'act', act: one, crash: null }));
+
 /** A future that is read, forgotten, and followed by another one: by chance alone it comes about too rarely. */
 const forgottenFuture: fc.Arbitrary<Step[]> = fc
   .record({
@@ -190,6 +194,25 @@ const mishap: fc.Arbitrary<Step[]> = fc
     ...between,
   ]);
 
+/** Items leave a grant that goes by tags, and come back into it. */
+const inAndOut: fc.Arbitrary<Step[]> = fc
+  .record({
+    tag: fc.constantFrom('red', 'green', 'blue'),
+    changes: fc.array(retagged, { minLength: 2, maxLength: 5 }),
+  })
+  .map(({ tag, changes }) => {
+    const end: Step = { do: 'quiet' };
+    const grant: ServerAct = {
+      do: 'grant',
+      kinds: null,
+      tags: [tag],
+      albums: null,
+      access: 'previews',
+      until: 'never',
+    };
+    return [{ do: 'act', act: grant, crash: null }, end, ...changes, end];
+  });
+
 /** A pair that has something to lose: items of each kind, an album, and a copy of it all at the puller. */
 const beginning: fc.Arbitrary<Step[]> = fc
   .record({ counts: fc.tuple(few, few, fc.nat(2)), tags: fc.nat(7), end: readToTheEnd })
@@ -212,6 +235,7 @@ export const steps: fc.Arbitrary<Step[]> = fc
       fc.oneof(
         { weight: 50, arbitrary: step.map((one) => [one]) },
         { weight: 4, arbitrary: forgottenFuture },
+        { weight: 2, arbitrary: inAndOut },
         { weight: 1, arbitrary: mishap },
       ),
       { minLength: 3, maxLength: 16, size: 'max' },
