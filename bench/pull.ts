@@ -142,7 +142,8 @@ async function main(): Promise<void> {
         for (const turn of round % 2 === 0 ? [anchor, pull] : [pull, anchor]) await turn();
         rmSync(own, { recursive: true, force: true });
         rmSync(`${own}-anchor`, { recursive: true, force: true });
-        console.error(`${database}, round ${round + 1}: load ${loadavg()[0]?.toFixed(1)}`);
+        console.error(`after round ${round + 1}:`);
+        print(database, items, result, console.error);
       }
       print(database, items, result);
     }
@@ -249,10 +250,13 @@ async function load(
         if (ended) return;
         number += 1;
         const from = due;
-        const one = ask(url, operation, itemIds, number).then(() => {
-          into[operation].push(performance.now() - from);
-          under.delete(one);
-        });
+        // What fails on a machine that cannot keep up has taken as long as it took to fail.
+        const one = ask(url, operation, itemIds, number)
+          .catch((error: unknown) => console.error(`${operation} failed: ${error}`))
+          .then(() => {
+            into[operation].push(performance.now() - from);
+            under.delete(one);
+          });
         under.add(one);
       }
     }),
@@ -764,7 +768,12 @@ async function rowsOfPostgres(url: string): Promise<Rows> {
 
 // What is shown.
 
-function print(database: DatabaseName, items: number, result: Result): void {
+function print(
+  database: DatabaseName,
+  items: number,
+  result: Result,
+  say: (text: string) => void = console.log,
+): void {
   const one = (values: readonly number[]) => median(values);
   const rate = (values: readonly number[]) => Math.round(one(values)).toLocaleString('en');
   const latency = (values: readonly number[]) =>
@@ -814,11 +823,11 @@ function print(database: DatabaseName, items: number, result: Result): void {
     `with mapped files: ${fixed(Math.max(...result.resident))}`,
     '≤ 100',
   ]);
-  console.log(
+  say(
     `\n${database}, ${items.toLocaleString('en')} items; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}; samples: ${result.during.page.length} pages, ${result.during.tag.length} tags\n`,
   );
   const heads = ['What', 'Hedgerow', 'Beside it', 'Goal'];
-  for (const row of [heads, heads.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+  for (const row of [heads, heads.map(() => '---'), ...rows]) say(`| ${row.join(' | ')} |`);
 }
 
 function fixed(value: number): string {
