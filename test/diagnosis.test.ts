@@ -157,6 +157,43 @@ describe('a diagnosis', () => {
     expect(failedStep(await diagnosed(fakeId))).toMatchObject({ step: 'SIGNATURE' });
   });
 
+  it('names discovery where the other one speaks no protocol that is known here', async () => {
+    fake.misbehave = async (asked, honest) =>
+      asked.path === '/.well-known/hedgerow'
+        ? fake.json(200, {
+            protocols: ['9'],
+            instance: { id: fake.instanceId, publicKey: fake.key.jwk, keys: [] },
+          })
+        : honest();
+    expect(failedStep(await diagnosed(fakeId))).toMatchObject({ step: 'DISCOVERY' });
+  });
+
+  it('names the signature where the grant has ended, and where something in between answers', async () => {
+    fake.misbehave = async (asked, honest) =>
+      asked.path === '/federation/v1/media' ? fake.signed(asked, 403, { code: 'grant-ended' }) : honest();
+    expect(failedStep(await diagnosed(fakeId))).toMatchObject({ step: 'SIGNATURE' });
+    fake.misbehave = async (asked, honest) =>
+      asked.path === '/federation/v1/media' ? fake.json(401, { code: 'revoked' }) : honest();
+    expect(failedStep(await diagnosed(fakeId))).toMatchObject({
+      step: 'SIGNATURE',
+      message: expect.stringContaining('without proving'),
+    });
+  });
+
+  it('names the feed where the peer has had enough of us', async () => {
+    fake.misbehave = async (asked, honest) =>
+      asked.path === '/federation/v1/media'
+        ? fake.signed(asked, 429, { code: 'rate-limited', retryAfter: 60 })
+        : honest();
+    expect(failedStep(await diagnosed(fakeId))).toMatchObject({ step: 'FEED' });
+  });
+
+  it('names the thumbnail that the peer does not have', async () => {
+    fake.misbehave = async (asked, honest) =>
+      asked.path.endsWith('/thumbnail') ? fake.signed(asked, 404, { code: 'not-found' }) : honest();
+    expect(failedStep(await diagnosed(fakeId))).toMatchObject({ step: 'THUMBNAIL' });
+  });
+
   it('names the feed that makes no sense', async () => {
     fake.misbehave = async (asked, honest) =>
       asked.path === '/federation/v1/media' ? fake.signed(asked, 200, { epoch: 7 }) : honest();

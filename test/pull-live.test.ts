@@ -221,6 +221,44 @@ describe('the stream of events', () => {
   });
 });
 
+describe('a peer that drips', () => {
+  it('leaves the others as fresh, and the people here as quickly served, as they were', async () => {
+    await using garden = await startInstance('Garden');
+    await garden.app.catalog.local.add([newItem({ title: 'first', visibility: 'PEERS' })]);
+    const id = await pair(garden, home);
+    await settled(home, id);
+    await using slow = await startFakePeer('Slow');
+    const slowId = await pairedWith(slow);
+    await settled(home, slowId);
+    let dripping = 0;
+    slow.misbehave = async ({ path, response }, honest) => {
+      if (path !== '/federation/v1/media') return honest();
+      dripping += 1;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const drop = setInterval(() => response.write(' '), 20);
+      response.once('close', () => clearInterval(drop));
+      return null;
+    };
+    await home.query('mutation ($id: ID!) { refreshPeer(input: {id: $id}) { pulls { id } } }', {
+      id: slowId,
+    });
+    await eventually('the first drop', async () => dripping > 0);
+
+    for (const n of Array(5).keys()) {
+      await garden.app.catalog.local.add([newItem({ title: `beside ${n}`, visibility: 'PEERS' })]);
+      await eventually(`beside ${n}`, async () => (await shownOf(home, id)).includes(`beside ${n}`), 10_000);
+      const begun = performance.now();
+      expect((await home.get('/healthz')).status).toBe(200);
+      expect(performance.now() - begun).toBeLessThan(500);
+    }
+    expect(dripping).toBe(1);
+    expect(await pullSide(id)).toMatchObject({ error: null, lag: 0, inSync: true });
+    slow.misbehave = null;
+    slow.hangUp();
+    await settled(home, slowId, 'ONLINE', 60_000);
+  });
+});
+
 /** Lets a fake peer have a stream of events, which the test writes, and a status. */
 function withEvents(peer: FakePeer) {
   const responses: ServerResponse[] = [];

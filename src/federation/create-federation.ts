@@ -1,5 +1,6 @@
 /** Puts the parts of this room together. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { countGranted, forgetOldRemovals } from '../catalog/feed.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
@@ -14,11 +15,13 @@ import { createOutgoing } from './outgoing/dispatcher.ts';
 import { createPairingAttempts } from './pairing/attempts.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { addPeer } from './peers/add-peer.ts';
+import { type Breaker, createBreaker } from './peers/breaker.ts';
 import { clientOf } from './peers/clients.ts';
 import { createConnections } from './peers/connections.ts';
 import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
 import { createForeignClients } from './peers/foreign-clients.ts';
+import { isSilence } from './peers/health.ts';
 import { resolveHeldRemovals } from './peers/held-removals.ts';
 import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
@@ -31,6 +34,8 @@ import { createPeerCredential } from './serve/peer-credentials.ts';
 import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 const DAY = 24 * 3600 * 1000;
+/** Peers whose answering is remembered. */
+const BREAKERS = 10_000;
 /** ms between two looks whether another process has changed the key. */
 const LOOK_FOR_KEY = 1_000;
 
@@ -104,6 +109,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       if (!signal.aborted) events.open(peerKey);
       await pullAgents(context, peerKey, client, signal);
     },
+    onFound: (peerKey, outcome) => breakerOf(peerKey).found(outcome),
     onEnded: (peerKey) => events.close(peerKey),
     takeOverBytes: async (...items) => delivery?.takeOver(...items),
     fetchThumbnail: async (item, signal) => {
@@ -137,13 +143,34 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
   });
 
+  const breakers = new LRUCache<number, Breaker>({ max: BREAKERS });
+  function breakerOf(peerKey: number): Breaker {
+    const breaker = breakers.get(peerKey) ?? createBreaker({ now: context.now, random: Math.random });
+    breakers.set(peerKey, breaker);
+    return breaker;
+  }
+
   /** What fails here says something about the peer: the next pull finds out what. */
   async function watched<T>(peerKey: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const breaker = breakerOf(peerKey);
+    const decision = breaker.decide();
+    if (decision.kind === 'spare') {
+      throw new HedgerowError(
+        'PEER_UNREACHABLE',
+        'The peer did not answer a moment ago; it is asked again soon.',
+        {
+          retryAfter: decision.retryAfter,
+        },
+      );
+    }
     try {
       const result = await patiently(work, signal);
+      breaker.note(decision, 'answered');
       pulls.reached(peerKey);
       return result;
     } catch (error) {
+      const known = error instanceof HedgerowError;
+      breaker.note(decision, signal.aborted || !known ? 'unknown' : isSilence(error) ? 'silent' : 'answered');
       if (isCode(error, 'REVOKED', 'GRANT_ENDED')) pulls.refused(peerKey, error);
       else if (
         isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT', 'NOT_FOUND', 'MEDIA_GONE', 'CREDENTIAL_REFUSED')

@@ -19,10 +19,12 @@ const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
       nullable: true,
       description: 'When it was last tried.',
     }),
-    nextAttemptAt: t.expose('nextAttemptAt', {
+    nextAttemptAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'When it is tried next; null where it is not.',
+      resolve: (peer, _args, { federation }) =>
+        federation.instance().federation ? peer.nextAttemptAt : null,
     }),
     error: t.field({
       type: PeerError,

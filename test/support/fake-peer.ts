@@ -111,7 +111,7 @@ export interface FakePeer extends AsyncDisposable {
 
 const ROOT = '/federation/v1';
 
-export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
+export async function startFakePeer(name = 'Fake', now: () => number = Date.now): Promise<FakePeer> {
   const key = generateKey();
   const instanceId = `inst_${randomUUID()}`;
   const files = new Map<string, Buffer>();
@@ -205,7 +205,7 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
         ...signAnswer(
           { status, body, binding: options.binding ?? { signature: String(asked.headers['signature']) } },
           options.key ?? key,
-          options.created ?? new Date(),
+          options.created ?? new Date(now()),
         ),
       },
       body,
@@ -296,7 +296,7 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
         },
       );
     }
-    verifyRequestSignature(readRequestSignature(asked.incoming), caller, [key.thumbprint], new Date());
+    verifyRequestSignature(readRequestSignature(asked.incoming), caller, [key.thumbprint], new Date(now()));
     if (asked.path === `${ROOT}/media`) return peer.signed(asked, 200, page(asked.query));
     const [, id = '', variant = '', list] =
       /^\/federation\/v1\/media\/([^/]+)\/([^/]+)(\/segments)?$/.exec(asked.path) ?? [];
@@ -312,7 +312,7 @@ export async function startFakePeer(name = 'Fake'): Promise<FakePeer> {
     const message = pairingRequestSchema.parse(JSON.parse(body.toString()));
     const redeemer = parsePublicKey(message.instance.publicKey);
     const signature = readPairingSignature(asked.incoming);
-    verifyRequestSignature(signature, redeemer, [], new Date());
+    verifyRequestSignature(signature, redeemer, [], new Date(now()));
     const invitation = invitations.get(message.invitation);
     if (invitation === undefined) return peer.signed(asked, 404, { code: 'invitation-unknown' });
     verifyProof(

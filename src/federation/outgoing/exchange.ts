@@ -103,6 +103,7 @@ export function networkError(error: unknown, timedOut = false): HedgerowError {
     inner instanceof errors.HTTPParserError ||
     code.startsWith('HPE_') ||
     code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' ||
     code === 'UND_ERR_RESPONSE'
   ) {
     return new HedgerowError('PEER_INVALID_ANSWER', 'The peer does not answer in valid HTTP.', {

@@ -41,13 +41,24 @@ export function askedPause(error: HedgerowError): number | undefined {
 const FIRST_DELAY = 5_000;
 const LONGEST_DELAY = 15 * 60_000;
 
+/** Nobody answers there; something that answers with an error is there. */
+export function isSilence({ code, extra }: HedgerowError): boolean {
+  return code === 'PEER_TIMEOUT' || (code === 'PEER_UNREACHABLE' && extra['answered'] === undefined);
+}
+
 /**
  * ms until the next attempt: doubled with each failure in a row, spread by a quarter either way so that peers of
  * one server that went down do not all come back at once. What the peer asks for counts where it is longer.
  *
  * @param random - 0 to 1
+ * @param longest - ms, before it is spread
  */
-export function retryDelay(failures: number, retryAfter: number | undefined, random: number): number {
-  const delay = Math.min(FIRST_DELAY * 2 ** Math.max(0, failures - 1), LONGEST_DELAY);
+export function retryDelay(
+  failures: number,
+  retryAfter: number | undefined,
+  random: number,
+  longest = LONGEST_DELAY,
+): number {
+  const delay = Math.min(FIRST_DELAY * 2 ** Math.max(0, failures - 1), longest);
   return Math.max(delay * (0.75 + random / 2), (retryAfter ?? 0) * 1000);
 }

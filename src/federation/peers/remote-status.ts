@@ -41,13 +41,14 @@ export interface StatusWatch {
    * Asks the peer, where that is due, and stores what it says. That it does not answer says nothing: the pull beside it
    * finds out what is wrong.
    *
+   * @returns how many items it shares, where it was asked and says so
    * @throws HedgerowError PROTOCOL_UNSUPPORTED
    */
   look(
-    peer: { key: number; remoteStatus: string | null },
+    peer: { key: number; remoteStatus: string | null; remoteTotal: number | null },
     client: PeerClient,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<number | null>;
 }
 
 export function createStatusWatch(context: FederationContext): StatusWatch {
@@ -79,7 +80,11 @@ export function createStatusWatch(context: FederationContext): StatusWatch {
       if (told !== null) {
         await context.database.prisma.peer.update({
           where: { key: peer.key },
-          data: { remoteStatus: JSON.stringify(status) },
+          data: {
+            remoteStatus: JSON.stringify(status),
+            // Afterwards each pull says it.
+            ...(peer.remoteTotal === null && { remoteTotal: told.total }),
+          },
         });
       }
       if (status !== null && !isCommon(status)) {
@@ -88,6 +93,7 @@ export function createStatusWatch(context: FederationContext): StatusWatch {
           `The peer speaks protocol ${status.protocols.join(', ')}, and this server 1. Update the older of the two.`,
         );
       }
+      return told?.total ?? null;
     },
   };
 }

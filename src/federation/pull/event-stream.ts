@@ -9,7 +9,7 @@
 import { HedgerowError, isCode } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
-import { askedPause, endsAccess, retryDelay } from '../peers/health.ts';
+import { askedPause, endsAccess, isSilence, retryDelay } from '../peers/health.ts';
 import type { PeerStreams } from '../serve/streams.ts';
 import { EventReader } from '../wire/events.ts';
 
@@ -126,7 +126,7 @@ export function createEventStreams(options: EventStreamOptions): EventStreams {
       }
       peer.failures += 1;
       // One that is refused from the start tells nothing of the peer, which was there a moment ago.
-      if (lasted || (end.kind === 'broken' && isGone(end.error) && peer.failures === 1))
+      if (lasted || (end.kind === 'broken' && isSilence(end.error) && peer.failures === 1))
         options.lost(peerKey);
       const asked = end.kind === 'broken' ? askedPause(end.error) : undefined;
       await pause(peer, retryDelay(peer.failures, asked, random()));
@@ -227,9 +227,4 @@ function eventsOf(reader: EventReader, chunk: Uint8Array): ReturnType<EventReade
 
 function tooMuch(): HedgerowError {
   return new HedgerowError('PEER_INVALID_ANSWER', "The peer's stream of events says more than it may.");
-}
-
-/** Nothing answers there; something that answers with an error is there. */
-function isGone({ code, extra }: HedgerowError): boolean {
-  return code === 'PEER_TIMEOUT' || (code === 'PEER_UNREACHABLE' && extra['answered'] === undefined);
 }

@@ -4,7 +4,7 @@ import { HedgerowError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
-import { askedPause, endsAccess, healthAfter, retryDelay } from '../peers/health.ts';
+import { askedPause, endsAccess, healthAfter, isSilence, retryDelay } from '../peers/health.ts';
 import { createLagWatch, createStatusWatch } from '../peers/remote-status.ts';
 import type { PeerStreams } from '../serve/streams.ts';
 import { clearPeer, peersToClear } from './clear-peer.ts';
@@ -18,6 +18,10 @@ import { fetchThumbnails } from './thumbnails.ts';
 const PULLS_AT_ONCE = 4;
 /** ms after which a pull gives its place to another and goes on: peers that keep us waiting slow down nobody else. */
 const PLACE_KEPT = 1_000;
+/** Pulls that run at all. Each may hold a page of some megabytes while it waits for the rest. */
+const PULLS_AT_MOST = 32;
+/** ms until a peer that failed is pulled from again, at most: with what is spread, it is back within a minute. */
+const LONGEST_RETRY = 45_000;
 /** Rows of history that a peer keeps. */
 const HISTORY = 100;
 /** ms between two writings of a running pull's counts. */
@@ -53,6 +57,8 @@ export interface PullManagerOptions {
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
+  /** Whether somebody answers there, as a pull has found out. */
+  onFound: (peerKey: number, outcome: 'answered' | 'silent') => void;
   /** Nothing more is asked of the peer: it is paused, revoked, or shares no longer. */
   onEnded: (peerKey: number) => void;
   random?: () => number;
@@ -113,7 +119,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const ingest = createIngest({ database: context.database });
   const peers = new Map<number, Scheduled>();
   const waiting: (() => void)[] = [];
+  /** Those that keep others waiting, and all. */
   let running = 0;
+  let underWay = 0;
   let closed = false;
   let clearTimer: NodeJS.Timeout | undefined;
   const clearing = new Set<Promise<void>>();
@@ -203,11 +211,11 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   /** A pull's turn comes when one of the few places is free. */
   async function turn(peerKey: number, pullId: string): Promise<void> {
-    if (running >= PULLS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
-    running += 1;
+    if (!isRoom()) await new Promise<void>((resolve) => waiting.push(resolve));
+    else enter();
     const giveUpPlace = (): void => {
       running -= 1;
-      waiting.shift()?.();
+      letIn();
     };
     let slow: NodeJS.Timeout | null = setTimeout(() => {
       slow = null;
@@ -217,11 +225,29 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       entry(peerKey).queued = null;
       if (!closed) await pull(peerKey, pullId);
     } finally {
+      underWay -= 1;
       if (slow !== null) {
         clearTimeout(slow);
         giveUpPlace();
-      }
+      } else letIn();
     }
+  }
+
+  function isRoom(): boolean {
+    return running < PULLS_AT_ONCE && underWay < PULLS_AT_MOST;
+  }
+
+  function enter(): void {
+    running += 1;
+    underWay += 1;
+  }
+
+  /** Whoever waits longest is let in by whoever leaves, so that nobody comes between. */
+  function letIn(): void {
+    const next = isRoom() ? waiting.shift() : undefined;
+    if (next === undefined) return;
+    enter();
+    next();
   }
 
   async function pull(peerKey: number, pullId: string): Promise<void> {
@@ -251,7 +277,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       if (peer.generation === 0 || peer.inheritsFrom !== null) {
         await takeOver(context.database, options.takeOverBytes, peerKey, { now: context.now, signal });
       }
-      await statuses.look(peer, client, signal);
+      // In a first listing the pages do not say it until the last.
+      const expected = (await statuses.look(peer, client, signal)) ?? peer.remoteTotal;
       const outcome = await ingest.pull(peerKey, client, {
         signal,
         now: context.now,
@@ -259,7 +286,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
           counts = { ...sofar };
           if (context.now() - shownAt < PROGRESS_EVERY) return;
           shownAt = context.now();
-          await prisma.pull.update({ where: { id: pullId }, data: { ...counts, total } });
+          await prisma.pull.update({ where: { id: pullId }, data: { ...counts, total: total ?? expected } });
           options.onChanged(pullId);
           if (total !== null || context.now() - laggedAt < LAG_EVERY) return;
           laggedAt = context.now();
@@ -284,7 +311,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   async function succeeded(
     peerKey: number,
     pullId: string,
-    peer: { id: string; interval: number | null; divergedInARow: number },
+    peer: { id: string; interval: number | null; divergedInARow: number; roundTripMs: number | null },
     outcome: PullOutcome,
     signal: AbortSignal,
   ): Promise<void> {
@@ -302,7 +329,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         failures: 0,
         // Without a checksum nobody knows what else has changed there.
         lag: inSync === null ? null : 0,
-        roundTripMs,
+        roundTripMs: averaged(peer.roundTripMs, roundTripMs),
         hiddenSince: null,
         settlingUntil: null,
         ...(inSync !== false
@@ -319,6 +346,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     // Ended from here at the last moment: there is nothing more to plan.
     if (signal.aborted) return;
     entry(peerKey).away = false;
+    options.onFound(peerKey, 'answered');
     plan(peerKey, now + delay);
     startThumbnails(peerKey);
   }
@@ -336,7 +364,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     // Ended from here, by a pause, a revocation or the end of the process: that says nothing about the peer.
     if (!signal.aborted && code !== 'CONFLICT') await noteFailure(peerKey, known);
     // Another pull was faster, or the peer is not to be pulled any more, which is looked at then.
-    else if (!signal.aborted) plan(peerKey, context.now() + AFTER_FAULT);
+    else if (!signal.aborted) {
+      const at = context.now() + AFTER_FAULT;
+      await prisma.peer.updateMany({
+        where: { key: peerKey, status: 'ACTIVE' },
+        data: { nextAttemptAt: new Date(at) },
+      });
+      plan(peerKey, at);
+    }
     await endPull(pullId, 'FAILED', { code, message }, counts);
   }
 
@@ -349,10 +384,13 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const message = settling ? NOT_SETTLED : error.message;
     const now = context.now();
     entry(peerKey).away = true;
+    // A fault of our own says nothing about it, and neither does what it answered.
+    if (isSilence(error)) options.onFound(peerKey, 'silent');
     entry(peerKey).restsUntil = now + (askedPause(error) ?? 0) * 1000;
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself.
-    const next = code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random());
+    const next =
+      code === 'REVOKED' ? AFTER_REVOKED : retryDelay(failures, askedPause(error), random(), LONGEST_RETRY);
     const delay = settling ? Math.min(next, SETTLING_DELAY) : next;
     await prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
@@ -547,4 +585,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       await ingest[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Of the latest few, so that one slow answer does not stand for all. */
+function averaged(before: number | null, latest: number): number {
+  return before === null ? latest : before * 0.7 + latest * 0.3;
 }

@@ -155,6 +155,7 @@ async function pullAll(
   let seenBefore = 0;
   let roundTripMs = 0;
   let next: ReturnType<typeof listPage> | null = null;
+  let goesInACircle = watchCursors();
 
   for (let pages = 1; ; pages++) {
     const asked = state.cursor;
@@ -163,10 +164,14 @@ async function pullAll(
     if (page instanceof CursorExpired) {
       const before = await readPeerState(database.read, source);
       state = await beginListing(database, source, before, page.reason, options.now());
+      goesInACircle = watchCursors();
       continue;
     }
     roundTripMs = page.roundTripMs;
     checkPage(page, state);
+    if (page.complete === null && goesInACircle(page.cursor)) {
+      throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursors go in a circle.");
+    }
     if (place.ahead && page.complete === null && pages < place.pages) {
       next = listPage(database, source, client, page.cursor, options, place);
       // Whoever waits for it hears of its failure; where this page fails first, nobody does.
@@ -191,6 +196,8 @@ async function pullAll(
       if (pass.shown === null) {
         seenBefore = pass.seen;
         state = await beginPass(database, source, state);
+        // Pages by offset have the same cursors in each pass.
+        goesInACircle = watchCursors();
         continue;
       }
       const { shown } = pass;
@@ -339,6 +346,27 @@ async function listPage(
     }
     return error;
   }
+}
+
+/**
+ * Whether cursors come again, in whatever circle: each is compared with one that is kept, and at every power of two the
+ * latest is kept instead (R. P. Brent, An improved Monte Carlo factorization algorithm, 1980). So a circle is noticed before
+ * it has been gone round three times, and one cursor is all that is remembered.
+ */
+function watchCursors(): (cursor: string) => boolean {
+  let kept: string | null = null;
+  let since = 0;
+  let until = 1;
+  return (cursor) => {
+    if (cursor === kept) return true;
+    since += 1;
+    if (since === until) {
+      kept = cursor;
+      since = 0;
+      until *= 2;
+    }
+    return false;
+  };
 }
 
 /** What would make a copy wrong, or a pull endless, is refused before anything of it is stored. */
