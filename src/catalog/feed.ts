@@ -24,6 +24,9 @@ export interface FeedRead {
   sequence: number;
   /** Of the pair's grant, at the same moment. */
   grantRevision: number;
+  /** Whether the pair is revoked, and until when its grant holds, at the same moment: RFC 3339; null without end. */
+  isRevoked: boolean;
+  until: string | null;
   /** Of what the pair may see; null while it is not counted (`countPairView`). */
   sum: PairSum | null;
   entries: FeedEntry[];
@@ -35,6 +38,8 @@ interface FeedRow extends Omit<ItemRow, 'sequence'>, SumColumns {
   epoch: string;
   stateSequence: number;
   grantRevision: number | null;
+  pairStatus: string | null;
+  pairGrant: string | null;
   total: number;
   first: number;
   second: number;
@@ -58,7 +63,7 @@ export async function readFeed(
 ): Promise<FeedRead> {
   const changes = pairChanges(database, pair, after, start, ENTRY_COLUMNS);
   const rows = await database.all<FeedRow>(
-    sql`SELECT s.epoch, s.sequence AS "stateSequence", p.grant_revision AS "grantRevision", s.shared_count AS total, s.checksum_first AS "first", s.checksum_second AS "second", ps.total AS "sumTotal", ps.first AS "sumFirst", ps.second AS "sumSecond", ps.counted_to AS "countedTo", f.sequence AS "feedSequence", f.removed_id AS "removedId", f.reason, f.at, ${ITEM_COLUMNS} FROM catalog_state s LEFT JOIN federation_peers p ON p.key = ${pair.key} LEFT JOIN pair_sums ps ON ps.peer_key = p.key AND ps.grant_revision = p.grant_revision LEFT JOIN (SELECT * FROM (${changes}) AS u ORDER BY sequence LIMIT ${limit + 1}) AS f ON 1 = 1 LEFT JOIN items i ON i.key = f.item_key WHERE s.id = 1 ORDER BY f.sequence`,
+    sql`SELECT s.epoch, s.sequence AS "stateSequence", p.grant_revision AS "grantRevision", p.status AS "pairStatus", p.serve_grant AS "pairGrant", s.shared_count AS total, s.checksum_first AS "first", s.checksum_second AS "second", ps.total AS "sumTotal", ps.first AS "sumFirst", ps.second AS "sumSecond", ps.counted_to AS "countedTo", f.sequence AS "feedSequence", f.removed_id AS "removedId", f.reason, f.at, ${ITEM_COLUMNS} FROM catalog_state s LEFT JOIN federation_peers p ON p.key = ${pair.key} LEFT JOIN pair_sums ps ON ps.peer_key = p.key AND ps.grant_revision = p.grant_revision LEFT JOIN (SELECT * FROM (${changes}) AS u ORDER BY sequence LIMIT ${limit + 1}) AS f ON 1 = 1 LEFT JOIN items i ON i.key = f.item_key WHERE s.id = 1 ORDER BY f.sequence`,
   );
   const [counters] = rows;
   if (counters === undefined) throw new Error('The catalog has no counters; the database was not set up.');
@@ -68,10 +73,13 @@ export async function readFeed(
     if (entry !== null) entries.push(entry);
   }
   const { total, first, second } = counters;
+  const inForce = JSON.parse(counters.pairGrant ?? 'null') as { until: string | null } | null;
   return {
     epoch: counters.epoch,
     sequence: counters.stateSequence,
     grantRevision: counters.grantRevision ?? 0,
+    isRevoked: counters.pairStatus === 'REVOKED',
+    until: inForce?.until ?? null,
     sum: isWhole(pair.grant)
       ? { total, checksum: formatChecksum({ first, second } satisfies Checksum) }
       : sumOf(counters),

@@ -182,6 +182,25 @@ describeOnBothDatabases('a listing', (open) => {
     expect((await here()).length).toBe(700);
   });
 
+  it('takes away what a part of its first page has shown, where that was cut off and the item has gone since', async () => {
+    const { database, pull, row, here } = await setUp();
+    const peer = nativePeer(names(300));
+    let writes = 0;
+    const failing: Pick<Database, 'read' | 'write'> = {
+      read: database.read,
+      write: (work) => {
+        writes += 1;
+        if (writes === 3) throw new Error('The disk is full.');
+        return database.write(work);
+      },
+    };
+    await expect(pull(peer.client, failing)).rejects.toThrow('disk');
+    expect(await row()).toMatchObject({ itemCount: 100, cursor: '' });
+    peer.items = peer.items.slice(1);
+    expect(await pull(peer.client)).toMatchObject({ inSync: true, removed: 1 });
+    expect((await here()).length).toBe(299);
+  });
+
   it('without a checksum takes nothing away on the word of one pass over several pages', async () => {
     const { pull, here, row } = await setUp();
     const peer = offsetPeer(['a', 'b', 'c', 'd', 'e', 'f'], 2);

@@ -150,6 +150,9 @@ async function pullAll(
   let state = await readPeerState(database.read, source);
   if (state.cursor === null || (await isListingDue(client, state, options))) {
     state = await beginListing(database, source, state, null, options.now());
+  } else if (state.cursor === '') {
+    // Of its first page a part may be stored, and what that shows may have gone since: nobody would name it any more.
+    state = await beginPass(database, source, state);
   }
   let passes = 0;
   let seenBefore = 0;

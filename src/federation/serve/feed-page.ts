@@ -20,7 +20,8 @@ const NO_MARK = '0';
 /**
  * The JSON of one page, as text: up to `limit` entries, and up to 8 MiB.
  *
- * @throws HedgerowError INVALID for what is no cursor; CURSOR_EXPIRED with `extra.reason`
+ * @throws HedgerowError INVALID for what is no cursor; CURSOR_EXPIRED with `extra.reason`; REVOKED or GRANT_ENDED where
+ *   that came about after the request was let in
  */
 export async function feedPage(
   context: FederationContext,
@@ -106,7 +107,10 @@ async function readCounted(
   const { database } = context;
   for (;;) {
     const feed = await readFeed(database.read, peer, range);
-    // The grant was changed after this request was let in: nothing is shown under the former one.
+    // What was changed after this request was let in holds for it too: nothing is shown under the former grant.
+    if (feed.isRevoked) throw new HedgerowError('REVOKED');
+    if (feed.until !== null && Date.parse(feed.until) <= context.now())
+      throw new HedgerowError('GRANT_ENDED');
     if (feed.grantRevision !== peer.grantRevision) throw expired('grant-changed');
     if (feed.sum !== null || !feed.complete) return feed;
     await countPairView(database, peer.key, peer.grantRevision);
