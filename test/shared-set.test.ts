@@ -15,7 +15,7 @@ import { type Step, steps } from './support/shared-set/steps.ts';
 import { FAULTS } from './support/shared-set/wire.ts';
 import { createWorld, type World } from './support/shared-set/world.ts';
 
-const SHORT = { sqlite: 150, postgresql: 10 };
+const SHORT = { sqlite: 150, postgresql: 6 };
 const LONG = Number(process.env['SHARED_SET_RUNS'] ?? 0);
 /** Always the same in the short form; the long one is for finding what nobody has seen yet. */
 const SEED = Number(process.env['SHARED_SET_SEED'] ?? (LONG > 0 ? Date.now() % 2 ** 31 : 20_261_125));
