@@ -284,10 +284,14 @@ async function createPostgresStore(): Promise<Store> {
   const inner = await openDatabase({ dialect: 'postgresql', url });
   const admin = new pg.Client({ connectionString: url });
   await admin.connect();
-  const { rows } = await admin.query<{ name: string }>(
-    "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_%'",
+  // What PostgreSQL works out of other columns cannot be put back.
+  const { rows } = await admin.query<{ name: string; columns: string }>(
+    `SELECT quote_ident(table_name) AS name, string_agg(quote_ident(column_name), ', ') AS columns
+     FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_%' AND is_generated = 'NEVER'
+     GROUP BY table_name`,
   );
-  const tables = rows.map(({ name }) => `"${name}"`);
+  const tables = rows.map(({ name }) => name);
   // References are not looked at while rows are put back in any order.
   await admin.query('SET session_replication_role = replica');
   const steps = createSteps(() => {});
@@ -333,7 +337,10 @@ async function createPostgresStore(): Promise<Store> {
         [
           'BEGIN',
           ...tables.map((table) => `DELETE FROM public.${table}`),
-          ...tables.map((table) => `INSERT INTO public.${table} SELECT * FROM ${name}.${table}`),
+          ...rows.map(
+            ({ name: table, columns }) =>
+              `INSERT INTO public.${table} (${columns}) SELECT ${columns} FROM ${name}.${table}`,
+          ),
           'COMMIT',
         ].join(';'),
       );
