@@ -128,64 +128,72 @@ for (const { where, place, dialect, stride: short } of PLACES) {
       });
       afterAll(() => store[Symbol.asyncDispose]());
 
-      it.each(SCENARIOS)('$name', async ({ name, before, script, resolve }) => {
-        await store.restore('seeded');
-        let clock = Date.UTC(2026, 10, 20);
-        const options = {
-          signal: new AbortController().signal,
-          now: () => clock,
-          onPage: () => {},
-          onStale: async () => {},
-        };
-        const pull = async (client: PeerClient) => {
-          // A peer may ask for a few listings an hour.
-          clock += 3600_000;
-          const { read, write } = store.database;
-          return pullPeer({ read, write }, PEER, client, options, place);
-        };
-        for (const [at, one] of before.entries()) await pull(peer(one, at).client);
-        // A hidden item stays hidden, whatever is pulled.
-        await store.database.write(async (tx) => {
-          const row = await tx.get<{ id: string }>(
-            sql`SELECT id FROM items WHERE source = ${PEER} ORDER BY key`,
-          );
-          if (row !== undefined) await setHidden(tx, [row.id], true, clock);
-        });
-        await store.keep('backup');
+      it.each(SCENARIOS)(
+        '$name',
+        async ({ name, before, script, resolve }) => {
+          await store.restore('seeded');
+          let clock = Date.UTC(2026, 10, 20);
+          const options = {
+            signal: new AbortController().signal,
+            now: () => clock,
+            onPage: () => {},
+            onStale: async () => {},
+          };
+          const pull = async (client: PeerClient) => {
+            // A peer may ask for a few listings an hour.
+            clock += 3600_000;
+            const { read, write } = store.database;
+            return pullPeer({ read, write }, PEER, client, options, place);
+          };
+          for (const [at, one] of before.entries()) await pull(peer(one, at).client);
+          // A hidden item stays hidden, whatever is pulled.
+          await store.database.write(async (tx) => {
+            const row = await tx.get<{ id: string }>(
+              sql`SELECT id FROM items WHERE source = ${PEER} ORDER BY key`,
+            );
+            if (row !== undefined) await setHidden(tx, [row.id], true, clock);
+          });
+          await store.keep('backup');
 
-        const act = (client: PeerClient) =>
-          resolve === undefined ? pull(client) : resolveHeldItems(store.database, PEER, resolve, options);
-        const began = store.statements;
-        const outcome = await act(peer(script, before.length).client);
-        if (resolve === undefined) expect(outcome).toMatchObject({ inSync: true });
-        const statements = store.statements - began;
-        const expected = await contents(store.plain);
-        expect(statements).toBeGreaterThan(5);
-        expect(await faults(store.plain)).toEqual([]);
+          const act = (client: PeerClient) =>
+            resolve === undefined ? pull(client) : resolveHeldItems(store.database, PEER, resolve, options);
+          const began = store.statements;
+          const outcome = await act(peer(script, before.length).client);
+          if (resolve === undefined) expect(outcome).toMatchObject({ inSync: true });
+          const statements = store.statements - began;
+          const expected = await contents(store.plain);
+          expect(statements).toBeGreaterThan(5);
+          expect(await faults(store.plain)).toEqual([]);
 
-        const stride = LONG ? 1 : short;
-        for (let n = SCENARIOS.findIndex((one) => one.name === name) % stride; n < statements; n += stride) {
-          const at = `ended before statement ${n} of ${statements}`;
-          await store.restore('backup');
-          store.crashAfter(n);
-          const { client, asked } = peer(script, before.length);
-          await expect(act(client), at).rejects.toMatchObject({ name: 'Crash' });
-          await store.restart();
-          expect(await faults(store.plain), at).toEqual([]);
+          const stride = LONG ? 1 : short;
+          for (
+            let n = SCENARIOS.findIndex((one) => one.name === name) % stride;
+            n < statements;
+            n += stride
+          ) {
+            const at = `ended before statement ${n} of ${statements}`;
+            await store.restore('backup');
+            store.crashAfter(n);
+            const { client, asked } = peer(script, before.length);
+            await expect(act(client), at).rejects.toMatchObject({ name: 'Crash' });
+            await store.restart();
+            expect(await faults(store.plain), at).toEqual([]);
 
-          const left = await cursorOf(store.plain);
-          const again = peer(script, before.length);
-          await act(again.client);
-          expect(await contents(store.plain), at).toEqual(expected);
-          expect(await faults(store.plain), at).toEqual([]);
-          if (resolve !== undefined) continue;
-          // What was committed is not asked for again: the first question is after the cursor that is stored.
-          expect(again.asked[0], at).toBe(left === '' ? null : left);
-          // What was asked for ahead is asked for once more.
-          const repeated = again.asked.filter((cursor) => cursor !== null && asked.includes(cursor));
-          expect(repeated.length, at).toBeLessThan(place.ahead ? 3 : 2);
-        }
-      });
+            const left = await cursorOf(store.plain);
+            const again = peer(script, before.length);
+            await act(again.client);
+            expect(await contents(store.plain), at).toEqual(expected);
+            expect(await faults(store.plain), at).toEqual([]);
+            if (resolve !== undefined) continue;
+            // What was committed is not asked for again: the first question is after the cursor that is stored.
+            expect(again.asked[0], at).toBe(left === '' ? null : left);
+            // What was asked for ahead is asked for once more.
+            const repeated = again.asked.filter((cursor) => cursor !== null && asked.includes(cursor));
+            expect(repeated.length, at).toBeLessThan(place.ahead ? 3 : 2);
+          }
+        },
+        180_000,
+      );
     },
   );
 }
