@@ -363,6 +363,8 @@ async function remoteAvailability(item: Item, load: GraphqlContext['load']): Pro
   // Asked for together, so that each is one statement for the page.
   const [kept, peer] = await Promise.all([load.kept.load(item), load.peer.load(item.source)]);
   if (kept !== null) return kept;
+  // Its bytes were wrong the last time; where somebody asks nevertheless, they are asked for again.
+  if (item.fault !== null) return 'UNAVAILABLE';
   if (item.held || peer === null || GIVES_NOTHING.includes(peerHealth(peer))) return 'UNAVAILABLE';
   return 'ON_DEMAND';
 }
