@@ -21,6 +21,7 @@ import { createTransport } from './tus.ts';
 import { UploadButton, UploadPanel } from './uploader.tsx';
 import { createUploads, type Uploads } from './uploads.ts';
 import { useListing } from './use-listing.ts';
+import { useLive } from './use-live.ts';
 import { depthHere, usePlace } from './use-place.ts';
 
 const Viewer = lazy(async () => ({ default: (await import('./viewer.tsx')).Viewer }));
@@ -140,6 +141,7 @@ export function App({ instance, viewer, role }: AppProps) {
     refreshPlaces();
   }, [refresh, refreshPlaces]);
   const [note, setNote] = useNote();
+  useLive(viewer, renew);
   const uploads = useUploads(renew);
   const { leaving, remove, undo } = useRemoval(renew, setNote);
 
@@ -475,7 +477,7 @@ interface PlacesState {
   refresh: () => void;
 }
 
-/** Peers, albums and counts, read again each minute while somebody looks. */
+/** Peers, albums and counts. No event tells that a peer is away or back: so they are read again each minute, too. */
 function usePlaces(): PlacesState {
   const [data, setData] = useState<Places | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);

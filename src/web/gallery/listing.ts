@@ -10,7 +10,7 @@ import {
   type GalleryPageQuery,
 } from '../generated/graphql.ts';
 import type { ask } from '../scripts/ask.ts';
-import { lastAtMost } from './layout.ts';
+import { lastAtMost, type Shape } from './layout.ts';
 import type { Asked } from './place.ts';
 
 export type Tile = GalleryPageQuery['media']['nodes'][number];
@@ -38,7 +38,10 @@ export interface Listing {
   readonly trouble: Error | null;
   /** The catalog has changed since it was counted: places are no longer right, and the list has to be opened anew. */
   readonly drifted: boolean;
+  /** Undefined where it has not been read, or was so long ago that it is not kept. */
   item(index: number): Tile | undefined;
+  /** What the item's row has to know of it: kept of every item that was ever read, so that no row changes its height. */
+  shape(index: number): Shape | undefined;
   indexOf(id: string): number | undefined;
   /** These are looked at, and read; what was asked for before and has not begun is given up. */
   want(from: number, to: number): void;
@@ -57,6 +60,8 @@ export interface Listing {
 const PAGE = 200;
 const PAGE_MAX = 500;
 const AT_ONCE = 2;
+/** Items that are kept, around those that are looked at: some thirty screens, and less than a tenth of a long list. */
+const KEPT = 4_000;
 /** Without months nothing can be read in the middle: so many are drawn beyond what is here. */
 const AHEAD = 200;
 /** Items of a month that are read to find one. */
@@ -74,6 +79,10 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
   const ending = new AbortController();
   const items = new Map<number, Tile>();
   const places = new Map<string, number>();
+  /** By index: width by height, 0 where it has not been read; and the day, of which there are few different ones. */
+  const aspects: number[] = [];
+  const days: string[] = [];
+  const dayNames = new Map<string, string>();
   const listeners = new Set<() => void>();
   const running = new Set<{ from: number; to: number }>();
   /** Gap before an item to the cursor after which, and before which, one reads there. */
@@ -130,7 +139,23 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
       }
       items.set(at + offset, node);
       places.set(node.id, at + offset);
+      aspects[at + offset] = aspectOf(node);
+      const day = dayOf(node);
+      const name = dayNames.get(day) ?? day;
+      dayNames.set(name, name);
+      days[at + offset] = name;
     });
+  };
+
+  /** What is far from what is looked at is read again when somebody goes there. */
+  const forget = (): void => {
+    if (items.size <= KEPT) return;
+    const middle = (wanted.from + wanted.to) / 2;
+    for (const [index, { id }] of items) {
+      if (Math.abs(index - middle) <= KEPT / 2) continue;
+      items.delete(index);
+      places.delete(id);
+    }
   };
 
   /** One page that leads to the item, or holds it. */
@@ -215,9 +240,14 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
       return wanted;
     },
     item: (index) => items.get(index),
+    shape: (index) => {
+      const aspect = aspects[index];
+      return aspect === undefined ? undefined : { aspect, day: days[index] ?? '' };
+    },
     indexOf: (id) => places.get(id),
     want: (from, to) => {
       wanted = { from: Math.max(0, from), to };
+      forget();
       pump();
     },
     load,
@@ -264,6 +294,11 @@ export function monthOf(item: Pick<Tile, 'takenAt' | 'addedAt'>): string {
 
 export function dayOf(item: Pick<Tile, 'takenAt' | 'addedAt'>): string {
   return /^([+-]\d{6}|\d{4})-\d\d-\d\d/.exec(momentOf(item))?.[0] ?? '';
+}
+
+function aspectOf({ kind, width, height }: Tile): number {
+  if (width !== null && height !== null && width > 0 && height > 0) return width / height;
+  return kind === 'DOCUMENT' ? 0.75 : 1;
 }
 
 /** Cursors by the gap that they stand for, sorted. */

@@ -13,7 +13,7 @@ import {
   useState,
 } from 'react';
 import { guessHeight, type Layout, lastAtMost, layOut, type Measure, type Row } from './layout.ts';
-import { dayOf, type Tile as Item, type Listing, type Section } from './listing.ts';
+import { dayOf, type Listing, type Section } from './listing.ts';
 import { Scrubber } from './scrubber.tsx';
 import { texts } from './texts.ts';
 import { Tile } from './tile.tsx';
@@ -57,7 +57,7 @@ export function Timeline(props: TimelineProps) {
   const [reached, setReached] = useState(0);
   const focusNext = useRef(false);
   const anchor = useRef<Anchor | null>(null);
-  const heights = useRef<{ listing: Listing; measure: Measure; of: Map<number, number> } | null>(null);
+  const known = useRef<Known | null>(null);
 
   useLayoutEffect(() => {
     const [outer, above] = [scroller.current, header.current];
@@ -90,13 +90,12 @@ export function Timeline(props: TimelineProps) {
     }),
     [size.width, timed],
   );
-  if (heights.current?.listing !== listing || heights.current.measure !== measure) {
-    heights.current = { listing, measure, of: new Map() };
+  if (known.current?.listing !== listing || known.current.measure !== measure) {
+    known.current = begin(listing, measure, version);
   }
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for what the listing holds
   const drawn = useMemo(
-    () => draw(listing, measure, heights.current?.of ?? new Map(), top - size.head, size.height),
+    () => draw(known.current ?? begin(listing, measure, version), version, top - size.head, size.height),
     [listing, version, measure, top, size.head, size.height],
   );
 
@@ -329,6 +328,17 @@ interface Placed {
   y: number;
 }
 
+/** What was found out of the sections, by their place in the list. */
+interface Known {
+  listing: Listing;
+  measure: Measure;
+  /** Px of each that was ever near the window. */
+  heights: Map<number, number>;
+  /** Of those near it now, as of a version of the listing. */
+  layouts: Map<number, Layout>;
+  version: number;
+}
+
 interface Drawn {
   tops: Float64Array;
   height: number;
@@ -340,25 +350,22 @@ interface Drawn {
   to: number;
 }
 
+function begin(listing: Listing, measure: Measure, version: number): Known {
+  return { listing, measure, heights: new Map(), layouts: new Map(), version };
+}
+
 /**
  * What is near the window. Sections that have never been near it have a height that is guessed; where it turns out
  * otherwise all that is below moves, and it is looked again.
  */
-function draw(
-  listing: Listing,
-  measure: Measure,
-  heights: Map<number, number>,
-  top: number,
-  window: number,
-): Drawn {
+function draw(known: Known, version: number, top: number, window: number): Drawn {
+  const { listing, measure, heights } = known;
   const { sections } = listing;
   const tops = new Float64Array(sections.length);
   const low = top - window * OVERSCAN;
   const high = top + window * (1 + OVERSCAN);
-  const shapeOf = (index: number) => {
-    const item = listing.item(index);
-    return item === undefined ? undefined : { aspect: aspectOf(item), day: dayOf(item) };
-  };
+  // Laid out once for each version, and not for each step of the scroller: a month may be many thousands.
+  const before = known.version === version ? known.layouts : new Map<number, Layout>();
   const layouts = new Map<number, Layout>();
   let height = 0;
   for (let settled = false; !settled; ) {
@@ -371,13 +378,15 @@ function draw(
     for (let at = lastAtMost(tops, low); at < sections.length && (tops[at] ?? 0) <= high; at++) {
       const section = sections[at];
       if (section === undefined || layouts.has(at)) continue;
-      const layout = layOut(section.start, section.count, shapeOf, measure);
+      const layout = before.get(at) ?? layOut(section.start, section.count, listing.shape, measure);
       layouts.set(at, layout);
       if (layout.height !== (heights.get(at) ?? guessHeight(section.count, measure))) settled = false;
       heights.set(at, layout.height);
       if (!settled) break;
     }
   }
+  known.layouts = layouts;
+  known.version = version;
   const drawn: Drawn = { tops, height, sections: [], rows: [], from: 0, to: 0 };
   let from = Number.POSITIVE_INFINITY;
   let to = 0;
@@ -396,11 +405,6 @@ function draw(
   drawn.from = Math.min(from, to);
   drawn.to = to;
   return drawn;
-}
-
-function aspectOf({ kind, width, height }: Item): number {
-  if (width !== null && height !== null && width > 0 && height > 0) return width / height;
-  return kind === 'DOCUMENT' ? 0.75 : 1;
 }
 
 function sectionOf(sections: readonly Section[], index: number): number {

@@ -25,7 +25,8 @@ export function useListing(asked: Asked): ListingState {
   // biome-ignore lint/correctness/useExhaustiveDependencies: `round` asks for the same once more
   useEffect(() => {
     const abort = new AbortController();
-    setBusy(true);
+    // What is shown stays whole while the same is only read anew.
+    setBusy(shown.current === null || JSON.stringify(shown.current.asked) !== key);
     const open = async (): Promise<Listing> => {
       const opened = await openListing(ask, JSON.parse(key) as Asked, abort.signal);
       const before = shown.current;

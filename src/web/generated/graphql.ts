@@ -237,6 +237,16 @@ export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type GalleryPlacesQuery = { instance: { mediaCount: number }, all: { totalCount: number }, peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, albums: { totalCount: number, nodes: Array<{ id: string, title: string, mediaCount: number, peer: { id: string, name: string } | null }> } };
 
+export type GalleryChangesSubscriptionVariables = Exact<{
+  since?: string | null | undefined;
+}>;
+
+
+export type GalleryChangesSubscription = { catalogChanged: { revision: string, reset: boolean, removedIds: Array<string>, changed: Array<
+      | { id: string }
+      | { id: string }
+    > } };
+
 export type GalleryCoversQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -521,6 +531,18 @@ export const GalleryPlacesDocument = new TypedDocumentString(`
     }
   }
 }`) as unknown as TypedDocumentString<GalleryPlacesQuery, GalleryPlacesQueryVariables>;
+export const GalleryChangesDocument = new TypedDocumentString(`
+    subscription GalleryChanges($since: BigInt) {
+  catalogChanged(sinceRevision: $since) {
+    revision
+    reset
+    removedIds
+    changed {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryChangesSubscription, GalleryChangesSubscriptionVariables>;
 export const GalleryCoversDocument = new TypedDocumentString(`
     query GalleryCovers {
   albums(first: 200) {
