@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
@@ -427,6 +427,41 @@ describe('own items', () => {
   });
 });
 
+describe('what changes', () => {
+  it('is shown in every tab by itself, by one stream for all of them', async () => {
+    const context = page.context();
+    const open = new Set<Request>();
+    let most = 0;
+    const onRequest = (request: Request) => {
+      if (request.headers()['accept'] !== 'text/event-stream') return;
+      open.add(request);
+      most = Math.max(most, open.size);
+    };
+    const onEnd = (request: Request) => open.delete(request);
+    // The tab that was there has one, whose beginning nobody saw.
+    await page.goto('about:blank');
+    context.on('request', onRequest).on('requestfailed', onEnd).on('requestfinished', onEnd);
+    await page.goto('/?from=mine&sort=title');
+    const other = await context.newPage();
+    await other.goto('/?from=mine');
+    const { media } = await coast.query<{ media: { nodes: { id: string }[] } }>(
+      '{ media(origin: LOCAL, first: 1) { nodes { id } } }',
+    );
+    const rename = (title: string) =>
+      coast.query('mutation ($input: UpdateMediaInput!) { updateMedia(input: $input) { media { id } } }', {
+        input: { id: media.nodes[0]?.id, title },
+      });
+    await rename('Changed elsewhere');
+    await page.getByRole('link', { name: /^Changed elsewhere/ }).waitFor();
+    await other.getByRole('link', { name: /^Changed elsewhere/ }).waitFor();
+    await other.close();
+    await rename('Changed once more');
+    await page.getByRole('link', { name: /^Changed once more/ }).waitFor();
+    expect(most).toBe(1);
+    context.off('request', onRequest).off('requestfailed', onEnd).off('requestfinished', onEnd);
+  });
+});
+
 describe('a timeline of many thousands', () => {
   beforeAll(async () => {
     const variants = newItem({}).variants.slice(0, 0);
@@ -501,8 +536,16 @@ describe('a timeline of many thousands', () => {
 });
 
 describe('whoever has not signed in', () => {
-  it('sees what is public where that is switched on, and nothing to change it with', async () => {
-    await using open = await startInstance('Open', { HEDGEROW_ANONYMOUS: 'public' });
+  let open: Instance;
+  let stranger: WatchedPage;
+  beforeAll(async () => {
+    open = await startInstance('Open', { HEDGEROW_ANONYMOUS: 'public' });
+    stranger = await openPage(open.url);
+    // What a version before this one kept, and what belongs to an instance under another path.
+    await stranger.page.goto('/sign-in');
+    await stranger.page.evaluate(
+      "Promise.all([caches.open('hedgerow / old'), caches.open('hedgerow /other/ old')])",
+    );
     await open.app.access.users.create({ name: 'Ada', role: 'ADMIN', password: PASSWORD });
     await open.app.library.importFiles({
       paths: [join(SAMPLES, 'coast', 'lighthouse.jpg')],
@@ -512,7 +555,13 @@ describe('whoever has not signed in', () => {
       paths: [join(SAMPLES, 'coast', 'shells.tif')],
       visibility: 'PEERS',
     });
-    await using stranger = await openPage(open.url);
+  });
+  afterAll(async () => {
+    await stranger?.[Symbol.asyncDispose]();
+    await open?.[Symbol.asyncDispose]();
+  });
+
+  it('sees what is public where that is switched on, and nothing to change it with', async () => {
     await stranger.page.goto('/');
     await stranger.page.getByRole('link', { name: /lighthouse, picture/i }).click();
     await stranger.page.locator('img.whole.there').waitFor();
@@ -524,6 +573,56 @@ describe('whoever has not signed in', () => {
     expect(await stranger.page.getByRole('link', { name: 'Sign in' }).getAttribute('href')).toMatch(
       /^\.\/sign-in/,
     );
+    expect(stranger.complaints).toEqual([]);
+  });
+
+  it('can install it as an app, which keeps nothing but its shell, and says so while the server is away', async () => {
+    const { page: app } = stranger;
+    await app.goto('/?sort=title');
+    await app.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
+    const kept = () =>
+      app.evaluate(`(async () => {
+        const found = {};
+        for (const name of await caches.keys()) {
+          const requests = await (await caches.open(name)).keys();
+          found[name] = requests.map(({ url }) => new URL(url).pathname);
+        }
+        return found;
+      })()`) as Promise<Record<string, string[]>>;
+    await expect.poll(async () => Object.keys(await kept()), PATIENCE).not.toContain('hedgerow / old');
+    const [mine = '', ...others] = Object.keys(await kept()).sort();
+    expect(others).toEqual(['hedgerow /other/ old']);
+    await app.reload();
+    await app.locator('.tile img.there').first().waitFor();
+    const paths = (await kept())[mine] ?? [];
+    expect(paths).toContain('/offline');
+    expect(paths.length).toBeGreaterThan(8);
+    expect(paths.filter((path) => path !== '/offline' && !path.startsWith('/assets/'))).toEqual([]);
+
+    const client = await app.context().newCDPSession(app);
+    const { errors, data } = await client.send('Page.getAppManifest');
+    expect(errors).toEqual([]);
+    const manifest = JSON.parse(data ?? '') as { name: string; icons: { src: string; sizes: string }[] };
+    expect(manifest.name).toBe('Open');
+    for (const { src, sizes } of manifest.icons) {
+      const size = await app.evaluate(`(async () => {
+        const image = new Image();
+        image.src = ${JSON.stringify(src)};
+        await image.decode();
+        return image.naturalWidth + 'x' + image.naturalHeight;
+      })()`);
+      expect(size).toBe(sizes);
+    }
+
+    await open.stop();
+    await app.reload();
+    await app.getByRole('heading', { name: 'Open cannot be reached' }).waitFor();
+    if (SCREENSHOTS !== undefined) await app.screenshot({ path: join(SCREENSHOTS, 'gallery away.png') });
+    expect(await app.locator('.tile').count()).toBe(0);
+    await open.start();
+    await app.getByRole('button', { name: 'Try again' }).click();
+    await app.locator('.tile img.there').first().waitFor();
+    expect(new URL(app.url()).search).toBe('?sort=title');
     expect(stranger.complaints).toEqual([]);
   });
 });

@@ -76,6 +76,9 @@ export const texts = {
   keys: 'Keys',
   close: 'Close',
   retry: 'Try again',
+  mishap: 'The page has stumbled',
+  mishapHint: 'A part of it could not be loaded, or has a fault. Nothing that was saved is lost.',
+  reload: 'Load it again',
 
   filters: 'Filters',
   from: 'From',
