@@ -84,6 +84,7 @@ const FIELDS: Record<string, Need> = {
   'Mutation.hideRemoteMedia': 'FEDERATION_ADMIN',
   'Mutation.updateMedia': 'LIBRARY_WRITE',
   'Mutation.setVisibility': 'LIBRARY_WRITE',
+  'Mutation.tagMedia': 'LIBRARY_WRITE',
   'Mutation.deleteMedia': 'LIBRARY_WRITE',
   'Mutation.createAlbum': 'LIBRARY_WRITE',
   'Mutation.updateAlbum': 'LIBRARY_WRITE',

@@ -153,7 +153,7 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
           setHeaders: (reply, path) => {
             reply.header('x-content-type-options', 'nosniff');
             reply.header('cross-origin-resource-policy', 'same-origin');
-            if (/\.js(\.\w+)?$/.test(path)) reply.header('content-security-policy', WORKER_POLICY);
+            if (/\.m?js(\.\w+)?$/.test(path)) reply.header('content-security-policy', WORKER_POLICY);
           },
         });
       }

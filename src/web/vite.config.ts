@@ -126,12 +126,15 @@ function installable(): Plugin {
   };
 }
 
+/** What only some documents need is large, and left to the browser's ordinary cache. */
+const SELDOM = /\/gallery\/pages\.tsx$/;
+
 /** Scripts, styles and pictures of pages, what they load later included. */
 function shellOf(bundle: Rolldown.OutputBundle, pages: readonly string[]): string[] {
   const files = new Set<string>();
   const add = (name: string): void => {
     const chunk = bundle[name];
-    if (files.has(name) || chunk?.type !== 'chunk') return;
+    if (files.has(name) || chunk?.type !== 'chunk' || SELDOM.test(chunk.facadeModuleId ?? '')) return;
     files.add(name);
     for (const style of chunk.viteMetadata?.importedCss ?? []) files.add(style);
     for (const asset of chunk.viteMetadata?.importedAssets ?? []) files.add(asset);
@@ -177,7 +180,7 @@ function precompressed(): Plugin {
     },
     closeBundle: async () => {
       for (const name of await readdir(folder)) {
-        if (!/\.(js|css|svg|ttf)$/.test(name)) continue;
+        if (!/\.(m?js|css|svg|ttf)$/.test(name)) continue;
         const bytes = await readFile(join(folder, name));
         if (bytes.length < 1024) continue;
         const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };

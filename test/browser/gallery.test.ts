@@ -275,6 +275,121 @@ describe('the gallery', () => {
     await page.keyboard.press('Escape');
   });
 
+  it('leafs through the pages of a remote PDF, of which it fetches and draws what is looked at', async () => {
+    await page.goto('/?kind=document');
+    await page.getByRole('link', { name: /Almanac.*4 pages.*from Garden/ }).click();
+    const pages = page.getByRole('dialog').getByRole('region');
+    await page.getByText('Page 1 of 4').waitFor();
+    const first = page.getByRole('img', { name: 'Page 1 of 4' });
+    await expect.poll(() => first.getAttribute('class'), PATIENCE).toBe('there');
+    // What is drawn can be read out, too.
+    await pages.getByText('What to look for, season by season.').waitFor({ state: 'attached' });
+    expect(await page.getByRole('img', { name: 'Page 4 of 4' }).count()).toBe(0);
+    expect(await barriers()).toEqual([]);
+    await shot('pages');
+    await page.keyboard.press('+');
+    await expect
+      .poll(async () => (await pages.locator('.page').first().boundingBox())?.width ?? 0, PATIENCE)
+      .toBeGreaterThan(1_200);
+    await page.keyboard.press('0');
+    await pages.focus();
+    await page.keyboard.press('End');
+    await page.getByText('Page 4 of 4').waitFor();
+    await expect
+      .poll(() => page.getByRole('img', { name: 'Page 4 of 4' }).getAttribute('class'), PATIENCE)
+      .toBe('there');
+    expect(await pages.locator('.page').count()).toBeLessThan(4);
+    await page.keyboard.press('Escape');
+  });
+
+  it('fills the screen and leaves it again, by key and button', async () => {
+    await page.goto('/?q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.locator('img.whole.there').waitFor();
+    const full = () => page.evaluate('document.fullscreenElement?.className ?? null');
+    await page.keyboard.press('f');
+    await expect.poll(full, PATIENCE).toContain('viewer');
+    await page.getByRole('button', { name: 'Leave full screen' }).click();
+    await expect.poll(full, PATIENCE).toBeNull();
+    await page.getByRole('button', { name: 'Full screen', exact: true }).click();
+    await expect.poll(full, PATIENCE).toContain('viewer');
+    await page.keyboard.press('f');
+    await expect.poll(full, PATIENCE).toBeNull();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
+  it('is leafed through by swipes and looked at closer with two fingers, and a swipe then moves the picture', async () => {
+    const { cookies } = await page.context().storageState();
+    await using phone = await openPage(coast.url, {
+      ...{ hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } },
+      storageState: { cookies, origins: [] },
+    });
+    await phone.page.goto('/?kind=image&sort=title');
+    await phone.page.locator('.tile img.there').first().waitFor();
+    const titles = (await phone.page.evaluate(
+      "[...document.querySelectorAll('.tile .open')].map((link) => link.title)",
+    )) as string[];
+    await phone.page.locator('.tile .open').first().tap();
+    const dialog = phone.page.getByRole('dialog');
+    const title = () => dialog.getAttribute('aria-label');
+    await expect.poll(title, PATIENCE).toBe(titles[0]);
+    const client = await phone.page.context().newCDPSession(phone.page);
+    type Point = [x: number, y: number];
+    /** Fingers go down, along the way, and up. */
+    const touch = async (...way: Point[][]) => {
+      for (const [at, fingers] of way.entries()) {
+        await client.send('Input.dispatchTouchEvent', {
+          type: at === 0 ? 'touchStart' : 'touchMove',
+          touchPoints: fingers.map(([x, y], id) => ({ x, y, id })),
+        });
+      }
+      await client.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    };
+    const swipe = (from: number, to: number) => touch([[from, 400]], [[(from + to) / 2, 402]], [[to, 404]]);
+    const ready = () => phone.page.locator('img.whole.there').waitFor();
+    await ready();
+    await phone.page.getByRole('button', { name: 'Next' }).waitFor();
+    await swipe(320, 80);
+    await expect.poll(title, PATIENCE).toBe(titles[1]);
+    await ready();
+    // A finger that goes down and up a little is no swipe.
+    await touch([[200, 400]], [[212, 405]]);
+    await swipe(80, 320);
+    await expect.poll(title, PATIENCE).toBe(titles[0]);
+    await ready();
+
+    const scale = async () => Number(await phone.page.locator('.moved').getAttribute('data-scale'));
+    const pinch = (from: number, to: number) =>
+      touch(
+        [
+          [195 - from, 400],
+          [195 + from, 400],
+        ],
+        [
+          [195 - (from + to) / 2, 400],
+          [195 + (from + to) / 2, 400],
+        ],
+        [
+          [195 - to, 400],
+          [195 + to, 400],
+        ],
+      );
+    await pinch(30, 120);
+    await expect.poll(scale, PATIENCE).toBeGreaterThan(2.5);
+    const moved = () => phone.page.evaluate("getComputedStyle(document.querySelector('.moved')).transform");
+    const before = await moved();
+    await swipe(320, 80);
+    await expect.poll(moved, PATIENCE).not.toBe(before);
+    expect(await title()).toBe(titles[0]);
+    await pinch(150, 20);
+    await expect.poll(scale, PATIENCE).toBe(1);
+    // Downwards it is put away.
+    await touch([[195, 300]], [[195, 420]], [[196, 560]]);
+    await dialog.waitFor({ state: 'detached' });
+    expect(phone.complaints).toEqual([]);
+  });
+
   it('says of an item what is known, from whom it is and who has it too', async () => {
     await page.goto('/?q=lighthouse');
     await page.getByRole('link', { name: /lighthouse/i }).click();
@@ -351,6 +466,51 @@ describe('own items', () => {
     await panel.getByRole('button', { name: 'Close' }).click();
   });
 
+  it('are dropped on the page or pasted into it, where texts and addresses are left alone', async () => {
+    const bytes = (await readFile(join(SAMPLES, 'formats', 'photo.avif'))).toString('base64');
+    const give = (type: 'drop' | 'paste', name: string) =>
+      page.evaluate(`(() => {
+        const data = new DataTransfer();
+        const bytes = Uint8Array.from(atob('${bytes}'), (one) => one.charCodeAt(0));
+        data.items.add(new File([bytes, '${name}'], '${name}.avif', { type: 'image/avif' }));
+        const event = '${type}' === 'paste'
+          ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+          : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+        if ('${type}' === 'drop') {
+          document.body.dispatchEvent(new DragEvent('dragover', { dataTransfer: data, bubbles: true, cancelable: true }));
+        }
+        return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+          const shown = document.querySelector('.drop')?.textContent ?? '';
+          document.body.dispatchEvent(event);
+          resolve([shown, event.defaultPrevented]);
+        })));
+      })()`);
+    expect(await give('drop', 'dropped')).toEqual(['Drop files here to upload them', true]);
+    expect(await give('paste', 'pasted')).toEqual(['', true]);
+    const panel = page.getByRole('region', { name: 'Uploads' });
+    await panel.getByText('2 files uploaded').waitFor();
+    const prevented = await page.evaluate(`(() => {
+      const data = new DataTransfer();
+      data.setData('text/plain', 'only words');
+      const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+      document.body.dispatchEvent(event);
+      return event.defaultPrevented;
+    })()`);
+    expect(prevented).toBe(false);
+    await page.getByText('22 items in one catalog: 9 of this server, 13 of its peers.').waitFor();
+    await panel.getByRole('button', { name: 'Close' }).click();
+    const found = await coast.query<Record<'dropped' | 'pasted', { nodes: { id: string }[] }>>(`{
+      dropped: media(filter: { query: "dropped" }, origin: LOCAL) { nodes { id } }
+      pasted: media(filter: { query: "pasted" }, origin: LOCAL) { nodes { id } }
+    }`);
+    const ids = [...found.dropped.nodes, ...found.pasted.nodes].map(({ id }) => id);
+    expect(ids.length).toBe(2);
+    await coast.query('mutation ($ids: [ID!]!) { deleteMedia(input: { ids: $ids }) { deletedMediaIds } }', {
+      ids,
+    });
+    await page.getByText('20 items in one catalog: 7 of this server, 13 of its peers.').waitFor();
+  });
+
   it('are edited in the viewer, which says which peers see them', async () => {
     await page.goto('/?from=mine&q=lighthouse');
     await page.getByRole('link', { name: /lighthouse/i }).click();
@@ -397,6 +557,18 @@ describe('own items', () => {
     await bar.getByRole('button', { name: 'Create' }).click();
     await page.getByText('Added to Two of them.').waitFor();
     await bar.waitFor({ state: 'detached' });
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('x');
+    await bar.getByRole('button', { name: 'Add tags' }).click();
+    await bar.getByLabel('Tags, separated by commas').fill('autumn, walk');
+    await page.keyboard.press('Enter');
+    await page.getByText('2 items tagged with autumn, walk.').waitFor();
+    await page.getByLabel('Tag', { exact: true }).selectOption('walk (2)');
+    await expect.poll(status, PATIENCE).toBe('2 items.');
+    await page.getByRole('button', { name: 'Remove Tag: walk' }).click();
+    await expect.poll(status, PATIENCE).toBe('7 items.');
     await page.locator('.tile .open').first().focus();
     await page.keyboard.press('x');
     await bar.getByLabel('Who may see them').selectOption('People of this server');

@@ -3,7 +3,7 @@
 import { type FormEvent, useState } from 'react';
 import { GalleryUpdateItemDocument } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
-import { refuse, VISIBILITIES } from './selection.tsx';
+import { refuse, splitTags, VISIBILITIES } from './selection.tsx';
 import { texts } from './texts.ts';
 import type { WholeItem } from './viewer.tsx';
 
@@ -31,7 +31,7 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
           title: text('title'),
           description: text('description') || null,
           // A tag with a comma in it stays whole as long as nobody touches the field.
-          ...(text('tags') !== joined && { tags: [...new Set(splitTags(text('tags')))] }),
+          ...(text('tags') !== joined && { tags: splitTags(text('tags')) }),
           creator: text('creator') || null,
           license: text('license') || null,
           ...(visibility !== item.visibility && { visibility }),
@@ -96,11 +96,4 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
       </p>
     </form>
   );
-}
-
-function splitTags(text: string): string[] {
-  return text
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '');
 }

@@ -142,6 +142,7 @@ export const texts = {
   leaveFullScreen: 'Leave full screen',
   zoomIn: 'Zoom in',
   zoomOut: 'Zoom out',
+  pageOf: (number: number, all: number) => `Page ${NUMBER.format(number)} of ${NUMBER.format(all)}`,
   openDocument: 'Open the document',
   notShown: 'This browser cannot show it here.',
   cannotBeHad: (peer: string) =>
@@ -239,6 +240,10 @@ export const texts = {
   newAlbum: 'New album …',
   newAlbumName: 'Name of the new album',
   create: 'Create',
+  addTags: 'Add tags',
+  tagsToAdd: 'Tags, separated by commas',
+  taggedWith: (number: number, tags: readonly string[]) =>
+    `${count(number, 'item')} tagged with ${tags.join(', ')}.`,
   delete: 'Delete',
   deleting: (number: number) => `${count(number, 'item')} will be deleted.`,
   undo: 'Undo',

@@ -1,6 +1,6 @@
 /** One item, as large as the window: looked at closer, played, leafed through; and what is known of it. */
 
-import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { GalleryItemDocument, type GalleryItemQuery } from '../generated/graphql.ts';
 import { ask, Refused } from '../scripts/ask.ts';
 import { Details } from './details.tsx';
@@ -10,6 +10,8 @@ import { dayOf, type Tile } from './listing.ts';
 import { placeholder } from './placeholder.ts';
 import { texts } from './texts.ts';
 import { Zoomed, type ZoomHandle } from './zoomed.tsx';
+
+const Pages = lazy(async () => ({ default: (await import('./pages.tsx')).Pages }));
 
 export type WholeItem = Extract<NonNullable<GalleryItemQuery['node']>, { kind: unknown }>;
 
@@ -159,7 +161,7 @@ export function Viewer(props: ViewerProps) {
             {known?.peer ? ` · ${texts.fromPeer(known.peer.name)}` : null}
           </p>
         </div>
-        {known?.kind === 'IMAGE' ? (
+        {known?.kind === 'IMAGE' || known?.kind === 'DOCUMENT' ? (
           <>
             <Tool icon="zoomOut" label={texts.zoomOut} onClick={() => zoom.current?.by(1 / 1.5)} wide />
             <Tool icon="zoomIn" label={texts.zoomIn} onClick={() => zoom.current?.by(1.5)} wide />
@@ -213,17 +215,19 @@ export function Viewer(props: ViewerProps) {
           const first = touches.item(0);
           touch.current = touches.length === 1 ? { x: first.clientX, y: first.clientY } : null;
         }}
-        onTouchEnd={({ changedTouches }) => {
+        onTouchEnd={({ changedTouches, target }) => {
           const finger = changedTouches.item(0);
           const from = touch.current;
           touch.current = null;
           if (from === null || finger === null || zoomed) return;
           const x = finger.clientX - from.x;
           const y = finger.clientY - from.y;
+          // A finger on pages leafs through them.
+          const onPages = target instanceof Element && target.closest('.pages') !== null;
           if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) {
             if (x < 0 && hasNext) onStep(1);
             if (x > 0 && hasPrevious) onStep(-1);
-          } else if (y > 2 * SWIPE && y > 2 * Math.abs(x)) close();
+          } else if (!onPages && y > 2 * SWIPE && y > 2 * Math.abs(x)) close();
         }}
       >
         {refusal !== null ? (
@@ -292,6 +296,9 @@ interface ShownProps {
 
 function Shown({ item, tile, zoom, onZoom }: ShownProps) {
   const [broken, setBroken] = useState(false);
+  /** Pages that cannot be drawn here. */
+  const [blank, setBlank] = useState(false);
+  const onBlank = useCallback(() => setBlank(true), []);
   const known = item ?? tile;
   if (known === undefined) return <Said>{texts.loading}</Said>;
   const { kind, title, availability, peer, previewUrl, thumbnailUrl, width, height } = known;
@@ -337,8 +344,12 @@ function Shown({ item, tile, zoom, onZoom }: ShownProps) {
         </Said>
       );
     }
-    if (item.mimeType === 'application/pdf' && navigator.pdfViewerEnabled) {
-      return <iframe className="pages" src={item.originalUrl} title={title} />;
+    if (item.mimeType === 'application/pdf' && !blank) {
+      return (
+        <Suspense fallback={<Said>{texts.loading}</Said>}>
+          <Pages ref={zoom} src={item.originalUrl} title={title} onBroken={onBlank} />
+        </Suspense>
+      );
     }
     return (
       <div className="cover">
