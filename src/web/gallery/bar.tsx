@@ -15,6 +15,8 @@ export interface BarProps {
   place: Place;
   go: Go;
   onKeys: () => void;
+  /** Peers with which something is wrong. */
+  ill: number;
   /** Beside the account. */
   children: ReactNode;
 }
@@ -25,7 +27,7 @@ const VIEWS: { view: Place['view']; icon: IconName; name: string }[] = [
   { view: 'peers', icon: 'peers', name: texts.peers },
 ];
 
-export function Bar({ instance, viewer, role, place, go, onKeys, children }: BarProps) {
+export function Bar({ instance, viewer, role, place, go, onKeys, ill, children }: BarProps) {
   return (
     <header className="bar">
       <Link className="brand" to={START} go={go} label={instance}>
@@ -38,6 +40,12 @@ export function Bar({ instance, viewer, role, place, go, onKeys, children }: Bar
           <Link key={view} to={{ ...START, view }} go={go} {...(place.view === view && { current: true })}>
             <Icon name={icon} />
             <span>{name}</span>
+            {view === 'peers' && ill > 0 ? (
+              <span className="badge" title={texts.peersIll(ill)}>
+                <span aria-hidden="true">!</span>
+                <span className="unseen">{texts.peersIll(ill)}</span>
+              </span>
+            ) : null}
           </Link>
         ))}
       </nav>

@@ -64,6 +64,7 @@ export const texts = {
   albums: 'Albums',
   peers: 'Peers',
   views: 'Views',
+  peersIll: (number: number) => `${count(number, 'peer')} with a problem`,
   search: 'Search',
   searchHint: 'Search titles, tags, words',
   clearSearch: 'Clear the search',
@@ -110,7 +111,8 @@ export const texts = {
   found: (number: number) => (number === 0 ? 'Nothing matches.' : `${count(number, 'item')}.`),
   loading: 'Reading the catalog …',
   nothing: 'Nothing is here yet.',
-  nothingHint: 'A folder is imported in the terminal of the server:',
+  nothingHint:
+    'Drop pictures, films or PDFs here, or have a whole folder imported in the terminal of the server:',
   nothingMatches: 'Nothing matches.',
   nothingMatchesHint: 'Fewer words or filters show more.',
   signedOut: 'You are signed out.',
@@ -268,6 +270,8 @@ export const texts = {
   fieldCreator: 'Made by',
   fieldLicense: 'Licence',
   fieldVisibility: 'Who may see it',
+  willRemove: (names: readonly string[]) =>
+    `${names.join(', ')} ${names.length === 1 ? 'has' : 'have'} it now, will be told to remove it, and may keep it.`,
   shownTo: (names: readonly string[]) => `Shown to ${names.join(', ')} now.`,
   save: 'Save',
 

@@ -8,6 +8,8 @@
 /** Put above this script by the build: a hash of the shell, and its addresses relative to the scope. */
 declare const SHELL: { readonly version: string; readonly files: readonly string[] };
 
+import type { LastWord } from './last-word.ts';
+
 /** No module, so that every browser that knows workers runs it; its type has to be told. */
 const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 const SCOPE = new URL(worker.registration.scope);
@@ -39,6 +41,23 @@ worker.addEventListener('activate', (event) => {
         ),
       )
       .then(() => worker.clients.claim()),
+  );
+});
+
+worker.addEventListener('message', (event) => {
+  // Only pages of this origin can send one.
+  const word = event.data as LastWord;
+  if (word?.kind !== 'last word') return;
+  event.waitUntil(
+    fetch(new URL('graphql', SCOPE), {
+      method: 'POST',
+      headers: {
+        accept: 'application/graphql-response+json',
+        'content-type': 'application/json',
+        'x-hedgerow-csrf': '1',
+      },
+      body: word.body,
+    }),
   );
 });
 
