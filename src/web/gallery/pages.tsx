@@ -6,6 +6,7 @@
 import { getDocument, type PDFDocumentProxy, PDFWorker } from 'pdfjs-dist';
 import workerAddress from 'pdfjs-dist/build/pdf.worker.min.mjs?url';
 import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
+import { PdfData } from './pdf-data.ts';
 import { scriptUrl } from './script-url.ts';
 import { texts } from './texts.ts';
 import type { ZoomHandle } from './zoomed.tsx';
@@ -63,6 +64,9 @@ export function Pages({ ref, src, title, onBroken }: PagesProps) {
       maxImageSize: IMAGE_MAX,
       enableXfa: false,
       useWorkerFetch: false,
+      BinaryDataFactory: PdfData,
+      // The same on every machine, and as wide as the file expects.
+      useSystemFonts: false,
     });
     let gone = false;
     task.promise
