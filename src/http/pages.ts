@@ -91,6 +91,8 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
       viewer: viewer?.user?.name ?? '',
       provider: access.oidc?.name ?? '',
       role: viewer === null ? '' : ROLE_NAMES[viewer.role],
+      // What is shown to everybody is still not for search engines; what is shown to one person none of them gets to see.
+      robots: viewer === null ? 'noindex' : 'all',
     };
     return secure(reply, page === 'graphiql' ? graphiqlPolicy(nonce) : PLAIN_POLICY)
       .type('text/html; charset=utf-8')

@@ -298,6 +298,8 @@ describe('two people at two instances', () => {
     }
     expect(errors.splice(0).filter((error) => !isSandboxNote(error))).toEqual([]);
 
+    // Whose page would say, and rightly, that its server is away.
+    await onA.page.goto('about:blank');
     await a.stop();
     // What plays from now on cannot come from what the browser kept.
     const client = await page.context().newCDPSession(page);

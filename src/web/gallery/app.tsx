@@ -141,9 +141,10 @@ export function App({ instance, viewer, role }: AppProps) {
     refreshPlaces();
   }, [refresh, refreshPlaces]);
   const [note, setNote] = useNote();
-  useLive(viewer, renew);
+  const [leaving, setLeaving] = useState(false);
+  useLive(viewer, !leaving, renew);
   const uploads = useUploads(renew);
-  const { leaving, remove, undo } = useRemoval(renew, setNote);
+  const { leaving: removed, remove, undo } = useRemoval(renew, setNote);
 
   // Items came or went, or a peer is away or back: what is shown of them is read anew.
   const pulse = useRef<string | null>(null);
@@ -218,6 +219,7 @@ export function App({ instance, viewer, role }: AppProps) {
         place={place}
         go={go}
         onKeys={() => setKeys(true)}
+        onLeaving={setLeaving}
         ill={places.data?.peers.nodes.filter((one) => stateOf(one).mood === 'ill').length ?? 0}
       >
         {mayWrite ? <UploadButton uploads={uploads} /> : null}
@@ -228,7 +230,7 @@ export function App({ instance, viewer, role }: AppProps) {
           hrefOf={hrefOf}
           onOpen={openAt}
           picked={picked}
-          leaving={leaving}
+          leaving={removed}
           onPick={pick}
           standing={standing}
         >
@@ -347,7 +349,7 @@ export function App({ instance, viewer, role }: AppProps) {
       {mayWrite ? <UploadPanel uploads={uploads} /> : null}
       <p className={note === null ? 'unseen' : note.bad ? 'note bad' : 'note'} role="status">
         {note?.sentence}
-        {leaving.size > 0 ? (
+        {removed.size > 0 ? (
           <button type="button" className="link" onClick={undo}>
             {texts.undo}
           </button>

@@ -15,6 +15,8 @@ export interface BarProps {
   place: Place;
   go: Go;
   onKeys: () => void;
+  /** Somebody signs out; or could not. */
+  onLeaving: (leaving: boolean) => void;
   /** Peers with which something is wrong. */
   ill: number;
   /** Beside the account. */
@@ -27,7 +29,7 @@ const VIEWS: { view: Place['view']; icon: IconName; name: string }[] = [
   { view: 'peers', icon: 'peers', name: texts.peers },
 ];
 
-export function Bar({ instance, viewer, role, place, go, onKeys, ill, children }: BarProps) {
+export function Bar({ instance, viewer, role, place, go, onKeys, onLeaving, ill, children }: BarProps) {
   return (
     <header className="bar">
       <Link className="brand" to={START} go={go} label={instance}>
@@ -50,7 +52,7 @@ export function Bar({ instance, viewer, role, place, go, onKeys, ill, children }
         ))}
       </nav>
       {children}
-      <Account viewer={viewer} role={role} onKeys={onKeys} />
+      <Account viewer={viewer} role={role} onKeys={onKeys} onLeaving={onLeaving} />
     </header>
   );
 }
@@ -134,7 +136,12 @@ function Search({ place, go }: { place: Place; go: Go }) {
   );
 }
 
-function Account({ viewer, role, onKeys }: { viewer: string; role: string; onKeys: () => void }) {
+function Account({
+  viewer,
+  role,
+  onKeys,
+  onLeaving,
+}: Pick<BarProps, 'viewer' | 'role' | 'onKeys' | 'onLeaving'>) {
   const [refusal, setRefusal] = useState('');
   const [leaving, setLeaving] = useState(false);
   if (viewer === '') {
@@ -147,11 +154,13 @@ function Account({ viewer, role, onKeys }: { viewer: string; role: string; onKey
   }
   const signOut = async () => {
     setLeaving(true);
+    onLeaving(true);
     const refused = await send('DELETE', './session');
     if (refused === undefined) location.replace('./sign-in');
     else {
       setRefusal(refused);
       setLeaving(false);
+      onLeaving(false);
     }
   };
   return (
