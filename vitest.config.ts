@@ -10,6 +10,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is awaited comes in a moment, or on a busy machine later: only what never comes has failed.
+    expect: { poll: { timeout: 20_000 } },
     // Two cores are the smallest machine that the suite must pass on.
     maxWorkers: 2,
     globalSetup: ['test/support/databases-setup.ts'],
