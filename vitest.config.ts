@@ -19,6 +19,9 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     // Two cores are the smallest machine that the suite must pass on.
     maxWorkers: 2,
+    // Two processes run all files: each file in one of its own would load the whole program anew, and run it cold, which
+    // takes longer than most of them. So no file may leave anything behind: no mock, no timer, no setting.
+    isolate: false,
     globalSetup: ['test/support/databases-setup.ts'],
   },
 });
