@@ -261,7 +261,11 @@ async function beginHere(
   options: PullOptions,
 ): Promise<PullOutcome | null> {
   try {
-    return await pullPages(database, source, readingHere(client), options, { ...HERE, pages: 1 });
+    const { read, writeRecoverable } = database;
+    return await pullPages({ read, write: writeRecoverable }, source, readingHere(client), options, {
+      ...HERE,
+      pages: 1,
+    });
   } catch (error) {
     // Nothing of it was stored; the thread asks for it again.
     if (error instanceof TooLarge) return null;
