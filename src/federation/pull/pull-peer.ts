@@ -1,4 +1,5 @@
 /** One pull: asks a peer for what changed, page by page, and puts each page into the catalog with its cursor. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   applyRemoteParts,
   countSeen,
@@ -596,6 +597,8 @@ async function countRows(
     count += rows.length;
     after = rows.at(-1)?.id ?? after;
     if (rows.length < COUNT_AT_ONCE) return { count, checksum };
+    // A million rows are a second, in which others are to be heard.
+    await nextTurn();
   }
 }
 
