@@ -70,7 +70,7 @@ export async function ensureIndexed(database: Database, onBegin: () => void): Pr
   const [of, done] = setting?.value.split('/') ?? [];
   let after = of === version ? Number(done) : 0;
   for (let first = true; ; first = false) {
-    const keys = await database.write(async (tx) => {
+    const keys = await database.writeRecoverable(async (tx) => {
       const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
       const rows = await tx.all<IndexedRow>(
         sql`SELECT key, title, description, filename, creator, tags, properties FROM items WHERE key > ${after} ORDER BY key LIMIT ${ITEMS_AT_ONCE}${lock}`,
