@@ -26,7 +26,7 @@ export interface WritingDatabase {
 }
 
 /** Rows of a transaction, at least and at most: what is gathered for it is held in memory. */
-const ROOM = { least: 500, most: 4_000 };
+const ROOM = { least: 500, most: 2_000 };
 /** Rows after which the log is put into the file: about the thousand pages of SQLite's own default. */
 const CHECKPOINT = 300;
 /** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
