@@ -89,6 +89,30 @@ describeOnBothDatabases('a listing', (open) => {
     }
   });
 
+  it('writes nothing where nothing has changed, and still notices that the peer is paused', async () => {
+    const { database, peer, options } = await setUp();
+    const { client } = pagingPeer([{ items: names(3).map(listed) }]);
+    await pullPeer(database, peer.key, client, options);
+    const last = await client.list('0', 10, options.signal);
+    const idle: PeerClient = {
+      ...client,
+      list: async (cursor) => ({ ...last, items: [], cursor: cursor ?? 'none' }),
+    };
+    let writes = 0;
+    const counting: Pick<Database, 'read' | 'write'> = {
+      read: database.read,
+      write: (work) => {
+        writes += 1;
+        return database.write(work);
+      },
+    };
+    expect(await pullPeer(counting, peer.key, idle, options)).toMatchObject({ inSync: true, changed: 0 });
+    expect(writes).toBe(0);
+    await database.prisma.peer.update({ where: { key: peer.key }, data: { status: 'PAUSED' } });
+    await expect(pullPeer(counting, peer.key, idle, options)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(writes).toBe(0);
+  });
+
   it('has an item as the last of the pages says that are stored together', async () => {
     const { database, peer, options, here, row } = await setUp();
     const one = (version: string, tags: string[], albums: string[]) =>

@@ -173,7 +173,11 @@ async function pullAll(
   const store = async (): Promise<void> => {
     const pages = gathered;
     gathered = [];
-    await applyPages(database, source, pages, state.cursor, counts, options, place);
+    const says = pages.some(
+      (page) => sizeOf(page) > 0 || page.cursor !== state.cursor || page.epoch !== state.epoch,
+    );
+    // A poll that finds nothing writes nothing; whether the peer may still be pulled from is read all the same.
+    if (says) await applyPages(database, source, pages, state.cursor, counts, options, place);
     state = await readPeerState(database.read, source);
     await options.onPage(counts, pages.at(-1)?.complete?.total ?? null);
   };
