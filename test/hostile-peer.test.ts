@@ -667,6 +667,19 @@ describe('a listing', () => {
     expect((await shown(peerId)).length).toBe(3);
   });
 
+  it('that two ask for at the same time is one, and both are told of it', async () => {
+    const ask = () =>
+      home.query<{ refreshPeer: { pulls: { id: string }[] } }>(
+        'mutation ($id: ID!) { refreshPeer(input: {id: $id}) { pulls { id } userErrors { code } } }',
+        { id: gardenId },
+      );
+    for (let at = 0; at < 3; at++) {
+      const told = await Promise.all([ask(), ask(), ask()]);
+      for (const { refreshPeer } of told) expect(refreshPeer.pulls.length).toBe(1);
+      await refresh(gardenId);
+    }
+  });
+
   it('of a peer that takes for ever holds up no other peer', async () => {
     const { fake, peerId } = await threeItems();
     await using _ = fake;
@@ -874,6 +887,7 @@ describe('a checksum', () => {
 
   it('that never agrees does not have the catalog listed anew with every pull', async () => {
     await using quick = await startInstance('Quick', { HEDGEROW_PULL_INTERVAL: '1' });
+    known.add(new URL(quick.url).port);
     await using fake = await startFakePeer();
     fake.put('one');
     const pages: (string | null)[] = [];

@@ -94,6 +94,8 @@ interface Scheduled {
   timer: NodeJS.Timeout | undefined;
   thumbnailTimer: NodeJS.Timeout | undefined;
   queued: string | null;
+  /** When the row of what is queued is there. */
+  stored: Promise<void>;
   running: Promise<void> | null;
   thumbnails: Promise<void> | null;
   abort: AbortController;
@@ -135,6 +137,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         timer: undefined,
         thumbnailTimer: undefined,
         queued: null,
+        stored: Promise.resolve(),
         running: null,
         thumbnails: null,
         abort: new AbortController(),
@@ -186,11 +189,18 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   async function request(peerKey: number): Promise<string> {
     const scheduled = entry(peerKey);
-    if (scheduled.queued !== null) return scheduled.queued;
+    if (scheduled.queued !== null) {
+      const { queued } = scheduled;
+      // Whoever joins it may look for its row at once.
+      await scheduled.stored;
+      return queued;
+    }
     const id = newId('pull', context.now());
     scheduled.queued = id;
+    const data = { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) };
+    scheduled.stored = prisma.pull.create({ data }).then(() => {});
     try {
-      await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+      await scheduled.stored;
     } catch (error) {
       scheduled.queued = null;
       throw error;
