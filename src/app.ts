@@ -1,5 +1,6 @@
 /** The composition root: the one place that builds the parts and wires them. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
@@ -14,16 +15,19 @@ import { auditedAccess } from './access/audited-access.ts';
 import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { createFaults } from './catalog/faults.ts';
 import { learnOriginal } from './catalog/learn.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { type Database, openDatabase } from './database/database.ts';
+import { createCacheAdministration } from './delivery/cache-administration.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import type { FederationContext } from './federation/context.ts';
 import { createFederation } from './federation/create-federation.ts';
 import type { ForeignDialect } from './federation/dialects/dialect.ts';
 import type { Federation } from './federation/federation.ts';
 import { loadIdentity } from './federation/identity/instance-identity.ts';
+import { cacheModeOf, standingOf } from './federation/peers/find-peer.ts';
 import type { GraphqlServices } from './graphql/context.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createServer } from './http/server.ts';
@@ -157,6 +161,11 @@ async function build(
       sleep: overrides.sleep,
     }),
   );
+  const faults = await createFaults({
+    database,
+    now,
+    onError: (error) => log.error({ err: error }, 'what is wrong with an item was not written down'),
+  });
   const delivery = opened.use(
     createDelivery({
       database,
@@ -171,8 +180,24 @@ async function build(
           .write((tx) => learnOriginal(tx, file, learnt, now()))
           .catch((error: unknown) => log.error({ err: error }, 'what was learnt of a file was not kept'));
       },
-      onFault: (file, error) =>
-        log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes'),
+      onFault: (file, error) => {
+        log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes');
+        if (file.source === 0) return;
+        faults.note(file.itemKey, error.code);
+        parts.wrongBytes(file.source, error);
+      },
+      onWhole: (file) => faults.clear(file.itemKey),
+      onDamage: (file, { code, message }) => {
+        log.warn({ itemId: file.itemId, variant: file.variant, code }, 'kept bytes were damaged');
+        void audit.record({
+          actorKind: 'SYSTEM',
+          action: 'cache.damaged',
+          target: file.itemId,
+          outcome: 'failed',
+          code,
+          detail: { variant: file.variant, message },
+        });
+      },
       onStoreError: (error) => log.error({ err: error }, 'the cache could not keep bytes'),
     }),
   );
@@ -215,6 +240,13 @@ async function build(
     people: access.people,
     signUrl: access.signedUrls.sign,
     library,
+    cache: createCacheAdministration({
+      delivery,
+      cacheModeOf: (peerKey) => cacheModeOf(database.read, peerKey),
+      copies: async (digest) =>
+        (await catalog.copies({ kind: 'ADMIN', userId: null }, [digest])).get(digest) ?? [],
+      peerStanding: (peerKey) => standingOf(database.read, peerKey),
+    }),
     availability: (items) => delivery.has(items.map((item) => item.key)),
     publicPath: publicUrl.pathname.replace(/\/+$/, ''),
     version: VERSION,
@@ -242,7 +274,10 @@ async function build(
 
   let routes: readonly string[] = [];
   if (listening !== null) {
-    await delivery.sweep();
+    const found = join(config.dataDir, 'server.json');
+    // A server that ends by itself takes this file away; where it lies there, the last one did not.
+    const unclean = existsSync(found);
+    await delivery.sweep({ unclean });
     opened.use(sweepEvery(SWEEP, library.uploads, log));
     const { server, url } = listening;
     const edge = await createServer(server, {
@@ -270,7 +305,6 @@ async function build(
     opened.defer(() => drain(server, () => edge.app.close()));
     await parts.start();
     audit.start();
-    const found = join(config.dataDir, 'server.json');
     // The mode counts only for a file that is made anew; one of a server that was killed may lie there.
     await rm(found, { force: true });
     await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), {
