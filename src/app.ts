@@ -140,7 +140,8 @@ async function build(
   const catalog = await createCatalog(database, now, () =>
     log.info('the search index is made anew; this takes about half a minute for a million items'),
   );
-  const store = await openDiskBlobStore(config.storageDir);
+  const store = await openStore(opened, config, secrets);
+  const uploadsRoot = config.storage.kind === 'disk' ? config.storage.folder : config.dataDir;
 
   const context: FederationContext = {
     database,
@@ -207,9 +208,9 @@ async function build(
       database,
       catalog,
       store,
-      ownFolders: [config.dataDir, config.storageDir],
+      ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
-      uploads: { folder: uploadsFolder(config.storageDir), ...config.uploads },
+      uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -277,7 +278,9 @@ async function build(
     const found = join(config.dataDir, 'server.json');
     // A server that ends by itself takes this file away; where it lies there, the last one did not.
     const unclean = existsSync(found);
-    await delivery.sweep({ unclean });
+    // Other processes may be writing into the same store or database right now.
+    const shared = config.storage.kind === 's3' || database.dialect === 'postgresql';
+    await delivery.sweep({ unclean, ...(shared && { olderThan: LONGEST_WRITE }) });
     opened.use(sweepEvery(SWEEP, library.uploads, log));
     const { server, url } = listening;
     const edge = await createServer(server, {
@@ -336,6 +339,8 @@ const OPERATIONS = fileURLToPath(new URL('../schema/operations', import.meta.url
 
 /** ms between two looks for uploads that nobody finished. */
 const SWEEP = 3_600_000;
+/** ms that writing one blob takes at most: what is older, and no blob, was left behind. */
+const LONGEST_WRITE = 86_400_000;
 
 function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Disposable {
   const sweep = () =>
@@ -349,6 +354,18 @@ function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Di
 
 /** ms that running answers have to end when the server is told to stop. */
 const DRAIN = 10_000;
+
+async function openStore(
+  opened: AsyncDisposableStack,
+  { storage }: Config,
+  { storageKeys }: Secrets,
+): Promise<BlobStore> {
+  if (storage.kind === 'disk') return openDiskBlobStore(storage.folder);
+  if (storageKeys === null) throw new HedgerowError('INVALID', 'There are no keys for the store.');
+  // Whoever keeps blobs on a disk need not wait for the client of another store to be loaded.
+  const { openS3BlobStore } = await import('./storage/s3-blob-store.ts');
+  return opened.use(await openS3BlobStore({ ...storage, keys: storageKeys }));
+}
 
 async function drain(server: Server, close: () => Promise<void>): Promise<void> {
   const closed = new Promise<void>((resolve) => {

@@ -487,10 +487,14 @@ export class CacheLedger {
    * Makes rows and blobs agree: blobs without a row are deleted, rows follow the blobs that are there. At
    * start, before anything is read; files that are being read are left alone.
    *
-   * @param unclean - what was written last may not have reached the disk, for cached blobs are not synced: it is
-   *   verified, and what cannot be goes, for it can be fetched again
+   * @param how - `unclean`: what was written last may not have reached the disk, for cached blobs are not synced: it is
+   *   verified, and what cannot be goes, for it can be fetched again; `olderThan`, ms: younger blobs without a row are
+   *   another process's, whose row comes with its next batch
    */
-  async sweep(unclean = false): Promise<{ files: number; bytes: number; rows: number }> {
+  async sweep({
+    unclean = false,
+    olderThan = 0,
+  } = {}): Promise<{ files: number; bytes: number; rows: number }> {
     const { database, store } = this.#options;
     await this.flush();
     const rows = new Map<string, { row: Row; segments: SegmentMap; complete: boolean }>();
@@ -535,6 +539,7 @@ export class CacheLedger {
         }
         continue;
       }
+      if (olderThan > 0 && blob.modifiedAt > Date.now() - olderThan) continue;
       await store.delete(blob.key);
       files += 1;
       bytes += blob.size;

@@ -566,7 +566,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     enforceBudgets: () => ledger.enforce(),
     sweep: async ({ olderThan = 0, unclean = false } = {}) => {
       const left = await store.sweep(olderThan);
-      const swept = await ledger.sweep(unclean);
+      const swept = await ledger.sweep({ unclean, olderThan });
       return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
     },
     flush: () => ledger.flush(),
