@@ -783,66 +783,70 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     await expect(fixture.delivery.prefetch(other, AbortSignal.abort())).rejects.toThrow();
   });
 
-  it('gives random ranges byte for byte, whether local, cold, partly or wholly cached, or with the peer off', async () => {
-    const film = content(9 * SEGMENT + 4321);
-    const local = await fixture.addLocal(film);
-    const warm = await fixture.addRemote(film);
-    const uncached = await fixture.addRemote(film, { cache: 'NONE' });
-    const partial = await fixture.addRemote(film);
-    await read(warm);
-    let seed = RANGES_SEED;
-    const random = (below: number): number => {
-      seed = (seed * 48_271) % 2_147_483_647;
-      return seed % below;
-    };
-    const anywhere = (): [start: number, end: number] => {
-      const start = random(film.length);
-      return [start, Math.min(film.length - 1, start + random(random(4) === 0 ? film.length : 3000))];
-    };
-    let checked = 0;
-    const check = async (
-      file: DeliverableFile,
-      [start, end]: readonly [number, number],
-    ): Promise<OpenedFile> => {
-      const got = await fixture.delivery.open(file, { start, end }, FILL);
-      if (!(await buffer(got.body)).equals(film.subarray(start, end + 1))) {
-        throw new Error(`${start}-${end} of ${file.itemId} differs, seed ${RANGES_SEED}`);
+  it(
+    'gives random ranges byte for byte, whether local, cold, partly or wholly cached, or with the peer off',
+    async () => {
+      const film = content(9 * SEGMENT + 4321);
+      const local = await fixture.addLocal(film);
+      const warm = await fixture.addRemote(film);
+      const uncached = await fixture.addRemote(film, { cache: 'NONE' });
+      const partial = await fixture.addRemote(film);
+      await read(warm);
+      let seed = RANGES_SEED;
+      const random = (below: number): number => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed % below;
+      };
+      const anywhere = (): [start: number, end: number] => {
+        const start = random(film.length);
+        return [start, Math.min(film.length - 1, start + random(random(4) === 0 ? film.length : 3000))];
+      };
+      let checked = 0;
+      const check = async (
+        file: DeliverableFile,
+        [start, end]: readonly [number, number],
+      ): Promise<OpenedFile> => {
+        const got = await fixture.delivery.open(file, { start, end }, FILL);
+        if (!(await buffer(got.body)).equals(film.subarray(start, end + 1))) {
+          throw new Error(`${start}-${end} of ${file.itemId} differs, seed ${RANGES_SEED}`);
+        }
+        checked += 1;
+        return got;
+      };
+      let cold = await fixture.addRemote(film);
+      while (checked < RANGES * 0.8) {
+        if (checked % 200 === 0) cold = await fixture.addRemote(film);
+        const [, hit] = await Promise.all([
+          check(local, anywhere()),
+          check(warm, anywhere()),
+          check(checked % 40 === 0 ? uncached : cold, anywhere()),
+          check(partial, anywhere()),
+        ]);
+        expect(hit.cacheStatus).toBe('hedgerow; hit');
       }
-      checked += 1;
-      return got;
-    };
-    let cold = await fixture.addRemote(film);
-    while (checked < RANGES * 0.8) {
-      if (checked % 200 === 0) cold = await fixture.addRemote(film);
-      const [, hit] = await Promise.all([
-        check(local, anywhere()),
-        check(warm, anywhere()),
-        check(checked % 40 === 0 ? uncached : cold, anywhere()),
-        check(partial, anywhere()),
-      ]);
-      expect(hit.cacheStatus).toBe('hedgerow; hit');
-    }
-    // Of the last one the first three segments and the sixth are here, then the peer is gone.
-    cold = await fixture.addRemote(film);
-    await read(cold, 0, 3 * SEGMENT - 1);
-    await read(cold, 5 * SEGMENT, 5 * SEGMENT + 9);
-    await fixture.delivery.flush();
-    await fixture.peer.goDown();
-    while (checked < RANGES) {
-      const start = random(3 * SEGMENT);
-      const end = Math.min(3 * SEGMENT - 1, start + random(SEGMENT));
-      await check(cold, [start, end]);
-      await check(cold, [5 * SEGMENT + random(1000), 6 * SEGMENT - 1 - random(1000)]);
-      await check(warm, anywhere());
-      await check(local, anywhere());
-      const missing = 3 * SEGMENT + random(2 * SEGMENT);
-      await expect(
-        fixture.delivery.open(cold, { start: missing, end: missing + random(5000) }, FILL),
-      ).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
-    }
-    expect(fixture.faults).toEqual([]);
-    expect(fixture.storeErrors).toEqual([]);
-  });
+      // Of the last one the first three segments and the sixth are here, then the peer is gone.
+      cold = await fixture.addRemote(film);
+      await read(cold, 0, 3 * SEGMENT - 1);
+      await read(cold, 5 * SEGMENT, 5 * SEGMENT + 9);
+      await fixture.delivery.flush();
+      await fixture.peer.goDown();
+      while (checked < RANGES) {
+        const start = random(3 * SEGMENT);
+        const end = Math.min(3 * SEGMENT - 1, start + random(SEGMENT));
+        await check(cold, [start, end]);
+        await check(cold, [5 * SEGMENT + random(1000), 6 * SEGMENT - 1 - random(1000)]);
+        await check(warm, anywhere());
+        await check(local, anywhere());
+        const missing = 3 * SEGMENT + random(2 * SEGMENT);
+        await expect(
+          fixture.delivery.open(cold, { start: missing, end: missing + random(5000) }, FILL),
+        ).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+      }
+      expect(fixture.faults).toEqual([]);
+      expect(fixture.storeErrors).toEqual([]);
+    },
+    60_000 + RANGES * 50,
+  );
 });
 
 describeOnBothDatabases('delivery of a local file', (open) => {
