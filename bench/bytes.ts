@@ -22,8 +22,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
-import { type RunningApp, startApp } from '../src/app.ts';
-import { decideConfig } from '../src/config/config.ts';
+import type { RunningApp } from '../src/app.ts';
 import { SEGMENT_BYTES, type VariantName } from '../src/lib/media.ts';
 import { createDigestHasher } from '../src/storage/segment-digests.ts';
 import { newItem } from '../test/support/items.ts';
@@ -225,6 +224,11 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
 }
 
 async function startGarden(dataDir: string, publicUrl: string): Promise<RunningApp> {
+  // The client and the plain proxy begin without it.
+  const [{ startApp }, { decideConfig }] = await Promise.all([
+    import('../src/app.ts'),
+    import('../src/config/config.ts'),
+  ]);
   const { config, secrets } = decideConfig({
     HEDGEROW_DATA_DIR: dataDir,
     HEDGEROW_PORT: '0',
@@ -253,7 +257,7 @@ async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['fil
           title: `File ${first + index}`,
           kind: size === KB20 ? 'IMAGE' : 'VIDEO',
           mimeType,
-          byteSize: size,
+          byteSize: variant === 'original' ? size : 1000,
           digest,
           variants: variant === 'original' ? [file] : [{ ...picture, name: 'original', size: 1000 }, file],
         });
