@@ -34,7 +34,7 @@ const KB20 = 20_000;
 const MB2 = 2_000_000;
 const MB200 = 200_000_000;
 const THUMBNAILS = 64;
-const SMALL = 600;
+const SMALL = 400;
 const MIDDLE = 48;
 const LARGE = 3;
 const WAN_BYTES = 4_000_000;
@@ -181,9 +181,9 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
     `mutation { pairWithPeer(input: { invitation: "${createInvitation.code}" }) { peer { id } } }`,
   );
   const total = Object.values(files).flat().length;
-  await until('the listing', async () => {
+  await until(`the listing of ${total}`, async () => {
     const { media } = await ask(url, '{ media(origin: REMOTE, first: 1) { totalCount } }');
-    return media.totalCount === total;
+    return media.totalCount === total || `${media.totalCount} are there`;
   });
   const ids = new Map<string, string>();
   for (let after: string | null = null; ; ) {
@@ -244,7 +244,7 @@ async function startGarden(dataDir: string, publicUrl: string): Promise<RunningA
 async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['files']> {
   let serial = 0;
   const make = async (count: number, size: number, variant: VariantName): Promise<File[]> => {
-    const mimeType = size === KB20 ? 'image/jpeg' : 'video/mp4';
+    const mimeType = size === KB20 || variant === 'preview' ? 'image/jpeg' : 'video/mp4';
     const first = serial;
     serial += count;
     const described = Array.from({ length: count }, (_, index) => digestsOf(contentOf(first + index, size)));
@@ -255,7 +255,7 @@ async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['fil
         const file = { ...picture, name: variant, size, ...(segments !== undefined && { segments }) };
         return newItem({
           title: `File ${first + index}`,
-          kind: size === KB20 ? 'IMAGE' : 'VIDEO',
+          kind: mimeType === 'image/jpeg' ? 'IMAGE' : 'VIDEO',
           mimeType,
           byteSize: variant === 'original' ? size : 1000,
           digest,
@@ -867,12 +867,14 @@ async function ask(url: string, query: string): Promise<any> {
   return data;
 }
 
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt += 1) {
-    if (await condition()) return;
+async function until(what: string, condition: () => Promise<true | string>): Promise<void> {
+  let state: true | string = 'nothing';
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    state = await condition();
+    if (state === true) return;
     await sleep(200);
   }
-  throw new Error(`${what} did not come about.`);
+  throw new Error(`${what} did not come about: ${state}.`);
 }
 
 async function freePorts(count: number): Promise<number[]> {
