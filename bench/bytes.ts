@@ -103,7 +103,6 @@ async function main(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const bench = await prepare(folder, stack);
-  console.error('prepared');
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   const wanted = (part: string): boolean => values.only === undefined || values.only === part;
@@ -710,10 +709,21 @@ function pathOf(subject: Subject, { id, remoteId, variant }: File): string {
   return subject === 'hedgerow' ? `/media/${id}/${variant}` : `/${remoteId}/${variant}`;
 }
 
-const megabytes = ({ bytes, seconds }: Measured): number => bytes / 1e6 / seconds;
-const perSecond = ({ requests, seconds }: Measured): number => requests / seconds;
-const cpuPerGigabyte = ({ cpu, bytes }: Measured): number => (cpu * 1000) / (bytes / 1e9);
-const cpuPerRequest = ({ cpu, requests }: Measured): number => (cpu * 1e6) / requests;
+function megabytes({ bytes, seconds }: Measured): number {
+  return bytes / 1e6 / seconds;
+}
+
+function perSecond({ requests, seconds }: Measured): number {
+  return requests / seconds;
+}
+
+function cpuPerGigabyte({ cpu, bytes }: Measured): number {
+  return (cpu * 1000) / (bytes / 1e9);
+}
+
+function cpuPerRequest({ cpu, requests }: Measured): number {
+  return (cpu * 1e6) / requests;
+}
 
 /** Seconds of CPU of a process and its children, as long as these are there. */
 function cpuOf(pid: number): number {
