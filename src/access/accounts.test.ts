@@ -31,6 +31,7 @@ beforeAll(async () => {
   });
   access = auditedAccess(bare, audit);
   accounts = auditedAccounts(createAccounts(access, new URL('https://media.example.org/hedge')), audit);
+  await bare.users.create({ name: 'Cora', role: 'VIEWER', password: PASSWORD });
 });
 afterAll(() => opened.close());
 beforeEach(() => void audited.splice(0));
@@ -54,7 +55,7 @@ describe('the terminal', () => {
       { ...SERVICE, action: 'terminal.addUser', outcome: 'done', target: user.id },
       { ...SERVICE, action: 'terminal.addUser', outcome: 'done', target: given.user.id },
     ]);
-    expect((await accounts.listUsers()).map(({ name }) => name)).toEqual(['Ada', 'Bea']);
+    expect((await accounts.listUsers()).map(({ name }) => name)).toEqual(['Ada', 'Bea', 'Cora']);
     // Reading is no event.
     expect(audited).toHaveLength(2);
 
@@ -79,7 +80,7 @@ describe('the terminal', () => {
     const made = await accounts.createToken({
       name: 'mirror',
       scopes: ['CATALOG_READ'],
-      user: 'Bea',
+      user: 'Cora',
       expiresAt: end,
     });
     expect(made.apiToken).toEqual({
@@ -87,7 +88,7 @@ describe('the terminal', () => {
       name: 'mirror',
       prefix: made.token.slice(0, 19),
       scopes: ['CATALOG_READ'],
-      user: 'Bea',
+      user: 'Cora',
       createdAt: expect.stringMatching(/Z$/),
       expiresAt: end,
       lastUsedAt: null,
@@ -159,8 +160,8 @@ describe('the audit of signing in', () => {
   const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
 
   test('says who came in and went, from where; of a refusal whose name it was, and no word that was typed', async () => {
-    const user = await access.users.findByName('Bea');
-    const { setCookie } = await access.signIn({ name: 'Bea', password: PASSWORD, address: ADDRESS });
+    const user = await access.users.findByName('Cora');
+    const { setCookie } = await access.signIn({ name: 'Cora', password: PASSWORD, address: ADDRESS });
     const cookie = setCookie.map((line) => line.split(';', 1)[0]).join('; ');
     await access.signOut({ cookie }, ADDRESS);
     // Whoever has no session ends none.
@@ -172,7 +173,7 @@ describe('the audit of signing in', () => {
       { ...who, action: 'session.end' },
     ]);
     audited.splice(0);
-    for (const name of ['Bea', 'hunter2']) {
+    for (const name of ['Cora', 'hunter2']) {
       const attempt = access.signIn({ name, password: 'not the password', address: ADDRESS });
       expect(code(await attempt.catch((error) => error))).toBe('UNAUTHENTICATED');
       await settled();
