@@ -170,6 +170,13 @@ function overtaken(): HedgerowError {
 
 /** The value of a setting, or this one where there is none yet; the same for all processes. */
 async function settingOnce(database: Database, key: string, value: string): Promise<string> {
-  const row = await database.prisma.setting.upsert({ where: { key }, create: { key, value }, update: {} });
+  const { setting } = database.prisma;
+  const row = await setting
+    .upsert({ where: { key }, create: { key, value }, update: {} })
+    // Another process was first: what it wrote counts.
+    .catch((error: unknown) => {
+      if (systemCode(error) !== UNIQUE_VIOLATION) throw error;
+      return setting.findUniqueOrThrow({ where: { key } });
+    });
   return row.value;
 }

@@ -9,6 +9,7 @@ import {
   publicBytes,
   publicKeyFromBytes,
   signBytes,
+  storedPublicKey,
   thumbprintOf,
   verifyBytes,
 } from './keys.ts';
@@ -105,4 +106,22 @@ test('what is not an Ed25519 JWK is refused, whatever it is', () => {
     }),
     { numRuns: 200, seed: 2 },
   );
+});
+
+test('a key of a row is read and judged once, and is the same ever after', () => {
+  const { jwk, thumbprint } = generateKey();
+  const text = JSON.stringify(jwk);
+  const key = storedPublicKey(text);
+  expect(key).toMatchObject({ jwk, thumbprint });
+  expect(storedPublicKey(text)).toBe(key);
+  const other = generateKey();
+  expect(storedPublicKey(JSON.stringify(other.jwk)).thumbprint).toBe(other.thumbprint);
+  // Written in another way it is another text, and the same key.
+  expect(storedPublicKey(JSON.stringify({ ...jwk, kid: 'x' })).thumbprint).toBe(thumbprint);
+  for (let time = 0; time < 2; time++) {
+    expect(() => storedPublicKey(JSON.stringify({ ...jwk, kty: 'EC' }))).toThrow(
+      expect.objectContaining({ code: 'PAIRING_KEY_REFUSED' }),
+    );
+    expect(() => storedPublicKey('no JSON')).toThrow(SyntaxError);
+  }
 });
