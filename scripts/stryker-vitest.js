@@ -3,7 +3,8 @@
  * there, so that no test is run and every mutant survives. Here the names match however suites and tests are joined.
  *
  * And it starts a thread for each mutant, which then loads all modules: most of the time of a mutant. Here one thread is
- * kept for all of them (stryker-thread.js).
+ * kept for all of them (stryker-thread.js). No mutant is active while a module is loaded (`ignoreStatic`), so that none
+ * leaves one that is not as it was written.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -18,8 +19,6 @@ function createRunner(injector) {
   const dispose = runner.dispose.bind(runner);
   const kept = createKeptThread();
 
-  // A mutant of what runs when a module is loaded would need the modules anew.
-  runner.capabilities = () => ({ reloadEnvironment: false });
   runner.init = async () => {
     await init();
     for (const { config } of runner.ctx.projects) {
