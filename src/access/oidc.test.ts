@@ -11,6 +11,7 @@ import {
 } from '../../test/support/oidc-provider.ts';
 import { isCode } from '../lib/errors.ts';
 import { seal } from '../lib/seal.ts';
+import { createAccess } from './access.ts';
 import {
   claimAt,
   createOidc,
@@ -47,22 +48,23 @@ afterAll(async () => {
   await opened.close();
 });
 
+const settingsOf = (): OidcSettings => ({
+  issuer: new URL(provider.issuer),
+  clientId: 'hedgerow',
+  clientSecret: SECRET,
+  name: 'Village',
+  scopes: ['openid', 'profile'],
+  rolesClaim: 'groups',
+  roles: [
+    { value: 'guests', role: 'VIEWER' },
+    { value: 'gardeners', role: 'EDITOR' },
+    { value: 'heads', role: 'ADMIN' },
+  ],
+});
+
 function make(settings: Partial<OidcSettings> = {}, options: Partial<OidcOptions> = {}): Oidc {
   return createOidc({
-    settings: {
-      issuer: new URL(provider.issuer),
-      clientId: 'hedgerow',
-      clientSecret: SECRET,
-      name: 'Village',
-      scopes: ['openid', 'profile'],
-      rolesClaim: 'groups',
-      roles: [
-        { value: 'guests', role: 'VIEWER' },
-        { value: 'gardeners', role: 'EDITOR' },
-        { value: 'heads', role: 'ADMIN' },
-      ],
-      ...settings,
-    },
+    settings: { ...settingsOf(), ...settings },
     database: opened.database,
     users,
     passwords,
@@ -353,6 +355,41 @@ describe('what the provider says', () => {
     // With a secret that the provider does not know of.
     expect(await codeOf(signIn(who, make({ issuer: new URL(lean.issuer) }), lean))).toBe('FORBIDDEN');
   });
+});
+
+test('whoever comes back is given a session, and the one that the browser had before ends', async () => {
+  const access = await createAccess({
+    database: opened.database,
+    secret: randomBytes(32),
+    publicUrl: new URL(`${HOME}/`),
+    passwords,
+    oidc: settingsOf(),
+  });
+  const come = async (groups: string[], earlier = '') => {
+    const begun = await access.oidc?.begin('/hedge/');
+    provider.next({ sub: 'door', preferred_username: 'Dora', groups });
+    const query = await atProvider(begun?.location ?? '');
+    const { cookie } = cookieOf(begun?.setCookie ?? []);
+    return access.signInAtProvider({
+      query,
+      headers: { cookie: `${cookie}; ${earlier}` },
+      address: '192.0.2.1',
+      userAgent: 'Test/1',
+    });
+  };
+  const first = await come(['guests']);
+  expect(first).toMatchObject({ user: { name: 'Dora' }, next: '/hedge/' });
+  const [forget = '', keep = ''] = first.setCookie;
+  expect(forget).toMatch(/^hedgerow_[0-9a-f]{8}\.oidc=; Max-Age=0;/);
+  expect(keep).toMatch(/^hedgerow_[0-9a-f]{8}\.session_token=.+; Max-Age=2592000; Path=\/hedge;/);
+  const headers = cookieOf([keep]);
+  expect(await access.viewer(headers)).toMatchObject({ via: 'session', user: { name: 'Dora' } });
+  expect(await access.sessions.list(first.user.id)).toMatchObject([
+    { address: '192.0.2.1', userAgent: 'Test/1' },
+  ]);
+  const second = await come(['guests'], headers.cookie);
+  expect(await access.viewer(headers)).toBeNull();
+  expect(await access.viewer(cookieOf(second.setCookie.slice(1)))).not.toBeNull();
 });
 
 test('roles: the highest that a value gives, anybody’s where there is a star, else none', () => {

@@ -323,6 +323,7 @@ describe('the token of a session', () => {
 
   test('before the exchange is good for a minute after the first use of the new one, then ends both', async () => {
     const token = await sessions.open(await person(), FROM);
+    const other = await sessions.open(await person(), FROM);
     now += DAY;
     const next = (await sessions.renew(token)) ?? '';
     now += HOUR;
@@ -341,6 +342,9 @@ describe('the token of a session', () => {
     expect(await sessions.viewer(token)).toBeNull();
     expect(ended).toBe(1);
     expect(await sessions.viewer(next)).toBeNull();
+    // All of that is no affair of others.
+    expect((await row(other)).renewalUsedAt).toBeNull();
+    expect(await sessions.viewer(other)).not.toBeNull();
   });
 
   test('that was never exchanged is not noted as used', async () => {

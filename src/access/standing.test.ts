@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { eventually } from '../../test/support/instance.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { createStanding } from './standing.ts';
 import { type Role, type SessionViewer, scopesOf, type Viewer } from './viewer.ts';
 
