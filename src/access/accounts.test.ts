@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { type Access, createAccess } from './access.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
@@ -157,7 +158,8 @@ describe('the terminal', () => {
 
 describe('the audit of signing in', () => {
   /** Of a refusal nobody waits for the row. */
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+  const rows = (count: number) =>
+    eventually(`${count} rows of the audit`, async () => audited.length >= count, 5_000);
 
   test('says who came in and went, from where; of a refusal whose name it was, and no word that was typed', async () => {
     const user = await access.users.findByName('Cora');
@@ -176,7 +178,7 @@ describe('the audit of signing in', () => {
     for (const name of ['Cora', 'hunter2']) {
       const attempt = access.signIn({ name, password: 'not the password', address: ADDRESS });
       expect(code(await attempt.catch((error) => error))).toBe('UNAUTHENTICATED');
-      await settled();
+      await rows(name === 'Cora' ? 1 : 2);
     }
     const refused = {
       actorKind: 'ANONYMOUS',
@@ -209,7 +211,7 @@ describe('the audit of signing in', () => {
       userAgent: undefined,
     });
     expect(code(await provider.catch((error) => error))).toBe('NOT_FOUND');
-    await settled();
+    await rows(4);
     const anonymous = { actorKind: 'ANONYMOUS', outcome: 'refused', address: ADDRESS };
     expect(audited).toHaveLength(4);
     expect(audited).toMatchObject([
@@ -271,7 +273,7 @@ describe('the audit of signing in', () => {
       );
       const attempt = broken.signIn({ name: 'Ada', password: PASSWORD, address: ADDRESS });
       await expect(attempt).rejects.toThrow('the disk');
-      await settled();
+      await rows(2);
       expect(audited.at(-1)).toEqual({
         actorKind: 'ANONYMOUS',
         action: 'session.begin',

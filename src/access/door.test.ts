@@ -134,7 +134,7 @@ describe('whoever was let in', () => {
     access.standing.watch(viewer, () => {
       ended = true;
     });
-    return () => eventually('the end of what was let in', async () => ended);
+    return () => eventually('the end of what was let in', async () => ended, 5_000);
   };
 
   test('is shut out with the session, the token or the account, as soon as that ends', async () => {
