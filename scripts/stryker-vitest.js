@@ -17,10 +17,23 @@ function createRunner(injector) {
   const init = runner.init.bind(runner);
   const run = runner.run.bind(runner);
   const dispose = runner.dispose.bind(runner);
+  const mutantRun = runner.mutantRun.bind(runner);
   const kept = createKeptThread();
+  let mutated = '';
 
   runner.init = async () => {
     await init();
+    const { cache, config } = runner.ctx;
+    const duration = (file) => cache.getTestSpecificationResult(file)?.duration ?? 0;
+    // A mutant is done with as soon as one test fails: most likely one of the file beside it, else a quick one.
+    config.sequence.sequencer = class {
+      shard = async (files) => files;
+      sort = async (files) =>
+        files.toSorted((a, b) => {
+          const own = (file) => (file.moduleId === mutated.replace(/\.ts$/, '.test.ts') ? 0 : 1);
+          return own(a) - own(b) || duration(a) - duration(b);
+        });
+    };
     for (const { config } of runner.ctx.projects) {
       config.pool = POOL;
       config.poolRunner = { name: POOL, createPoolWorker: kept.worker };
@@ -35,6 +48,10 @@ function createRunner(injector) {
     runner.ctx.provide('only', only);
     const files = [...new Set(tests.map(({ file }) => file))];
     return run(files.length === 0 ? rest : { ...rest, testFiles: files });
+  };
+  runner.mutantRun = (options) => {
+    mutated = options.sandboxFileName;
+    return mutantRun(options);
   };
   runner.dispose = async () => {
     await dispose();

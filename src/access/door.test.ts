@@ -1,7 +1,9 @@
 /** How the parts behind the door work together, on SQLite alone; access.test.ts has what people and programs see of it. */
 
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Database } from '../database/database.ts';
@@ -60,6 +62,20 @@ describe('who is asking', () => {
     for (const authorization of ['', `Basic ${token}`, `xBearer ${token}`, `Bearerx ${token}`, token])
       expect(await access.viewer({ authorization }), authorization).toBeNull();
     expect(await access.viewer({})).toBeNull();
+  });
+
+  test('is nobody whatever stands in the place of a token, and nothing of it throws anything else', async () => {
+    await access.tokens.create({ name: 't', scopes: ['ADMIN'] });
+    const scheme = fc.constantFrom('Bearer ', 'bearer hedgerow_api_', 'Bearer hedgerow_api_', 'Basic ', '');
+    await fc.assert(
+      fc.asyncProperty(scheme, anyText(60), async (before, text) => {
+        const answer = await access
+          .viewer({ authorization: `${before}${text}` })
+          .catch((error) => error.code);
+        expect([null, 'UNAUTHENTICATED']).toContain(answer);
+      }),
+      { numRuns: 100, seed: 67 },
+    );
   });
 });
 

@@ -1,8 +1,10 @@
 /** Signing in at a provider, without the edge: the one of the package oidc-provider, on a socket of its own. */
 
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import {
   type OidcProvider,
@@ -428,4 +430,33 @@ test('the way back leads nowhere else', () => {
   ]) {
     expect(pathHere(bad, base), bad).toBe('/hedge/');
   }
+});
+
+test('whatever is asked for, the way back is a path of this instance, and the same again', () => {
+  const base = 'https://home.example/hedge';
+  const part = fc.constantFrom(
+    '/',
+    '//',
+    '\\',
+    '..',
+    '.',
+    '?',
+    '#',
+    ':',
+    '@',
+    '%2e',
+    'https:',
+    'evil.example',
+    'hedge',
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(part, anyText(5)), { maxLength: 8 }), (parts) => {
+      const path = pathHere(parts.join(''), base);
+      expect(path.startsWith('/hedge/')).toBe(true);
+      const url = new URL(path, `${base}/`);
+      expect(`${url.origin}${url.pathname}${url.search}`).toBe(`https://home.example${path}`);
+      expect(pathHere(path, base)).toBe(path);
+    }),
+    { numRuns: 300, seed: 68 },
+  );
 });

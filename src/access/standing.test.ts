@@ -85,7 +85,7 @@ test('what another process or the clock has ended is noticed by itself, after a 
   await expect(standing.check()).rejects.toThrow();
   expect(ended).toEqual([]);
   breaks(false);
-  await eventually('the watch ends', async () => ended.length > 0);
+  await eventually('the watch ends', async () => ended.length > 0, 5_000);
   expect(ended).toEqual(['a']);
 });
 

@@ -259,7 +259,9 @@ describe('a link to set a password', () => {
     const { user, passwordPath } = await users.create({ name: `Person ${++made}`, role: 'VIEWER' });
     const token = tokenIn(passwordPath);
     await session(user.id);
-    now += 72 * HOUR;
+    now += HOUR;
+    const other = await users.create({ name: `Person ${++made}`, role: 'VIEWER' });
+    now += 71 * HOUR;
     await expect(users.setPasswordByLink({ token, password: PASSWORD })).rejects.toMatchObject(DEAD_LINK);
     now -= 1;
     // What is refused leaves the link as it was.
@@ -273,6 +275,9 @@ describe('a link to set a password', () => {
     expect(await sessionsOf(user.id)).toEqual([]);
     expect(changes).toBe(1);
     await expect(users.setPasswordByLink({ token, password: PASSWORD })).rejects.toMatchObject(DEAD_LINK);
+    // Another’s is another.
+    const theirs = tokenIn(other.passwordPath);
+    expect(await users.setPasswordByLink({ token: theirs, password: PASSWORD })).toEqual(other.user);
   });
 
   test('is kept by its hash, and ends with the next one, with a new password, and with the account', async () => {
@@ -284,6 +289,10 @@ describe('a link to set a password', () => {
     });
     expect(kept.map(({ value }) => value)).toEqual([hashSecret(first)]);
     const second = tokenIn((await users.resetPassword(user.id)).passwordPath);
+    await users.update(user.id, { role: 'EDITOR' });
+    expect(
+      await database.prisma.verification.count({ where: { identifier: `set-password:${user.id}` } }),
+    ).toBe(1);
     await expect(users.setPasswordByLink({ token: first, password: PASSWORD })).rejects.toMatchObject(
       DEAD_LINK,
     );
@@ -306,7 +315,7 @@ describe('a link to set a password', () => {
     await database.prisma.verification.create({
       data: {
         id: 'verification_other',
-        identifier: `first-admin:${user.id}`,
+        identifier: `set-passport:${user.id}`,
         value: hashSecret('a secret'),
         expiresAt: new Date(now + HOUR),
       },
