@@ -12,6 +12,7 @@ import { sealedUnder } from './federation/identity/sealed-under.ts';
 import { createContext } from './graphql/context.ts';
 import { publicError } from './graphql/errors.ts';
 import { schema } from './graphql/schema.ts';
+import { writeCompiledCode } from './lib/compile-cache.ts';
 import { codeFromWire, HedgerowError } from './lib/errors.ts';
 import { lockDataFolder } from './lock.ts';
 import { VERSION } from './version.ts';
@@ -20,6 +21,7 @@ export const host: Host = { openFolder, importKey, serve };
 
 async function serve(config: Config, secrets: Secrets): Promise<Served> {
   const app = await startApp({ config, secrets });
+  writeCompiledCode();
   const { setup } = app.access;
   const base = `${app.publicUrl.href.replace(/\/+$/, '')}/`;
   return {

@@ -1,8 +1,12 @@
 /** Reads the command line, runs one command, sets the exit code. */
 
 import type { Host } from './cli/backend.ts';
-import { runCommandLine } from './cli/program.ts';
-import { processTerminal } from './cli/terminal.ts';
+import { keepCompiledCode } from './lib/compile-cache.ts';
+
+// Before anything that takes long to compile is loaded.
+keepCompiledCode();
+const { runCommandLine } = await import('./cli/program.ts');
+const { processTerminal } = await import('./cli/terminal.ts');
 
 /** Loaded with the first command that needs it: `--help` and commands through a running server do not. */
 const loadHost = async (): Promise<Host> => (await import('./host.ts')).host;

@@ -4,6 +4,7 @@ import { type Albums, createAlbums } from './albums.ts';
 import { type CatalogChanges, createCatalogChanges } from './changes.ts';
 import type { Item } from './items.ts';
 import { createLocalChanges, type LocalChanges } from './local-changes.ts';
+import { type Month, readMonths } from './months.ts';
 import {
   type CatalogPage,
   type CatalogQuery,
@@ -25,6 +26,8 @@ export interface Catalog {
   count(reader: Reader, query: CatalogQuery): Promise<number>;
   /** How many items a query has, by origin, kind, tag and year; one statement. */
   facets(reader: Reader, query: CatalogQuery, wanted: FacetRequest): Promise<Facets>;
+  /** Months of the timeline in the query's order. @throws HedgerowError INVALID for another order */
+  months(reader: Reader, query: CatalogQuery): Promise<Month[]>;
   /** Visible items by id. */
   items(reader: Reader, ids: readonly string[]): Promise<Map<string, Item>>;
   item(reader: Reader, id: string): Promise<Item | null>;
@@ -52,6 +55,7 @@ export async function createCatalog(
     page: (reader, query, page) => readPage(read, reader, query, page),
     count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,
     facets: (reader, query, wanted) => readFacets(read, reader, query, wanted),
+    months: (reader, query) => readMonths(read, reader, query),
     items: (reader, ids) => readItems(read, reader, ids),
     item: async (reader, id) => (await readItems(read, reader, [id])).get(id) ?? null,
     remoteItem: (reader, source, remoteId) => readRemoteItem(read, reader, source, remoteId),

@@ -30,7 +30,8 @@ export interface Dependencies {
 /** Fields whose answer changes with the catalog's revision alone. */
 const CATALOG: Record<string, readonly string[]> = {
   Query: ['media', 'albums', 'node', 'nodes'],
-  MediaConnection: ['edges', 'nodes', 'pageInfo', 'totalCount', 'facets'],
+  MediaConnection: ['edges', 'nodes', 'pageInfo', 'totalCount', 'facets', 'months'],
+  MediaMonth: ['month', 'count', 'cursor'],
   MediaEdge: ['cursor', 'node'],
   AlbumConnection: ['edges', 'nodes', 'pageInfo', 'totalCount'],
   AlbumEdge: ['cursor', 'node'],

@@ -3,6 +3,7 @@
 import DataLoader from 'dataloader';
 import { covers } from '../catalog/grant.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import type { Month } from '../catalog/months.ts';
 import {
   type AvailabilityState,
   type CatalogQuery,
@@ -339,6 +340,21 @@ const MediaFacets = builder.objectRef<MediaPage>('MediaFacets').implement({
   }),
 });
 
+const MediaMonth = builder.objectRef<Month>('MediaMonth').implement({
+  description: 'A month of the timeline.',
+  fields: (t) => ({
+    month: t.exposeString('month', {
+      description:
+        "Year and month, as 2024-03: by the camera's clock, else by when the item was added, in UTC.",
+    }),
+    count: t.exposeInt('count', { description: 'How many of the items that match are in it.' }),
+    cursor: t.exposeString('cursor', {
+      description:
+        'For the same origin, filter and order: after it comes the first item of the month, before it the last of the month that comes before.',
+    }),
+  }),
+});
+
 export const MediaConnection = builder.connectionObject(
   {
     type: Media,
@@ -354,6 +370,13 @@ export const MediaConnection = builder.connectionObject(
         type: MediaFacets,
         description: 'How many of all that match there are of each sort.',
         resolve: (page) => mediaPage(page),
+      }),
+      months: t.field({
+        type: [MediaMonth],
+        description:
+          'Every month that has items, on all pages, in the order asked for, which must be TAKEN_AT. Where each begins can be read at once, without the pages before it.',
+        complexity: 50,
+        resolve: (page, _args, { catalog, reader }) => catalog.months(reader, mediaPage(page).query),
       }),
       sources: t.field({
         type: [CatalogSource],

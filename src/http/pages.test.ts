@@ -31,7 +31,7 @@ afterEach(async () => {
   await rm(built, { recursive: true, force: true });
 });
 
-async function start(prefix = '', { pages: withPages = true } = {}): Promise<string> {
+async function start(prefix = '', { pages: withPages = true, anonymous = false } = {}): Promise<string> {
   if (withPages) {
     for (const page of ['index', 'sign-in', 'setup', 'password', 'graphiql']) {
       await writeFile(join(built, `${page}.html`), `${page} {{instance}}|{{viewer}}|{{role}}|{{unknown}}`);
@@ -43,6 +43,7 @@ async function start(prefix = '', { pages: withPages = true } = {}): Promise<str
     access: { viewer: async () => viewer, setup: { needed: async () => setupNeeded } },
     publicUrl: new URL(`https://home.example${prefix}`),
     instanceName: () => '<i>Linden{{viewer}}hof</i>',
+    anonymous,
     built,
   });
   app = Fastify();
@@ -116,6 +117,7 @@ test('whoever is signed out is led to sign in, or to the first set-up', async ()
   const origin = await start();
   const target = async (path: string) => (await get(`${origin}${path}`)).headers.get('location');
   expect(await target('/')).toBe('/sign-in');
+  expect(await target('/?from=mine&item=x')).toBe('/sign-in?next=%2F%3Ffrom%3Dmine%26item%3Dx');
   expect(await target('/setup')).toBe('/sign-in');
   expect(await target('/graphql')).toBe('/sign-in?next=%2Fgraphql');
   expect(await target('/graphql?next=https://evil.example')).toBe('/sign-in?next=%2Fgraphql');
@@ -123,10 +125,21 @@ test('whoever is signed out is led to sign in, or to the first set-up', async ()
   expect(await target('/')).toBe('/setup');
 });
 
+test('where anonymous reading is on, the gallery is there for whoever is signed out, and names nobody', async () => {
+  const origin = await start('', { anonymous: true });
+  const answer = await get(`${origin}/?from=mine`);
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toMatch(/^index .*\|\|\|$/);
+  expect((await get(`${origin}/graphql`)).headers.get('location')).toBe('/sign-in?next=%2Fgraphql');
+  setupNeeded = true;
+  expect((await get(`${origin}/`)).headers.get('location')).toBe('/setup');
+});
+
 test('under a prefix every way stays under it', async () => {
   const origin = await start('/hedgerow');
   const target = async (path: string) => (await get(`${origin}${path}`)).headers.get('location');
   expect(await target('/hedgerow/')).toBe('/hedgerow/sign-in');
+  expect(await target('/hedgerow/?q=sea')).toBe('/hedgerow/sign-in?next=%2Fhedgerow%2F%3Fq%3Dsea');
   expect(await target('/hedgerow')).toBe('/hedgerow/');
   expect(await target('/hedgerow?x=/')).toBe('/hedgerow/');
   expect(await target('/hedgerow/graphql')).toBe('/hedgerow/sign-in?next=%2Fhedgerow%2Fgraphql');

@@ -20,6 +20,8 @@ const CONTENT_SECURITY_POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
+  "media-src 'self'",
+  "frame-src 'self'",
   "connect-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
@@ -51,6 +53,8 @@ export interface PagesOptions {
   /** Where browsers reach the instance, path prefix included. */
   publicUrl: URL;
   instanceName: () => string;
+  /** Whether items that are PUBLIC are shown without signing in. */
+  anonymous?: boolean;
   /** Folder of the built pages; tests give their own. */
   built?: string;
 }
@@ -65,7 +69,7 @@ export interface Pages {
 }
 
 export async function createPages(options: PagesOptions): Promise<Pages> {
-  const { access, publicUrl, instanceName, built = BUILT } = options;
+  const { access, publicUrl, instanceName, anonymous = false, built = BUILT } = options;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
   const html = await readPages(built);
 
@@ -104,7 +108,12 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         if (!/^[^?]*\/(\?|$)/.test(request.url)) return redirect(reply, '/');
         const viewer = await sessionOf(request);
         if (viewer !== null) return send(reply, 'index', viewer);
-        return redirect(reply, (await access.setup.needed()) ? '/setup' : '/sign-in');
+        if (await access.setup.needed()) return redirect(reply, '/setup');
+        if (anonymous) return send(reply, 'index');
+        // What stands behind `?` says where in the gallery somebody wants to be.
+        const search = request.url.replace(/^[^?]*/, '');
+        const next = search.length > 1 ? `?next=${encodeURIComponent(`${prefix}/${search}`)}` : '';
+        return redirect(reply, `/sign-in${next}`);
       });
       app.get('/sign-in', async (_request, reply) => send(reply, 'sign-in'));
       app.get('/setup', async (_request, reply) =>

@@ -160,6 +160,7 @@ async function registerRoutes(
     access,
     publicUrl: parts.publicUrl,
     instanceName: parts.instanceName,
+    anonymous: config.anonymous,
   });
   const viewers = createViewers({
     access,

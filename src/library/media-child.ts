@@ -5,6 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
+import { writeCompiledCode } from '../lib/compile-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { MediaAnswer, MediaTask } from './media-protocol.ts';
 import { processMedia } from './process-media.ts';
@@ -60,6 +61,8 @@ process.on('message', async ({ id, path, options }: MediaTask) => {
 });
 
 send({ ready: true });
+// It is ended by force.
+writeCompiledCode();
 
 function send(answer: MediaAnswer): void {
   // The error of a parent that has just gone; `disconnect` ends this process.

@@ -9,6 +9,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import { COMPILED } from '../lib/compile-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { MediaAnswer, MediaTask } from './media-protocol.ts';
 import type { ProbeOptions } from './probe.ts';
@@ -91,7 +92,11 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
       serialization: 'advanced',
       execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
       // What it needs to find ffmpeg and its temporary files, and nothing that the server knows.
-      env: pick(process.env, ['PATH', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG']),
+      env: {
+        ...pick(process.env, ['PATH', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LANG']),
+        // One is started for each few files: compiling anew would be most of what it does.
+        NODE_COMPILE_CACHE: COMPILED,
+      },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       // A group of its own: ending it ends the ffmpeg that it may have started, and Ctrl-C does not reach it.
       detached: true,

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
+import { type BuildOptions, build } from 'vite';
 
 const WEB = fileURLToPath(new URL('../../src/web/', import.meta.url));
 const OPERATIONS = fileURLToPath(new URL('../../schema/operations/', import.meta.url));
@@ -15,12 +15,19 @@ export async function ensurePagesBuilt(): Promise<void> {
   );
   const newest = Math.max(await newestIn(WEB), await newestIn(OPERATIONS));
   if (newest <= built) return;
-  await build({
-    configFile: join(WEB, 'vite.config.ts'),
-    logLevel: 'error',
-    // Another test may be serving from the folder.
-    build: { emptyOutDir: false },
-  });
+  // Another test may be serving from the folder.
+  await buildPages({ emptyOutDir: false });
+}
+
+/** As they are built to be shipped: by its own environment, that of a test, Vite would take React for development. */
+export async function buildPages(options: BuildOptions): Promise<void> {
+  const before = process.env['NODE_ENV'];
+  process.env['NODE_ENV'] = 'production';
+  try {
+    await build({ configFile: join(WEB, 'vite.config.ts'), logLevel: 'error', build: options });
+  } finally {
+    process.env['NODE_ENV'] = before;
+  }
 }
 
 async function newestIn(folder: string): Promise<number> {

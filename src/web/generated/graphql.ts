@@ -17,6 +17,73 @@ export type Availability =
   /** Not here, and the peer cannot give it now. */
   | 'UNAVAILABLE';
 
+/** An album to be made. */
+export type CreateAlbumInput = {
+  /** At most 10000 characters. */
+  description?: string | null | undefined;
+  /** Items that the viewer sees, at most 500. A peer's are never told of to other peers. */
+  mediaIds?: Array<string | number>;
+  /** 1 to 500 characters. */
+  title: string;
+  /** Who sees it as an album; it says nothing of who sees the items. */
+  visibility?: Visibility;
+};
+
+/** A span of time. */
+export type DateTimeRange = {
+  /** From, inclusive. */
+  gte?: string | null | undefined;
+  /** Until, exclusive. */
+  lt?: string | null | undefined;
+};
+
+/** Items to be deleted. */
+export type DeleteMediaInput = {
+  /** Of local items, at most 500. */
+  ids: Array<string | number>;
+};
+
+/** What is done with items that have the same bytes. */
+export type Duplicates =
+  /** Of those that match one stands for all: this instance's before those of peers, then the one longest here. It has its own place in the order. */
+  | 'COLLAPSE'
+  /** Each is shown. */
+  | 'SHOW';
+
+/** A span of time by the camera's clock. */
+export type LocalDateTimeRange = {
+  /** From, inclusive. */
+  gte?: string | null | undefined;
+  /** Until, exclusive. */
+  lt?: string | null | undefined;
+};
+
+/** Narrows the catalog; each field narrows further. */
+export type MediaFilter = {
+  /** By when the item was added where it is from. */
+  addedAt?: DateTimeRange | null | undefined;
+  /** Only items in one of these albums. */
+  albumIds?: Array<string | number> | null | undefined;
+  /** Only items whose bytes are so; what has just been fetched may count some seconds later. */
+  availability?: Array<Availability> | null | undefined;
+  /** Whether items with the same bytes are shown as one. */
+  duplicates?: Duplicates | null | undefined;
+  /** True: only what an admin hid of peers, and for admins alone. Else what is not hidden. */
+  hidden?: boolean | null | undefined;
+  /** Only these kinds. */
+  kinds?: Array<MediaKind> | null | undefined;
+  /** Only items of these peers. */
+  peerIds?: Array<string | number> | null | undefined;
+  /** Words, prefixes with *, "quoted phrases", -exclusions. */
+  query?: string | null | undefined;
+  /** By tags. */
+  tags?: TagFilter | null | undefined;
+  /** By the camera's clock. */
+  takenAt?: LocalDateTimeRange | null | undefined;
+  /** Only local items of these visibilities. */
+  visibilities?: Array<Visibility> | null | undefined;
+};
+
 /** What an item is. */
 export type MediaKind =
   /** Something with pages. */
@@ -25,6 +92,45 @@ export type MediaKind =
   | 'IMAGE'
   /** A moving picture. */
   | 'VIDEO';
+
+/** An item without takenAt takes the place of its addedAt. Ties are broken by id. */
+export type MediaOrder = {
+  /** Which end comes first. */
+  direction?: OrderDirection;
+  /** What is compared. */
+  field?: MediaOrderField;
+};
+
+/** What media is sorted by. */
+export type MediaOrderField =
+  /** When the item was added where it is from. */
+  | 'ADDED_AT'
+  /** Bytes of the original. */
+  | 'BYTE_SIZE'
+  /** How well the item answers filter.query, which it asks for: what is found in the title counts more than in tags, and in tags more than elsewhere. DESC: the best first. */
+  | 'RELEVANCE'
+  /** The camera's date; the date of adding where there is none. */
+  | 'TAKEN_AT'
+  /** The title, without regard to case and accents. */
+  | 'TITLE'
+  /** When the item was last changed. */
+  | 'UPDATED_AT';
+
+/** Which part of the one catalog. */
+export type MediaOrigin =
+  /** Items of this instance and of its peers. */
+  | 'ALL'
+  /** Items of this instance. */
+  | 'LOCAL'
+  /** Items of peers. */
+  | 'REMOTE';
+
+/** Which end comes first. */
+export type OrderDirection =
+  /** Smallest, oldest or A first. */
+  | 'ASC'
+  /** Largest, newest or Z first. */
+  | 'DESC';
 
 /** How the last contact went. */
 export type PeerHealth =
@@ -52,22 +158,209 @@ export type PeerStatus =
   /** Ended. */
   | 'REVOKED';
 
-/** What a person may do. */
-export type Role =
-  /** Everything, federation included. */
-  | 'ADMIN'
-  /** Sees the catalog; adds media, and changes what is his or her own. */
-  | 'EDITOR'
-  /** Sees the catalog. */
-  | 'VIEWER';
+/** Who may see these items. */
+export type SetVisibilityInput = {
+  /** Beside them, the local items of these albums, at most 5000. */
+  albumIds?: Array<string | number> | null | undefined;
+  /** Of local items, at most 500. */
+  ids: Array<string | number>;
+  /** Who may see them. */
+  visibility: Visibility;
+};
 
-export type HomeQueryVariables = Exact<{ [key: string]: never; }>;
+/** How this instance keeps an original. */
+export type StorageClass =
+  /** Left in its own folder, read only. */
+  | 'EXTERNAL'
+  /** Copied into the store. */
+  | 'MANAGED';
+
+/** By tags; each part narrows further. */
+export type TagFilter = {
+  /** Every one of these. */
+  all?: Array<string> | null | undefined;
+  /** At least one of these. */
+  any?: Array<string> | null | undefined;
+  /** None of these. */
+  none?: Array<string> | null | undefined;
+};
+
+/** Changes of an album of this instance; what is left out stays. */
+export type UpdateAlbumInput = {
+  /** Items that the viewer sees, at most 500. */
+  add?: Array<string | number> | null | undefined;
+  /** At most 10000 characters; null clears it. */
+  description?: string | null | undefined;
+  /** Of the album. */
+  id: string | number;
+  /** Items that leave the album, at most 500. */
+  remove?: Array<string | number> | null | undefined;
+  /** 1 to 500 characters. */
+  title?: string | null | undefined;
+  /** Who sees it as an album. */
+  visibility?: Visibility | null | undefined;
+};
+
+/** Changes of a local item; what is left out stays, what is null is cleared. */
+export type UpdateMediaInput = {
+  /** At most 500 characters. */
+  creator?: string | null | undefined;
+  /** At most 10000 characters. */
+  description?: string | null | undefined;
+  /** Of the item. */
+  id: string | number;
+  /** At most 500 characters. */
+  license?: string | null | undefined;
+  /** All of its tags, at most 200. */
+  tags?: Array<string> | null | undefined;
+  /** By the camera's clock. */
+  takenAt?: string | null | undefined;
+  /** 1 to 500 characters. */
+  title?: string | null | undefined;
+  /** Who may see it. */
+  visibility?: Visibility | null | undefined;
+};
+
+/** Who may see a local item: its owner; this instance's people; paired peers too; anyone. */
+export type Visibility =
+  /** This instance's people. */
+  | 'INSTANCE'
+  /** Paired peers too. */
+  | 'PEERS'
+  /** Its owner alone. */
+  | 'PRIVATE'
+  /** Anyone. */
+  | 'PUBLIC';
+
+export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type HomeQuery = { viewer: { role: Role } | null, instance: { mediaCount: number }, media: { totalCount: number, nodes: Array<
-      | { id: string, kind: MediaKind, title: string, durationMs: number | null, pageCount: number | null, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, playableUrl: string | null, originalUrl: string | null, peer: { name: string } | null }
-      | { id: string, kind: MediaKind, title: string, durationMs: number | null, pageCount: number | null, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, playableUrl: string | null, originalUrl: string | null, peer: { name: string } }
-    > }, peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> } };
+export type GalleryPlacesQuery = { instance: { mediaCount: number }, all: { totalCount: number }, peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, albums: { totalCount: number, nodes: Array<{ id: string, title: string, mediaCount: number, peer: { id: string, name: string } | null }> } };
+
+export type GalleryChangesSubscriptionVariables = Exact<{
+  since?: string | null | undefined;
+}>;
+
+
+export type GalleryChangesSubscription = { catalogChanged: { revision: string, reset: boolean, removedIds: Array<string>, changed: Array<
+      | { id: string }
+      | { id: string }
+    > } };
+
+export type GalleryCoversQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type GalleryCoversQuery = { albums: { nodes: Array<{ id: string, media: { nodes: Array<
+          | { id: string, thumbnailUrl: string | null }
+          | { id: string, thumbnailUrl: string | null }
+        > } }> } };
+
+export type PeerWordsFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null };
+
+export type GalleryFrameQueryVariables = Exact<{
+  origin: MediaOrigin;
+  filter?: MediaFilter | null | undefined;
+  orderBy?: MediaOrder | null | undefined;
+  months: boolean;
+}>;
+
+
+export type GalleryFrameQuery = { media: { totalCount: number, months?: Array<{ month: string, count: number, cursor: string }>, facets: { tags: Array<{ tag: string, count: number }> }, sources: Array<{ lastSuccessAt: string | null, stale: boolean, reason: string | null, peer: { id: string, name: string } | null }> } };
+
+export type GalleryPageQueryVariables = Exact<{
+  origin: MediaOrigin;
+  filter?: MediaFilter | null | undefined;
+  orderBy?: MediaOrder | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type GalleryPageQuery = { media: { nodes: Array<
+      | { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } | null }
+      | { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } }
+    >, pageInfo: { startCursor: string | null, endCursor: string | null } } };
+
+type Tile_LocalMedia_Fragment = { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } | null };
+
+type Tile_RemoteMedia_Fragment = { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } };
+
+export type TileFragment =
+  | Tile_LocalMedia_Fragment
+  | Tile_RemoteMedia_Fragment
+;
+
+export type GalleryItemQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type GalleryItemQuery = { node:
+    | { visibility: Visibility, storage: StorageClass, description: string | null, filename: string | null, mimeType: string | null, byteSize: string | null, digest: string | null, takenAtOffset: number | null, tags: Array<string>, creator: string | null, license: string | null, properties: unknown, playableUrl: string | null, originalUrl: string | null, viewerCanDelete: boolean, id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, owner: { name: string } | null, sharedWith: Array<{ id: string, name: string }> | null, albums: Array<{ id: string, title: string, peer: { id: string } | null }>, copies: Array<
+        | { id: string, peer: { name: string } | null }
+        | { id: string, peer: { name: string } }
+      >, peer: { id: string, name: string } | null }
+    | { description: string | null, filename: string | null, mimeType: string | null, byteSize: string | null, digest: string | null, takenAtOffset: number | null, tags: Array<string>, creator: string | null, license: string | null, properties: unknown, playableUrl: string | null, originalUrl: string | null, viewerCanDelete: boolean, id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, albums: Array<{ id: string, title: string, peer: { id: string } | null }>, copies: Array<
+        | { id: string, peer: { name: string } | null }
+        | { id: string, peer: { name: string } }
+      >, peer: { id: string, name: string } }
+    | Record<PropertyKey, never>
+   | null };
+
+type WholeItem_LocalMedia_Fragment = { visibility: Visibility, storage: StorageClass, description: string | null, filename: string | null, mimeType: string | null, byteSize: string | null, digest: string | null, takenAtOffset: number | null, tags: Array<string>, creator: string | null, license: string | null, properties: unknown, playableUrl: string | null, originalUrl: string | null, viewerCanDelete: boolean, id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, owner: { name: string } | null, sharedWith: Array<{ id: string, name: string }> | null, albums: Array<{ id: string, title: string, peer: { id: string } | null }>, copies: Array<
+    | { id: string, peer: { name: string } | null }
+    | { id: string, peer: { name: string } }
+  >, peer: { id: string, name: string } | null };
+
+type WholeItem_RemoteMedia_Fragment = { description: string | null, filename: string | null, mimeType: string | null, byteSize: string | null, digest: string | null, takenAtOffset: number | null, tags: Array<string>, creator: string | null, license: string | null, properties: unknown, playableUrl: string | null, originalUrl: string | null, viewerCanDelete: boolean, id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, albums: Array<{ id: string, title: string, peer: { id: string } | null }>, copies: Array<
+    | { id: string, peer: { name: string } | null }
+    | { id: string, peer: { name: string } }
+  >, peer: { id: string, name: string } };
+
+export type WholeItemFragment =
+  | WholeItem_LocalMedia_Fragment
+  | WholeItem_RemoteMedia_Fragment
+;
+
+export type GallerySetVisibilityMutationVariables = Exact<{
+  input: SetVisibilityInput;
+}>;
+
+
+export type GallerySetVisibilityMutation = { setVisibility: { media: Array<{ id: string, visibility: Visibility, sharedWith: Array<{ name: string }> | null }>, unsharedFrom: Array<{ name: string }>, userErrors: Array<{ message: string }> } };
+
+export type GalleryUpdateItemMutationVariables = Exact<{
+  input: UpdateMediaInput;
+}>;
+
+
+export type GalleryUpdateItemMutation = { updateMedia: { media: { visibility: Visibility, storage: StorageClass, description: string | null, filename: string | null, mimeType: string | null, byteSize: string | null, digest: string | null, takenAtOffset: number | null, tags: Array<string>, creator: string | null, license: string | null, properties: unknown, playableUrl: string | null, originalUrl: string | null, viewerCanDelete: boolean, id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, owner: { name: string } | null, sharedWith: Array<{ id: string, name: string }> | null, albums: Array<{ id: string, title: string, peer: { id: string } | null }>, copies: Array<
+        | { id: string, peer: { name: string } | null }
+        | { id: string, peer: { name: string } }
+      >, peer: { id: string, name: string } | null } | null, unsharedFrom: Array<{ name: string }>, userErrors: Array<{ message: string }> } };
+
+export type GalleryDeleteMutationVariables = Exact<{
+  input: DeleteMediaInput;
+}>;
+
+
+export type GalleryDeleteMutation = { deleteMedia: { deletedMediaIds: Array<string>, userErrors: Array<{ message: string }> } };
+
+export type GalleryCreateAlbumMutationVariables = Exact<{
+  input: CreateAlbumInput;
+}>;
+
+
+export type GalleryCreateAlbumMutation = { createAlbum: { album: { id: string, title: string } | null, userErrors: Array<{ message: string }> } };
+
+export type GalleryUpdateAlbumMutationVariables = Exact<{
+  input: UpdateAlbumInput;
+}>;
+
+
+export type GalleryUpdateAlbumMutation = { updateAlbum: { album: { id: string, title: string } | null, userErrors: Array<{ message: string }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -87,55 +380,443 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
-
-export const HomeDocument = new TypedDocumentString(`
-    query Home {
-  viewer {
-    role
+export const PeerWordsFragmentDoc = new TypedDocumentString(`
+    fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
   }
+}
+    `, {"fragmentName":"PeerWords"}) as unknown as TypedDocumentString<PeerWordsFragment, unknown>;
+export const TileFragmentDoc = new TypedDocumentString(`
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}
+    `, {"fragmentName":"Tile"}) as unknown as TypedDocumentString<TileFragment, unknown>;
+export const WholeItemFragmentDoc = new TypedDocumentString(`
+    fragment WholeItem on Media {
+  ...Tile
+  description
+  filename
+  mimeType
+  byteSize
+  digest
+  takenAtOffset
+  tags
+  creator
+  license
+  properties
+  playableUrl
+  originalUrl
+  viewerCanDelete
+  albums {
+    id
+    title
+    peer {
+      id
+    }
+  }
+  copies {
+    id
+    peer {
+      name
+    }
+  }
+  ... on LocalMedia {
+    visibility
+    storage
+    owner {
+      name
+    }
+    sharedWith {
+      id
+      name
+    }
+  }
+}
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}`, {"fragmentName":"WholeItem"}) as unknown as TypedDocumentString<WholeItemFragment, unknown>;
+export const GalleryPlacesDocument = new TypedDocumentString(`
+    query GalleryPlaces {
   instance {
     mediaCount
   }
-  media(orderBy: { field: ADDED_AT, direction: DESC }, first: 24) {
+  all: media(first: 1) {
     totalCount
-    nodes {
-      id
-      kind
-      title
-      durationMs
-      pageCount
-      availability
-      peer {
-        name
-      }
-      thumbnailUrl
-      previewUrl
-      playableUrl
-      originalUrl
-    }
   }
   peers(first: 100) {
+    nodes {
+      ...PeerWords
+    }
+  }
+  albums(first: 200) {
     totalCount
     nodes {
       id
-      name
-      status
-      health
+      title
       mediaCount
-      lastSuccessAt
-      operations {
-        pull {
-          nextAttemptAt
-          error {
-            message
-          }
-        }
-        serve {
-          mediaCount
-          lastSeenAt
+      peer {
+        id
+        name
+      }
+    }
+  }
+}
+    fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}`) as unknown as TypedDocumentString<GalleryPlacesQuery, GalleryPlacesQueryVariables>;
+export const GalleryChangesDocument = new TypedDocumentString(`
+    subscription GalleryChanges($since: BigInt) {
+  catalogChanged(sinceRevision: $since) {
+    revision
+    reset
+    removedIds
+    changed {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryChangesSubscription, GalleryChangesSubscriptionVariables>;
+export const GalleryCoversDocument = new TypedDocumentString(`
+    query GalleryCovers {
+  albums(first: 200) {
+    nodes {
+      id
+      media(first: 1) {
+        nodes {
+          id
+          thumbnailUrl
         }
       }
     }
   }
 }
-    `) as unknown as TypedDocumentString<HomeQuery, HomeQueryVariables>;
+    `) as unknown as TypedDocumentString<GalleryCoversQuery, GalleryCoversQueryVariables>;
+export const GalleryFrameDocument = new TypedDocumentString(`
+    query GalleryFrame($origin: MediaOrigin!, $filter: MediaFilter, $orderBy: MediaOrder, $months: Boolean!) {
+  media(origin: $origin, filter: $filter, orderBy: $orderBy, first: 1) {
+    totalCount
+    months @include(if: $months) {
+      month
+      count
+      cursor
+    }
+    facets {
+      tags(first: 60) {
+        tag
+        count
+      }
+    }
+    sources {
+      peer {
+        id
+        name
+      }
+      lastSuccessAt
+      stale
+      reason
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryFrameQuery, GalleryFrameQueryVariables>;
+export const GalleryPageDocument = new TypedDocumentString(`
+    query GalleryPage($origin: MediaOrigin!, $filter: MediaFilter, $orderBy: MediaOrder, $first: Int, $after: String, $last: Int, $before: String) {
+  media(
+    origin: $origin
+    filter: $filter
+    orderBy: $orderBy
+    first: $first
+    after: $after
+    last: $last
+    before: $before
+  ) {
+    nodes {
+      ...Tile
+    }
+    pageInfo {
+      startCursor
+      endCursor
+    }
+  }
+}
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}`) as unknown as TypedDocumentString<GalleryPageQuery, GalleryPageQueryVariables>;
+export const GalleryItemDocument = new TypedDocumentString(`
+    query GalleryItem($id: ID!) {
+  node(id: $id) {
+    ...WholeItem
+  }
+}
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}
+fragment WholeItem on Media {
+  ...Tile
+  description
+  filename
+  mimeType
+  byteSize
+  digest
+  takenAtOffset
+  tags
+  creator
+  license
+  properties
+  playableUrl
+  originalUrl
+  viewerCanDelete
+  albums {
+    id
+    title
+    peer {
+      id
+    }
+  }
+  copies {
+    id
+    peer {
+      name
+    }
+  }
+  ... on LocalMedia {
+    visibility
+    storage
+    owner {
+      name
+    }
+    sharedWith {
+      id
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<GalleryItemQuery, GalleryItemQueryVariables>;
+export const GallerySetVisibilityDocument = new TypedDocumentString(`
+    mutation GallerySetVisibility($input: SetVisibilityInput!) {
+  setVisibility(input: $input) {
+    media {
+      id
+      visibility
+      sharedWith {
+        name
+      }
+    }
+    unsharedFrom {
+      name
+    }
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GallerySetVisibilityMutation, GallerySetVisibilityMutationVariables>;
+export const GalleryUpdateItemDocument = new TypedDocumentString(`
+    mutation GalleryUpdateItem($input: UpdateMediaInput!) {
+  updateMedia(input: $input) {
+    media {
+      ...WholeItem
+    }
+    unsharedFrom {
+      name
+    }
+    userErrors {
+      message
+    }
+  }
+}
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}
+fragment WholeItem on Media {
+  ...Tile
+  description
+  filename
+  mimeType
+  byteSize
+  digest
+  takenAtOffset
+  tags
+  creator
+  license
+  properties
+  playableUrl
+  originalUrl
+  viewerCanDelete
+  albums {
+    id
+    title
+    peer {
+      id
+    }
+  }
+  copies {
+    id
+    peer {
+      name
+    }
+  }
+  ... on LocalMedia {
+    visibility
+    storage
+    owner {
+      name
+    }
+    sharedWith {
+      id
+      name
+    }
+  }
+}`) as unknown as TypedDocumentString<GalleryUpdateItemMutation, GalleryUpdateItemMutationVariables>;
+export const GalleryDeleteDocument = new TypedDocumentString(`
+    mutation GalleryDelete($input: DeleteMediaInput!) {
+  deleteMedia(input: $input) {
+    deletedMediaIds
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryDeleteMutation, GalleryDeleteMutationVariables>;
+export const GalleryCreateAlbumDocument = new TypedDocumentString(`
+    mutation GalleryCreateAlbum($input: CreateAlbumInput!) {
+  createAlbum(input: $input) {
+    album {
+      id
+      title
+    }
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryCreateAlbumMutation, GalleryCreateAlbumMutationVariables>;
+export const GalleryUpdateAlbumDocument = new TypedDocumentString(`
+    mutation GalleryUpdateAlbum($input: UpdateAlbumInput!) {
+  updateAlbum(input: $input) {
+    album {
+      id
+      title
+    }
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryUpdateAlbumMutation, GalleryUpdateAlbumMutationVariables>;

@@ -12,24 +12,32 @@ export class Refused extends Error {
   }
 }
 
-/** @throws Refused with a sentence for people */
+/** @throws Refused with a sentence for people; AbortError once the signal says so */
 export async function ask<Result, Variables extends Record<string, unknown>>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
+  signal?: AbortSignal,
 ): Promise<Result> {
   const response = await fetch('./graphql', {
     method: 'POST',
+    // A change that is sent as the page is left still goes out; a browser lets few bytes do so.
+    keepalive: /^\s*mutation\b/.test(document.toString()),
     headers: {
       accept: 'application/graphql-response+json',
       'content-type': 'application/json',
       'x-hedgerow-csrf': '1',
     },
     body: JSON.stringify({ query: document.toString(), variables }),
+    ...(signal !== undefined && { signal }),
   }).catch(() => {
+    signal?.throwIfAborted();
     throw new Refused('The server cannot be reached. Is it running, and are you online?', 'UNREACHABLE');
   });
   const answer: { data?: Result | null; errors?: { message: string; extensions?: { code?: string } }[] } =
-    await response.json().catch(() => ({}));
+    await response.json().catch(() => {
+      signal?.throwIfAborted();
+      return {};
+    });
   const [error] = answer.errors ?? [];
   if (error !== undefined) throw new Refused(error.message, error.extensions?.code ?? 'INTERNAL');
   if (answer.data == null) throw new Refused(`The server answered ${response.status}.`, 'INTERNAL');

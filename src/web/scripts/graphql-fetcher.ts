@@ -1,10 +1,8 @@
-/**
- * GraphQL over HTTP for GraphiQL; subscriptions come as server-sent events (the "distinct connections mode" of
- * https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverSSE.md).
- */
+/** GraphQL over HTTP for GraphiQL; subscriptions come as server-sent events. */
 
 import type { GraphiQLProps } from 'graphiql';
 import { parse } from 'graphql';
+import { readEvents } from './events.ts';
 
 type Fetcher = GraphiQLProps['fetcher'];
 type Result = Exclude<Awaited<ReturnType<Fetcher>>, AsyncIterable<unknown> | { subscribe: unknown }>;
@@ -50,35 +48,14 @@ export function nameFor(query: string, name: string | null | undefined): string 
   }
 }
 
-/** The `data` of each `next` event, until `complete` or until nobody listens any more. */
+/** What the events carry; whoever stops reading gives up the request. */
 async function* events(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   abort: AbortController,
 ): AsyncGenerator<Result, void, undefined> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      text += value.replaceAll('\r\n', '\n');
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const event = read(text.slice(0, end));
-        text = text.slice(end + 2);
-        if (event.name === 'complete') return;
-        if (event.name === 'next' && event.data !== '') yield JSON.parse(event.data);
-      }
-    }
+    yield* readEvents<Result>(body);
   } finally {
     abort.abort();
   }
-}
-
-function read(block: string): { name: string; data: string } {
-  const event = { name: 'message', data: '' };
-  for (const line of block.split('\n')) {
-    if (line.startsWith('event:')) event.name = line.slice(6).trim();
-    if (line.startsWith('data:')) event.data += line.slice(5).trim();
-  }
-  return event;
 }

@@ -1,8 +1,8 @@
 /** Numbers, times and states as a person would say them. */
 
-import type { HomeQuery } from '../generated/graphql.ts';
+import type { PeerWordsFragment as Peer } from '../generated/graphql.ts';
 
-export type Peer = HomeQuery['peers']['nodes'][number];
+export type { Peer };
 
 const PLURALS = new Intl.PluralRules('en');
 const NUMBER = new Intl.NumberFormat('en');

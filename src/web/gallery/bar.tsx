@@ -1,0 +1,182 @@
+/** The bar above everything: whose gallery it is, the search, the views, who is signed in. */
+
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import mark from '../images/mark.svg';
+import { send } from '../scripts/door.ts';
+import { Icon, type IconName } from './icons.tsx';
+import { type Place, START, writePlace } from './place.ts';
+import { texts } from './texts.ts';
+import type { Go } from './use-place.ts';
+
+export interface BarProps {
+  instance: string;
+  viewer: string;
+  role: string;
+  place: Place;
+  go: Go;
+  onKeys: () => void;
+  /** Beside the account. */
+  children: ReactNode;
+}
+
+const VIEWS: { view: Place['view']; icon: IconName; name: string }[] = [
+  { view: 'items', icon: 'photos', name: texts.items },
+  { view: 'albums', icon: 'albums', name: texts.albums },
+  { view: 'peers', icon: 'peers', name: texts.peers },
+];
+
+export function Bar({ instance, viewer, role, place, go, onKeys, children }: BarProps) {
+  return (
+    <header className="bar">
+      <Link className="brand" to={START} go={go} label={instance}>
+        <img src={mark} alt="" width="34" height="34" />
+        <span>{instance}</span>
+      </Link>
+      <Search place={place} go={go} />
+      <nav className="views" aria-label={texts.views}>
+        {VIEWS.map(({ view, icon, name }) => (
+          <Link key={view} to={{ ...START, view }} go={go} {...(place.view === view && { current: true })}>
+            <Icon name={icon} />
+            <span>{name}</span>
+          </Link>
+        ))}
+      </nav>
+      {children}
+      <Account viewer={viewer} role={role} onKeys={onKeys} />
+    </header>
+  );
+}
+
+interface LinkProps {
+  to: Place;
+  go: Go;
+  className?: string;
+  current?: boolean;
+  label?: string;
+  children: ReactNode;
+}
+
+function Link({ to, go, className, current, label, children }: LinkProps) {
+  return (
+    <a
+      href={writePlace(to)}
+      {...(className !== undefined && { className })}
+      {...(label !== undefined && { 'aria-label': label })}
+      {...(current && { 'aria-current': 'page' })}
+      onClick={(event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        go(to);
+      }}
+    >
+      {children}
+    </a>
+  );
+}
+
+/** Ms after the last letter until it is searched. */
+const PAUSE = 220;
+
+function Search({ place, go }: { place: Place; go: Go }) {
+  const [typed, setTyped] = useState(place.words);
+  const sent = useRef(place.words);
+  // Going back, or a filter that was taken away, shows in the field.
+  useEffect(() => {
+    if (place.words !== sent.current) {
+      sent.current = place.words;
+      setTyped(place.words);
+    }
+  }, [place.words]);
+  useEffect(() => {
+    if (typed === sent.current) return;
+    const timer = setTimeout(() => {
+      // The way back leads out of the search, and not through each of its letters.
+      const how = sent.current === '' || typed === '' ? 'push' : 'replace';
+      sent.current = typed;
+      go({ words: typed, view: 'items', item: null }, how);
+    }, PAUSE);
+    return () => clearTimeout(timer);
+  }, [typed, go]);
+  return (
+    <search className="search">
+      <label className="unseen" htmlFor="search">
+        {texts.search}
+      </label>
+      <Icon name="search" />
+      <input
+        id="search"
+        type="search"
+        autoComplete="off"
+        maxLength={200}
+        placeholder={texts.searchHint}
+        value={typed}
+        onChange={(event) => setTyped(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          if (typed === '') event.currentTarget.blur();
+          else setTyped('');
+        }}
+      />
+      {typed === '' ? null : (
+        <button type="button" className="tool" aria-label={texts.clearSearch} onClick={() => setTyped('')}>
+          <Icon name="close" size={18} />
+        </button>
+      )}
+    </search>
+  );
+}
+
+function Account({ viewer, role, onKeys }: { viewer: string; role: string; onKeys: () => void }) {
+  const [refusal, setRefusal] = useState('');
+  const [leaving, setLeaving] = useState(false);
+  if (viewer === '') {
+    const next = location.pathname + location.search;
+    return (
+      <a className="solid" href={`./sign-in?${new URLSearchParams({ next })}`}>
+        {texts.signIn}
+      </a>
+    );
+  }
+  const signOut = async () => {
+    setLeaving(true);
+    const refused = await send('DELETE', './session');
+    if (refused === undefined) location.replace('./sign-in');
+    else {
+      setRefusal(refused);
+      setLeaving(false);
+    }
+  };
+  return (
+    <div className="account">
+      <button
+        type="button"
+        className="face"
+        popoverTarget="account"
+        aria-label={texts.account}
+        title={viewer}
+      >
+        {[...viewer][0]?.toUpperCase()}
+      </button>
+      <div id="account" className="menu" popover="auto">
+        <p className="who">
+          <span className="name">{viewer}</span> <span className="role">{role}</span>
+        </p>
+        <a href="./graphql">
+          {texts.graphiql}
+          <small>{texts.graphiqlHint}</small>
+        </a>
+        <button type="button" popoverTarget="account" popoverTargetAction="hide" onClick={onKeys}>
+          {texts.keys}
+        </button>
+        <button type="button" disabled={leaving} onClick={signOut}>
+          {texts.signOut}
+        </button>
+        {refusal === '' ? null : (
+          <p className="error" role="alert">
+            {refusal}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,285 @@
+/** Every text of the gallery, in one place for whoever translates it. */
+
+import type { Availability, MediaKind, Visibility } from '../generated/graphql.ts';
+import { clock, count, relative } from '../scripts/words.ts';
+import type { Sort } from './place.ts';
+
+const DAY = new Intl.DateTimeFormat('en', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  timeZone: 'UTC',
+});
+const WHOLE_DAY = new Intl.DateTimeFormat('en', {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+const MONTH = new Intl.DateTimeFormat('en', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+const NUMBER = new Intl.NumberFormat('en');
+const DECIMAL = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+const KINDS: Record<MediaKind, string> = { IMAGE: 'Pictures', VIDEO: 'Videos', DOCUMENT: 'Documents' };
+const KIND: Record<MediaKind, string> = { IMAGE: 'Picture', VIDEO: 'Video', DOCUMENT: 'Document' };
+const SORTS: Record<Sort, string> = {
+  newest: 'Newest first',
+  oldest: 'Oldest first',
+  added: 'Last added',
+  title: 'By title',
+  size: 'Largest first',
+};
+const AVAILABILITY: Record<Availability, string> = {
+  LOCAL: 'On this server',
+  CACHED: 'Kept here',
+  PARTIAL: 'Kept here in part',
+  ON_DEMAND: 'On demand',
+  UNAVAILABLE: 'Unavailable',
+};
+const VISIBILITY: Record<Visibility, string> = {
+  PRIVATE: 'Only its owner',
+  INSTANCE: 'People of this server',
+  PEERS: 'This server and paired peers',
+  PUBLIC: 'Anyone',
+};
+
+const REJECTED: Record<string, string> = {
+  'unsupported-media': 'It is no picture, video or document of a kind that is known here.',
+  'quota-exceeded': 'There is no room left for it.',
+  conflict: 'The same file is here already.',
+  'integrity-failed': 'It arrived damaged.',
+};
+
+/** A day or a moment, as its own clock says it; what is no date at all, which a peer may send, stays as it is. */
+function written(format: Intl.DateTimeFormat, moment: string): string {
+  const day = /^([+-]\d{6}|\d{4})-\d\d(-\d\d)?/.exec(moment)?.[0];
+  const date = new Date(`${day}T00:00:00Z`);
+  return Number.isNaN(date.getTime()) ? moment : format.format(date);
+}
+
+export const texts = {
+  skip: 'Skip to the items',
+  items: 'Photos',
+  albums: 'Albums',
+  peers: 'Peers',
+  views: 'Views',
+  search: 'Search',
+  searchHint: 'Search titles, tags, words',
+  clearSearch: 'Clear the search',
+  account: 'Account',
+  signedInAs: (name: string, role: string) => `${name}, ${role}`,
+  signOut: 'Sign out',
+  signIn: 'Sign in',
+  graphiql: 'GraphiQL',
+  graphiqlHint: 'Queries, pairing, administration',
+  keys: 'Keys',
+  close: 'Close',
+  retry: 'Try again',
+
+  filters: 'Filters',
+  from: 'From',
+  everything: 'All',
+  mine: 'This server',
+  kind: 'Kind',
+  anyKind: 'All kinds',
+  kinds: (kind: MediaKind) => KINDS[kind],
+  year: 'Year',
+  anyYear: 'All years',
+  album: 'Album',
+  anyAlbum: 'All albums',
+  albumName: (title: string, peer: string | null) => (peer === null ? title : `${title} · ${peer}`),
+  tag: 'Tag',
+  anyTag: 'All tags',
+  counted: (name: string, number: number) => `${name} (${NUMBER.format(number)})`,
+  tagged: (tag: string) => `Tag: ${tag}`,
+  remove: (what: string) => `Remove ${what}`,
+  clearAll: 'Clear all',
+  sort: 'Order',
+  sorts: (sort: Sort) => SORTS[sort],
+
+  summary: (own: number, all: number): string => {
+    if (all === 0) return 'Nothing is here yet.';
+    if (all === own) return `${count(all, 'item')}, all of this server.`;
+    const remote = all - own;
+    return `${count(all, 'item')} in one catalog: ${NUMBER.format(own)} of this server, ${NUMBER.format(remote)} of its peers.`;
+  },
+  found: (number: number) => (number === 0 ? 'Nothing matches.' : `${count(number, 'item')}.`),
+  loading: 'Reading the catalog …',
+  nothing: 'Nothing is here yet.',
+  nothingHint: 'A folder is imported in the terminal of the server:',
+  nothingMatches: 'Nothing matches.',
+  nothingMatchesHint: 'Fewer words or filters show more.',
+  signedOut: 'You are signed out.',
+  stale: (name: string, reason: string | null, at: string | null, now: number): string => {
+    const why = reason === null ? `${name} may show less than it has.` : `${name}: ${sentence(reason)}`;
+    return at === null ? `${why} It has never been read.` : `${why} Last read ${relative(at, now)}.`;
+  },
+
+  day: (day: string) => written(DAY, day),
+  wholeDay: (day: string) => written(WHOLE_DAY, day),
+  month: (month: string) => written(MONTH, `${month}-01`),
+  time: (moment: string) => moment.slice(11, 16),
+  timeline: 'Items',
+  scrubber: 'Go to a month',
+  tile: (kind: MediaKind, title: string, parts: (string | null)[]) =>
+    [title, KIND[kind].toLowerCase(), ...parts].filter((part) => part !== null && part !== '').join(', '),
+  fromPeer: (peer: string) => `from ${peer}`,
+  availability: (availability: Availability) => AVAILABILITY[availability],
+  length: (milliseconds: number) => clock(milliseconds),
+  pages: (number: number) => count(number, 'page'),
+  kindOf: (kind: MediaKind) => KIND[kind],
+
+  previous: 'Previous',
+  next: 'Next',
+  back: 'Back to the list',
+  details: 'Details',
+  download: 'Download',
+  fullScreen: 'Full screen',
+  leaveFullScreen: 'Leave full screen',
+  zoomIn: 'Zoom in',
+  zoomOut: 'Zoom out',
+  openDocument: 'Open the document',
+  notShown: 'This browser cannot show it here.',
+  cannotBeHad: (peer: string) =>
+    `${peer} cannot be reached, and this is not kept here. It opens again once ${peer} is back.`,
+  notFound: 'It is not here, or not for you to see.',
+  couldNotLoad: 'It could not be loaded.',
+  select: (title: string) => `Select ${title}`,
+  readOnly: (peer: string) => `From ${peer}, read-only here`,
+  ownItem: 'Of this server',
+  label: {
+    description: 'Description',
+    taken: 'Taken',
+    added: 'Added',
+    file: 'File',
+    size: 'Size',
+    tags: 'Tags',
+    albums: 'Albums',
+    origin: 'From',
+    availability: 'Where it is kept',
+    visibility: 'Who may see it',
+    sharedWith: 'Peers that see it',
+    owner: 'Owner',
+    creator: 'Made by',
+    license: 'Licence',
+    digest: 'SHA-256',
+    copies: 'Who has it too',
+    properties: 'From the camera or the file',
+  },
+  visibility: (visibility: Visibility) => VISIBILITY[visibility],
+  nobody: 'None',
+  here: 'This server',
+  external: 'stays in its folder',
+  pixels: (width: number, height: number) =>
+    `${NUMBER.format(width)} × ${NUMBER.format(height)} px${
+      width * height >= 1e6 ? `, ${DECIMAL.format((width * height) / 1e6)} MP` : ''
+    }`,
+  bytes: (decimal: string): string => {
+    const bytes = Number(decimal);
+    const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+    let size = bytes;
+    let unit = 0;
+    while (size >= 1000 && unit < units.length - 1) {
+      size /= 1000;
+      unit += 1;
+    }
+    return `${DECIMAL.format(size)} ${units[unit]}`;
+  },
+  offset: (minutes: number): string => {
+    const sign = minutes < 0 ? '−' : '+';
+    const pad = (part: number) => String(part).padStart(2, '0');
+    return `UTC${sign}${pad(Math.floor(Math.abs(minutes) / 60))}:${pad(Math.abs(minutes) % 60)}`;
+  },
+
+  keyList: [
+    ['← →', 'Previous, next'],
+    ['↑ ↓', 'Row above, below'],
+    ['Enter', 'Open'],
+    ['Esc', 'Close'],
+    ['/', 'Search'],
+    ['I', 'Details'],
+    ['F', 'Full screen'],
+    ['D', 'Download'],
+    ['+ − 0', 'Zoom in, out, whole picture'],
+    ['Space', 'Play, pause'],
+    ['?', 'These keys'],
+  ] as const,
+
+  upload: 'Upload',
+  dropHere: 'Drop files here to upload them',
+  uploads: 'Uploads',
+  uploadCount: (done: number, all: number) =>
+    done === all
+      ? `${count(all, 'file')} uploaded`
+      : `${NUMBER.format(done)} of ${count(all, 'file')} uploaded`,
+  uploadState: {
+    waiting: 'Waiting',
+    running: 'On its way',
+    lost: 'The connection was lost; it goes on by itself',
+    done: 'Done',
+    failed: 'Not taken',
+  },
+  uploadFailed: (number: number) => `${count(number, 'file')} not taken`,
+  uploadRejected: (code: string) => REJECTED[code] ?? `It was not taken (${code}).`,
+  answered: (status: number) => `The server answered ${status}.`,
+  cancel: 'Cancel',
+  cancelUpload: (name: string) => `Cancel ${name}`,
+  retryUpload: (name: string) => `Try ${name} again`,
+  percent: (sent: number, size: number) => (size === 0 ? '100 %' : `${Math.floor((sent / size) * 100)} %`),
+
+  selected: (number: number) => `${NUMBER.format(number)} selected`,
+  selection: 'Selection',
+  clearSelection: 'Clear the selection',
+  whoMaySee: 'Who may see them',
+  addToAlbum: 'Add to album',
+  newAlbum: 'New album …',
+  newAlbumName: 'Name of the new album',
+  create: 'Create',
+  delete: 'Delete',
+  deleting: (number: number) => `${count(number, 'item')} will be deleted.`,
+  undo: 'Undo',
+  notDeleted: 'Nothing was deleted.',
+  deleted: (number: number) => `${count(number, 'item')} deleted.`,
+  nowSeen: (visibility: Visibility, shared: readonly string[], unshared: readonly string[]): string => {
+    const who = `Seen by: ${VISIBILITY[visibility].toLowerCase()}.`;
+    const have = shared.length > 0 ? ` Shown to ${shared.join(', ')}.` : '';
+    const had =
+      unshared.length > 0
+        ? ` ${unshared.join(', ')} ${unshared.length === 1 ? 'is' : 'are'} told to remove it, and may have kept it.`
+        : '';
+    return who + have + had;
+  },
+  addedToAlbum: (album: string) => `Added to ${album}.`,
+
+  edit: 'Edit',
+  editTitle: 'Edit the item',
+  fieldTitle: 'Title',
+  fieldDescription: 'Description',
+  fieldTags: 'Tags, separated by commas',
+  fieldCreator: 'Made by',
+  fieldLicense: 'Licence',
+  fieldVisibility: 'Who may see it',
+  shownTo: (names: readonly string[]) => `Shown to ${names.join(', ')} now.`,
+  save: 'Save',
+
+  noAlbums: 'There are no albums yet.',
+  albumItems: (number: number) => count(number, 'item'),
+  alone: 'No other server is paired with this one.',
+  aloneHint:
+    'In GraphiQL, CreateInvitation makes a code for its admin, and PairWithPeer takes one from there.',
+  peerItems: (number: number) => count(number, 'item'),
+  peerHere: (number: number) => `${count(number, 'item')} of it here, `,
+  peerNever: 'never asked with success',
+  peerSeen: 'last seen ',
+  peerKept: 'What was fetched before can still be opened.',
+  peerNextTry: 'Tried again',
+  peerSees: (number: number) => `May see ${count(number, 'item')} of ours, `,
+  peerNotAsked: 'has not asked yet',
+  peerAsked: 'last asked ',
+  peerBrowse: (name: string) => `Items of ${name}`,
+} as const;
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}

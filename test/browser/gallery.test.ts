@@ -1,0 +1,529 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
+import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
+import { newItem } from '../support/items.ts';
+import { ensurePagesBuilt } from '../support/web.ts';
+
+const PASSWORD = 'correct horse battery';
+/** A folder for screenshots, for whoever wants to look at the pages. */
+const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
+const PATIENCE = { timeout: 20_000 };
+const DIST = fileURLToPath(new URL('../../src/web/dist/', import.meta.url));
+/** Bytes of compressed script that the first page may take. */
+const FIRST_LOAD_MAX = 200_000;
+
+let garden: Instance;
+let coast: Instance;
+let watched: WatchedPage;
+let page: Page;
+
+beforeAll(async () => {
+  await ensurePagesBuilt();
+  garden = await startInstance('Garden');
+  coast = await startInstance('Coast');
+  await garden.app.library.importFiles({
+    paths: [join(SAMPLES, 'garden'), join(SAMPLES, 'formats')],
+    visibility: 'PEERS',
+  });
+  await coast.app.library.importFiles({ paths: [join(SAMPLES, 'coast')], visibility: 'PEERS' });
+  await settled(coast, await pair(garden, coast));
+  await coast.app.access.users.create({ name: 'Ada', role: 'ADMIN', password: PASSWORD });
+  watched = await openPage(coast.url);
+  page = watched.page;
+  await enter('/');
+});
+afterAll(async () => {
+  await watched?.[Symbol.asyncDispose]();
+  await closeBrowser();
+  await garden?.[Symbol.asyncDispose]();
+  await coast?.[Symbol.asyncDispose]();
+});
+// No request but to the own instance, no violation of a policy, no error in a script.
+afterEach(() => expect(watched.complaints).toEqual([]));
+
+async function enter(path: string): Promise<void> {
+  await page.goto(path);
+  await page.getByLabel('Name').fill('Ada');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(`${coast.url}${path}`);
+}
+
+async function shot(name: string): Promise<void> {
+  if (SCREENSHOTS !== undefined) await page.screenshot({ path: join(SCREENSHOTS, `gallery ${name}.png`) });
+}
+
+/** What stands in the way of people who see, hear or point otherwise, as axe finds it. */
+async function barriers(): Promise<string[]> {
+  // As a debugger does, past the policy of the page, which runs no script that is handed to it.
+  await page.evaluate(axe.source);
+  const found = (await page.evaluate(
+    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations)",
+  )) as { id: string; nodes: { html: string }[] }[];
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+}
+
+async function settledPictures(): Promise<void> {
+  await page.locator('.tile img.there').first().waitFor();
+  await expect
+    .poll(
+      () => page.evaluate("document.querySelectorAll('.tile img:not(.there), .tile.empty').length"),
+      PATIENCE,
+    )
+    .toBe(0);
+}
+
+const scrolled = () => page.evaluate("document.querySelector('.scroller').scrollTop") as Promise<number>;
+const status = () => page.locator('.status').textContent();
+
+describe('the gallery', () => {
+  it('asks of the first load no more than its budget', async () => {
+    const html = await readFile(join(DIST, 'index.html'), 'utf8');
+    const wanted = [...html.matchAll(/(?:src|href)="\.\/assets\/([^"]+\.js)"/g)].map(
+      ([, name]) => name ?? '',
+    );
+    expect(wanted.length).toBeGreaterThan(0);
+    // What these import is loaded with them; what they load when it is wanted is not.
+    for (const name of wanted) {
+      const script = await readFile(join(DIST, 'assets', name), 'utf8');
+      for (const [, imported] of script.matchAll(/(?:from|import)"\.\/([^"]+\.js)"/g)) {
+        if (imported !== undefined && !wanted.includes(imported)) wanted.push(imported);
+      }
+    }
+    let bytes = 0;
+    const built = await readdir(join(DIST, 'assets'));
+    for (const name of wanted) {
+      const file = built.includes(`${name}.gz`) ? `${name}.gz` : name;
+      bytes += (await readFile(join(DIST, 'assets', file))).length;
+    }
+    expect(bytes).toBeGreaterThan(20_000);
+    expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_MAX);
+  });
+
+  it('shows own and remote items in one timeline, with what each is and where it is', async () => {
+    await page.getByText('19 items in one catalog: 6 of this server, 13 of its peers.').waitFor();
+    await settledPictures();
+    expect(
+      await page.getByRole('link', { name: /video, .*0:02, from Garden, On demand/ }).count(),
+    ).toBeGreaterThan(0);
+    const own = page.getByRole('link', { name: /^Shells, picture/i });
+    expect(await own.getAttribute('aria-label')).not.toContain('from');
+    expect(await page.getByRole('heading', { level: 2 }).count()).toBeGreaterThan(0);
+    await shot('timeline');
+  });
+
+  it.each([
+    ['wide, light', 1280, 'light'],
+    ['wide, dark', 1280, 'dark'],
+    ['narrow, light', 390, 'light'],
+    ['narrow, dark', 390, 'dark'],
+  ] as const)('has no barrier that axe finds, %s', async (name, width, colorScheme) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: 844 });
+    for (const view of ['', '?view=albums', '?view=peers']) {
+      await page.goto(`/${view}`);
+      await (view === ''
+        ? settledPictures()
+        : page.locator('main [role=status], main .quiet, main li').first().waitFor());
+      expect(await barriers(), `${name} ${view}`).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+      await shot(`${name} ${view.replace('?view=', '')}`);
+    }
+    await page.goto('/');
+    await settledPictures();
+    await page.locator('.tile .open').first().click();
+    await page.getByRole('button', { name: 'Details' }).click();
+    await page.getByRole('complementary', { name: 'Details' }).waitFor();
+    await page.locator('img.whole.there, video, .cover').first().waitFor();
+    expect(await barriers(), `${name} viewer`).toEqual([]);
+    await shot(`${name} viewer`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    if (width === 390) return;
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    expect(await barriers(), `${name} keys`).toEqual([]);
+    await shot(`${name} keys`);
+    await page.keyboard.press('Escape');
+  });
+
+  it('filters by chips and words, all of which stand in the address', async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Garden' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Garden' }).waitFor();
+    await page.getByText('Connected').waitFor();
+    await expect.poll(status, PATIENCE).toBe('13 items.');
+    await page.getByLabel('Kind').selectOption('Videos');
+    await expect.poll(status, PATIENCE).toBe('4 items.');
+    const { search } = new URL(page.url());
+    expect(search).toMatch(/^\?from=peer_[^&]+&kind=video$/);
+    await shot('filtered');
+
+    await page.reload();
+    await expect.poll(status, PATIENCE).toBe('4 items.');
+    expect(await page.getByRole('button', { name: 'Garden' }).getAttribute('aria-pressed')).toBe('true');
+    await page.goBack();
+    await expect.poll(status, PATIENCE).toBe('13 items.');
+    await page.getByRole('button', { name: 'This server' }).click();
+    await expect.poll(status, PATIENCE).toBe('6 items.');
+    expect(await page.getByRole('link', { name: /from Garden/ }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Clear all' }).click();
+    await page.getByText('19 items in one catalog').waitFor();
+
+    // One step back for the whole word, not for each of its letters.
+    const asked: string[] = [];
+    const watch = (request: { postData(): string | null }) => {
+      if (request.postData()?.includes('query GalleryFrame') === true) asked.push(request.postData() ?? '');
+    };
+    page.on('request', watch);
+    await page.keyboard.press('/');
+    await page.keyboard.type('lighthouse', { delay: 20 });
+    await expect.poll(status, PATIENCE).toBe('1 item.');
+    page.off('request', watch);
+    expect(new URL(page.url()).search).toBe('?q=lighthouse');
+    expect(asked.length).toBeLessThan('lighthouse'.length);
+    await page.getByLabel('Search', { exact: true }).fill('nowhereatall');
+    await page.getByText('Fewer words or filters show more.').waitFor();
+    await shot('nothing matches');
+    await page.goBack();
+    await page.getByText('19 items in one catalog').waitFor();
+    expect(await page.getByLabel('Search', { exact: true }).inputValue()).toBe('');
+    await page.getByLabel('Order').selectOption('By title');
+    await expect
+      .poll(() => page.locator('.tile .open').first().getAttribute('title'), PATIENCE)
+      .toMatch(/^A /);
+    expect(await page.getByRole('heading', { level: 2 }).count()).toBe(0);
+  });
+
+  it('has a page for each album, and one that shows them all', async () => {
+    const ids = await coast.query<{ media: { nodes: { id: string }[] } }>(
+      '{ media(origin: LOCAL, first: 2) { nodes { id } } }',
+    );
+    await coast.query(
+      'mutation ($ids: [ID!]!) { createAlbum(input: { title: "By the sea", mediaIds: $ids }) { album { id } } }',
+      {
+        ids: ids.media.nodes.map(({ id }) => id),
+      },
+    );
+    await page.goto('/?view=albums');
+    await page.getByRole('link', { name: /By the sea/ }).click();
+    await page.getByRole('heading', { level: 1, name: 'By the sea' }).waitFor();
+    await expect.poll(status, PATIENCE).toBe('2 items.');
+    expect(await page.title()).toBe('By the sea · Coast');
+    expect(await page.getByLabel('Album').locator('option:checked').textContent()).toBe('By the sea');
+  });
+
+  it('opens an item, walks by keys and buttons, and comes back to where it was', async () => {
+    await page.goto('/');
+    await settledPictures();
+    const titles = (await page.evaluate(
+      "[...document.querySelectorAll('.tile .open')].map((link) => link.title)",
+    )) as string[];
+    const first = page.locator('.tile .open').first();
+    await first.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog');
+    await expect.poll(() => dialog.getAttribute('aria-label'), PATIENCE).toBe(titles[1]);
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => dialog.getAttribute('aria-label'), PATIENCE).toBe(titles[2]);
+    await page.getByRole('button', { name: 'Previous' }).click();
+    await page.getByRole('button', { name: 'Previous' }).click();
+    await expect.poll(() => dialog.getAttribute('aria-label'), PATIENCE).toBe(titles[0]);
+    expect(await page.getByRole('button', { name: 'Previous' }).count()).toBe(0);
+    // The address is that of the item: it can be passed on, and finds its neighbours again.
+    await page.reload();
+    await expect.poll(() => dialog.getAttribute('aria-label'), PATIENCE).toBe(titles[0]);
+    await page.getByRole('button', { name: 'Next' }).click();
+    await expect.poll(() => dialog.getAttribute('aria-label'), PATIENCE).toBe(titles[1]);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect(new URL(page.url()).search).toBe('');
+    await expect.poll(() => page.evaluate('document.activeElement.title'), PATIENCE).toBe(titles[1]);
+  });
+
+  it('zooms a picture by keys, wheel and double click, and moves it only then', async () => {
+    await page.goto('/?q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.locator('img.whole.there').waitFor();
+    const scale = () => page.locator('.moved').getAttribute('data-scale');
+    expect(await scale()).toBe('1.00');
+    expect(await page.locator('img.fine').count()).toBe(0);
+    await page.keyboard.press('+');
+    expect(await scale()).toBe('1.50');
+    await page.locator('img.fine.there').waitFor();
+    await page.mouse.move(640, 400);
+    await page.mouse.wheel(0, -400);
+    await expect.poll(scale).toBe('3.34');
+    await page.keyboard.press('0');
+    expect(await scale()).toBe('1.00');
+    await page.mouse.dblclick(300, 300);
+    await expect.poll(scale).toBe('2.50');
+    const place = () => page.evaluate("getComputedStyle(document.querySelector('.moved')).transform");
+    const before = await place();
+    await page.mouse.down();
+    await page.mouse.move(340, 330, { steps: 3 });
+    await page.mouse.up();
+    expect(await place()).not.toBe(before);
+    await page.keyboard.press('Escape');
+  });
+
+  it('says of an item what is known, from whom it is and who has it too', async () => {
+    await page.goto('/?q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('i');
+    const details = page.getByRole('complementary', { name: 'Details' });
+    await details.waitFor();
+    const text = (await details.textContent()) ?? '';
+    expect(text).toContain('Of this server');
+    expect(text).toContain('This server and paired peers');
+    expect(text).toMatch(/px/);
+    expect(text).toMatch(/[0-9a-f]{64}/);
+    await page.keyboard.press('Escape');
+
+    await page.goto('/?q=dawn');
+    await page.getByRole('link', { name: /Dawn over the valley/ }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('i');
+    await details.getByText('From Garden, read-only here').waitFor();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('d')]);
+    expect(download.suggestedFilename()).toMatch(/\.jpe?g$/);
+    await page.keyboard.press('Escape');
+  });
+
+  it('leads whoever opens a shared address through the sign-in, and to that place', async () => {
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(`${coast.url}/sign-in`);
+    await page.goto('/?kind=video');
+    await page.waitForURL(/sign-in\?next=/);
+    await page.getByLabel('Name').fill('Ada');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(`${coast.url}/?kind=video`);
+    await expect.poll(status, PATIENCE).toBe('5 items.');
+  });
+});
+
+describe('own items', () => {
+  beforeAll(async () => {
+    await page.goto('/');
+    await page.getByText('19 items in one catalog').waitFor();
+  });
+
+  it('are uploaded with the picker, go on after a lost connection, and appear by themselves', async () => {
+    let cut = 0;
+    await page.route('**/uploads/*', async (route) => {
+      if (route.request().method() !== 'PATCH' || cut > 0) return route.fallback();
+      cut += 1;
+      return route.abort('connectionreset');
+    });
+    await page.locator('input[type=file]').setInputFiles(join(SAMPLES, 'garden', 'sunflower.webp'));
+    const panel = page.getByRole('region', { name: 'Uploads' });
+    await panel.getByText('The connection was lost').waitFor();
+    await shot('upload lost');
+    await panel.getByText('1 file uploaded').waitFor();
+    expect(cut).toBe(1);
+    await page.unroute('**/uploads/*');
+    await page.getByText('20 items in one catalog: 7 of this server, 13 of its peers.').waitFor();
+    await panel.getByRole('button', { name: 'Close' }).click();
+    await panel.waitFor({ state: 'detached' });
+  });
+
+  it('are not made of just anything, which is said', async () => {
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'notes.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture at all') });
+    const panel = page.getByRole('region', { name: 'Uploads' });
+    await panel.getByText('1 file not taken').waitFor();
+    await panel.getByText('It is no picture, video or document').waitFor();
+    expect(await barriers()).toEqual([]);
+    await shot('upload not taken');
+    await panel.getByRole('button', { name: 'Close' }).click();
+  });
+
+  it('are edited in the viewer, which says which peers see them', async () => {
+    await page.goto('/?from=mine&q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const form = page.getByRole('form', { name: 'Edit the item' });
+    await form.getByLabel('Title').fill('The old lighthouse');
+    await form.getByLabel('Tags').fill('sea, light');
+    await form.getByLabel('Who may see it').selectOption('Anyone');
+    expect(await barriers()).toEqual([]);
+    await shot('edit');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('complementary', { name: 'Details' }).getByText('Anyone').waitFor();
+    await expect
+      .poll(() => page.getByRole('dialog').getAttribute('aria-label'), PATIENCE)
+      .toBe('The old lighthouse');
+    await page.getByRole('button', { name: 'sea', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove Tag: sea' }).waitFor();
+    expect(new URL(page.url()).searchParams.get('tag')).toBe('sea');
+    await page.getByRole('button', { name: 'Remove Tag: sea' }).click();
+    await page.getByLabel('Tag', { exact: true }).selectOption('light (1)');
+    await expect.poll(status, PATIENCE).toBe('1 item.');
+  });
+
+  it('are picked together with mouse and keys, while remote ones cannot be', async () => {
+    await page.goto('/');
+    await settledPictures();
+    const remote = page.locator('.tile', { has: page.getByRole('link', { name: /from Garden/ }) });
+    expect(await remote.getByRole('checkbox').count()).toBe(0);
+    await page.getByRole('button', { name: 'This server' }).click();
+    await expect.poll(status, PATIENCE).toBe('7 items.');
+    const boxes = page.getByRole('checkbox');
+    await page.locator('.tile').first().hover();
+    await boxes.first().click();
+    await boxes.nth(2).click({ modifiers: ['Shift'], force: true });
+    const bar = page.getByRole('region', { name: 'Selection' });
+    await bar.getByText('3 selected').waitFor();
+    await page.locator('.tile .open').nth(1).focus();
+    await page.keyboard.press('x');
+    await bar.getByText('2 selected').waitFor();
+    expect(await barriers()).toEqual([]);
+    await shot('selection');
+    await bar.getByLabel('Add to album').selectOption('New album …');
+    await bar.getByLabel('Name of the new album').fill('Two of them');
+    await bar.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Added to Two of them.').waitFor();
+    await bar.waitFor({ state: 'detached' });
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    await bar.getByLabel('Who may see them').selectOption('People of this server');
+    await page.getByText('Seen by: people of this server.').waitFor();
+  });
+
+  it('are deleted only once nobody takes it back', async () => {
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('1 item will be deleted.').waitFor();
+    expect(await page.locator('.tile.leaving').count()).toBe(1);
+    await shot('undo');
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByText('Nothing was deleted.').waitFor();
+    expect(await page.locator('.tile.leaving').count()).toBe(0);
+    const total = () =>
+      coast.query<{ media: { totalCount: number } }>('{ media(origin: LOCAL) { totalCount } }');
+    expect((await total()).media.totalCount).toBe(7);
+
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('1 item will be deleted.').waitFor();
+    // Whoever leaves takes nothing back.
+    await page.goto('/?view=peers');
+    await expect.poll(async () => (await total()).media.totalCount, PATIENCE).toBe(6);
+  });
+});
+
+describe('a timeline of many thousands', () => {
+  beforeAll(async () => {
+    const variants = newItem({}).variants.slice(0, 0);
+    for (let year = 2012; year < 2024; year++) {
+      await coast.app.catalog.local.add(
+        Array.from({ length: 500 }, (_, at) =>
+          newItem({
+            title: `${year} number ${at}`,
+            takenAt: Date.UTC(year, 0, 1) + at * 17 * 3_600_000,
+            width: at % 3 === 0 ? 300 : 400,
+            height: at % 3 === 0 ? 400 : 300,
+            variants,
+          }),
+        ),
+      );
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto('/');
+    await page.getByText('6,019 items in one catalog').waitFor();
+  });
+
+  it('keeps few of them in the document, and can be read from any year at once', async () => {
+    const tiles = () => page.locator('.tile').count();
+    expect(await tiles()).toBeLessThan(200);
+    const scrubber = page.getByRole('slider', { name: 'Go to a month' });
+    const box = await scrubber.boundingBox();
+    if (box === null) throw new Error('There is no scrubber.');
+    await page.mouse.move(box.x + 20, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 20, box.y + box.height * 0.6, { steps: 8 });
+    await shot('scrubber');
+    await page.mouse.up();
+    await expect.poll(() => page.locator('.tile.empty').count(), PATIENCE).toBe(0);
+    const title = await page.locator('.tile .open').first().getAttribute('title');
+    expect(Number(title?.slice(0, 4))).toBeGreaterThan(2013);
+    expect(Number(title?.slice(0, 4))).toBeLessThan(2022);
+    expect(await tiles()).toBeLessThan(200);
+    await page.mouse.move(600, 400);
+    await shot('far down');
+
+    await scrubber.press('End');
+    await page.getByRole('link', { name: /^2012 number 43,/ }).waitFor();
+    await scrubber.press('Home');
+    await page.getByText('6,019 items in one catalog').waitFor();
+    expect(await scrolled()).toBe(0);
+  });
+
+  it('does not jump while what is above is read and turns out higher or lower', async () => {
+    const scrubber = page.getByRole('slider', { name: 'Go to a month' });
+    for (let step = 0; step < 5; step++) await scrubber.press('PageDown');
+    await expect.poll(() => page.locator('.tile.empty').count(), PATIENCE).toBe(0);
+    const month = await scrubber.getAttribute('aria-valuetext');
+    await page.getByRole('heading', { level: 2, name: month ?? '' }).waitFor();
+    // Upwards into what was never drawn: each step moves what is seen by that step, and by no more.
+    for (let step = 0; step < 12; step++) {
+      const marker = page.locator('.tile .open').nth(30);
+      const href = await marker.getAttribute('href');
+      const same = page.locator(`.tile .open[href="${href}"]`);
+      const before = (await same.boundingBox())?.y ?? 0;
+      await page.mouse.move(600, 400);
+      await page.mouse.wheel(0, -150);
+      await expect
+        .poll(async () => Math.round(((await same.boundingBox())?.y ?? 0) - before), PATIENCE)
+        .toBe(150);
+    }
+    expect(await page.locator('.sticky').textContent()).toMatch(/20\d\d$/);
+    // Something else begins at its beginning.
+    await page.getByLabel('Search', { exact: true }).fill('2015');
+    await expect.poll(status, PATIENCE).toBe('500 items.');
+    expect(await scrolled()).toBe(0);
+  });
+});
+
+describe('whoever has not signed in', () => {
+  it('sees what is public where that is switched on, and nothing to change it with', async () => {
+    await using open = await startInstance('Open', { HEDGEROW_ANONYMOUS: 'public' });
+    await open.app.access.users.create({ name: 'Ada', role: 'ADMIN', password: PASSWORD });
+    await open.app.library.importFiles({
+      paths: [join(SAMPLES, 'coast', 'lighthouse.jpg')],
+      visibility: 'PUBLIC',
+    });
+    await open.app.library.importFiles({
+      paths: [join(SAMPLES, 'coast', 'shells.tif')],
+      visibility: 'PEERS',
+    });
+    await using stranger = await openPage(open.url);
+    await stranger.page.goto('/');
+    await stranger.page.getByRole('link', { name: /lighthouse, picture/i }).click();
+    await stranger.page.locator('img.whole.there').waitFor();
+    expect(await stranger.page.getByRole('button', { name: 'Edit' }).count()).toBe(0);
+    expect(await stranger.page.getByRole('button', { name: 'Delete' }).count()).toBe(0);
+    await stranger.page.keyboard.press('Escape');
+    expect(await stranger.page.locator('.tile').count()).toBe(1);
+    expect(await stranger.page.getByRole('button', { name: 'Upload' }).count()).toBe(0);
+    expect(await stranger.page.getByRole('link', { name: 'Sign in' }).getAttribute('href')).toMatch(
+      /^\.\/sign-in/,
+    );
+    expect(stranger.complaints).toEqual([]);
+  });
+});
