@@ -73,6 +73,9 @@ describeOnBothDatabases('the identity of an instance', (open) => {
     const rows = await database.prisma.instanceKey.findMany({ orderBy: { number: 'asc' } });
     expect(rows.map((row) => row.sealedSeed === null)).toEqual([true, false]);
     expect(rows[0]?.retiredAt).toEqual(new Date(now));
+    await identity.rotate(new Date(now + 1));
+    const again = await database.prisma.instanceKey.findMany({ orderBy: { number: 'asc' } });
+    expect(again.map(({ retiredAt }) => retiredAt)).toEqual([new Date(now), new Date(now + 1), null]);
     const cancelled = await database.prisma.invitation.findMany({ where: { cancelledAt: { not: null } } });
     expect(cancelled.map(({ id }) => id)).toEqual(['pair_open']);
   });
@@ -126,6 +129,58 @@ describe('the identity of an instance, whatever its database', () => {
     expect(readings).toBe(before + 1);
     expect([here.key.thumbprint, here.number]).toEqual([there.key.thumbprint, 2]);
     expect(here.thumbprints).toEqual([there.key.thumbprint, first]);
+  });
+
+  it('is not put back to an older key by a reading that took long', async () => {
+    let hold = false;
+    let held = () => {};
+    let release = () => {};
+    const findMany = async (...query: Parameters<typeof database.prisma.instanceKey.findMany>) => {
+      const rows = await database.prisma.instanceKey.findMany(...query);
+      if (hold) {
+        hold = false;
+        await new Promise<void>((resolve) => {
+          release = resolve;
+          held();
+        });
+      }
+      return rows;
+    };
+    const instanceKey = Object.create(database.prisma.instanceKey, { findMany: { value: findMany } });
+    const prisma = Object.create(database.prisma, { instanceKey: { value: instanceKey } });
+    const there = await loadIdentity(database, masterKey);
+    const here = await loadIdentity(Object.create(database, { prisma: { value: prisma } }), masterKey);
+    await there.rotate(new Date());
+    hold = true;
+    const reading = new Promise<void>((resolve) => {
+      held = resolve;
+    });
+    const slow = here.refresh();
+    await reading;
+    await here.rotate(new Date());
+    release();
+    await slow;
+    expect(here.number).toBe(3);
+  });
+
+  it('is not changed where it is gone', async () => {
+    const identity = await loadIdentity(database, masterKey);
+    await database.prisma.instanceKey.deleteMany();
+    await expect(identity.rotate(new Date())).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await database.prisma.instanceKey.count()).toBe(0);
+  });
+
+  it('has the id that another process wrote at the same moment', async () => {
+    const { id } = await loadIdentity(database, masterKey);
+    await database.prisma.setting.create({ data: { key: 'another', value: 'x' } });
+    const failing = (code: string) => {
+      const upsert = async () => Promise.reject(Object.assign(new Error('inner words'), { code }));
+      const setting = Object.create(database.prisma.setting, { upsert: { value: upsert } });
+      const prisma = Object.create(database.prisma, { setting: { value: setting } });
+      return loadIdentity(Object.create(database, { prisma: { value: prisma } }), masterKey);
+    };
+    expect((await failing('P2002')).id).toBe(id);
+    await expect(failing('P2010')).rejects.toThrow('inner words');
   });
 
   it('is told aloud that somebody else changed the key while it was about to', async () => {

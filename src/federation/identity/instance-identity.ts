@@ -124,7 +124,7 @@ async function readRing(database: Database, sealingKey: Buffer, id: string): Pro
   const rows = await database.prisma.instanceKey.findMany({ orderBy: { number: 'desc' } });
   const [newest] = rows;
   if (newest === undefined) return null;
-  const seed = newest.sealedSeed === null ? undefined : open(sealingKey, id, newest.sealedSeed);
+  const seed = open(sealingKey, id, newest.sealedSeed ?? '');
   if (seed === undefined) {
     throw new HedgerowError(
       'INVALID',
