@@ -16,6 +16,7 @@ const PASSWORD = 'correct horse battery';
 const ADDRESS = '10.0.0.9';
 
 let opened: TemporaryDatabase;
+let bare: Access;
 let access: Access;
 let accounts: Accounts;
 const audited: AuditEntry[] = [];
@@ -24,18 +25,20 @@ const code = (error: unknown) => (error instanceof HedgerowError ? error.code : 
 
 beforeAll(async () => {
   opened = await openTemporarySqlite();
-  const bare = await createAccess({
+  bare = await createAccess({
     database: opened.database,
     secret: randomBytes(32),
     publicUrl: new URL('https://media.example.org/hedge'),
     passwords: createPasswords({ costLog2: 4 }),
   });
-  access = auditedAccess(bare, audit);
-  accounts = auditedAccounts(createAccounts(access, new URL('https://media.example.org/hedge')), audit);
   await bare.users.create({ name: 'Cora', role: 'VIEWER', password: PASSWORD });
 });
 afterAll(() => opened.close());
-beforeEach(() => void audited.splice(0));
+beforeEach(() => {
+  audited.splice(0);
+  access = auditedAccess(bare, audit);
+  accounts = auditedAccounts(createAccounts(access, new URL('https://media.example.org/hedge')), audit);
+});
 
 describe('the terminal', () => {
   const SERVICE = { actorKind: 'TOKEN', actor: 'service' };

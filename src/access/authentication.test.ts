@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { type Authentication, cookiePrefix, createAuthentication } from './authentication.ts';
@@ -24,6 +24,8 @@ beforeAll(async () => {
   opened = await openTemporarySqlite();
   users = createUsers({ database: opened.database, passwords, now: Date.now });
   await users.create({ name: 'Ada Lovelace', role: 'VIEWER', password: PASSWORD });
+});
+beforeEach(() => {
   authentication = make();
 });
 afterAll(() => opened.close());
@@ -92,6 +94,18 @@ describe('a sign-in', () => {
       verify: async () => Promise.reject(broken),
     });
     await expect(open(faulty)).rejects.toBe(broken);
+  });
+
+  test('that fails puts no name into the log, which may be a password that was typed there', async () => {
+    const said = (['debug', 'log', 'info', 'warn', 'error'] as const).map((level) =>
+      vi.spyOn(console, level),
+    );
+    for (const name of ['Ada Lovelace', 'hunter2'])
+      await expect(open(authentication, { name, password: 'not the password' })).rejects.toMatchObject(wrong);
+    for (const spy of said) {
+      expect(spy).not.toHaveBeenCalled();
+      spy.mockRestore();
+    }
   });
 
   test('is nothing for whoever is disabled, or has been removed meanwhile', async () => {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -25,6 +25,8 @@ let made = 0;
 beforeAll(async () => {
   opened = await openTemporarySqlite();
   ({ database } = opened);
+});
+beforeEach(async () => {
   access = await open();
 });
 afterAll(() => opened.close());

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import {
@@ -43,6 +43,8 @@ beforeAll(async () => {
   users = createUsers({ database: opened.database, passwords, now: () => now, onChange: () => changes++ });
   provider = await startOidcProvider();
   provider.serve({ id: 'hedgerow', secret: SECRET, redirectUri: `${HOME}/oidc/callback` });
+});
+beforeEach(() => {
   oidc = make();
 });
 afterAll(async () => {
@@ -141,7 +143,7 @@ describe('the way to the provider and back', () => {
   });
 
   test('behind TLS keeps the cookie to it', async () => {
-    const secure = make({}, { publicUrl: new URL('https://home.example') });
+    const secure = make({}, { publicUrl: new URL('https://home.example//') });
     const { location, setCookie } = await secure.begin('/');
     expect(new URL(location).searchParams.get('redirect_uri')).toBe('https://home.example/oidc/callback');
     expect(setCookie).toEqual([
@@ -166,7 +168,8 @@ describe('the way to the provider and back', () => {
       { cookie: `hedgerow_test.oidc=${forged}` },
       { cookie: `hedgerow_test.oidc=${seal(KEY, 'session', JSON.stringify(flow))}` },
     ]) {
-      expect(await codeOf(oidc.finish(query, headers)), JSON.stringify(headers)).toBe('FORBIDDEN');
+      const error = await oidc.finish(query, headers).catch((reason) => reason);
+      expect([error.code, error.cause], JSON.stringify(headers)).toEqual(['FORBIDDEN', null]);
     }
     now += 600_000;
     expect(await codeOf(oidc.finish(query, { cookie }))).toBe('FORBIDDEN');
@@ -227,15 +230,45 @@ describe('a person from the provider', () => {
   });
 
   test('has one account, also where two browsers come for the first time at once', async () => {
-    const flows = [await oidc.begin('/'), await oidc.begin('/')];
+    // Both find nobody before either makes the account.
+    let arrived = 0;
+    let release = () => {};
+    const both = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const hash = async (password: string) => {
+      if (++arrived === 2) release();
+      await both;
+      return passwords.hash(password);
+    };
+    const slow = make({}, { passwords: { ...passwords, hash } });
+    const flows = [await slow.begin('/'), await slow.begin('/')];
     provider.next({ sub: 'twice', preferred_username: 'Tove', groups: ['guests'] });
-    const queries = [];
+    const queries: string[] = [];
     for (const { location } of flows) queries.push(await atProvider(location));
     const [one, two] = await Promise.all(
-      flows.map(({ setCookie }, index) => oidc.finish(queries[index] ?? '', cookieOf(setCookie))),
+      flows.map(({ setCookie }, index) => slow.finish(queries[index] ?? '', cookieOf(setCookie))),
     );
     expect(one?.user.name).toBe('Tove');
     expect(two?.user).toEqual(one?.user);
+  });
+
+  test('is looked for twice and no more, and a fault of the database stays one', async () => {
+    for (const [code, tries] of [
+      ['P2002', 2],
+      ['P2010', 1],
+    ] as const) {
+      const fault = Object.assign(new Error('inner words'), { code });
+      let tried = 0;
+      const transaction = async () => {
+        tried++;
+        throw fault;
+      };
+      const prisma = Object.create(opened.database.prisma, { $transaction: { value: transaction } });
+      const faulty = make({}, { database: { prisma } });
+      await expect(signIn({ sub: 'f1', name: 'Frida', groups: ['guests'] }, faulty)).rejects.toBe(fault);
+      expect(tried).toBe(tries);
+    }
   });
 
   test('has no password that anybody knows', async () => {
@@ -404,12 +437,23 @@ test('roles: the highest that a value gives, anybody’s where there is a star, 
   for (const claim of [undefined, null, 1, {}, [], ['STAFF'], ['staffx'], '*', [{ root: 1 }]]) {
     expect(roleOf(claim, rules), JSON.stringify(claim)).toBeNull();
   }
+  for (const claim of ['x, staff', ' staff\tx', 'staff,root', 'root staff', [null, 'staff', 7]])
+    expect(roleOf(claim, rules), JSON.stringify(claim)).not.toBeNull();
   expect(roleOf(undefined, [...rules, { value: '*', role: 'VIEWER' }])).toBe('VIEWER');
   expect(claimAt({ realm_access: { roles: ['a'] } }, 'realm_access.roles')).toEqual(['a']);
   expect(
     claimAt({ 'realm_access.roles': ['b'], realm_access: { roles: ['a'] } }, 'realm_access.roles'),
   ).toEqual(['b']);
-  expect(claimAt({}, 'constructor.name')).toBeUndefined();
+  expect(claimAt({ a: { b: { c: 1 } } }, 'a.b.c')).toBe(1);
+  for (const [claims, path] of [
+    [{}, 'constructor.name'],
+    [{ a: null }, 'a.b'],
+    [{ a: 'text' }, 'a.length'],
+    [{ a: {} }, 'a.b'],
+    [{ a: {} }, 'a.b.c'],
+  ] as const) {
+    expect(claimAt(claims, path), path).toBeUndefined();
+  }
 });
 
 test('the way back leads nowhere else', () => {
@@ -419,7 +463,7 @@ test('the way back leads nowhere else', () => {
   for (const bad of [
     '',
     '//evil.example',
-    'https://evil.example/hedge/',
+    'https://evil.example/hedge/x',
     '/\\evil.example',
     'javascript:alert(1)',
     '/other',

@@ -241,9 +241,7 @@ export function createOidc(options: OidcOptions): Oidc {
 
 /** The highest role that one of the values gives; null where none does. */
 export function roleOf(claim: unknown, rules: OidcSettings['roles']): Role | null {
-  const values = (
-    Array.isArray(claim) ? claim : typeof claim === 'string' ? claim.split(/[\s,]+/) : []
-  ).filter((value): value is string => typeof value === 'string' && value !== '');
+  const values: unknown[] = typeof claim === 'string' ? claim.split(/[\s,]/) : [claim].flat();
   const given = rules.filter(({ value }) => value === '*' || values.includes(value)).map(({ role }) => role);
   return ROLES.find((role) => given.includes(role)) ?? null;
 }

@@ -20,7 +20,8 @@ declare module 'vitest' {
  * are copies of one that was migrated here: some hundred of them are opened in a run.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = project.config.env['TEST_DIALECTS'] === 'sqlite' ? null : await startPostgres();
+  const dialects = project.config.env?.['TEST_DIALECTS'] ?? process.env['TEST_DIALECTS'];
+  const server = dialects === 'sqlite' ? null : await startPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-template-'));
   const sqliteTemplate = join(folder, 'hedgerow.db');
   if (server !== null) await administer(server.url, `CREATE DATABASE ${POSTGRES_TEMPLATE}`);
