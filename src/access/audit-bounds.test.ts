@@ -173,6 +173,7 @@ describe('rows of a minute', () => {
     now += 1;
     await audit.record(refused({ target: 'media_x' }));
     expect(await count()).toBe(123);
+    expect((await events())[0]).toMatchObject({ action: 'media.read', target: 'media_x' });
   });
 
   test('of strangers have no peer, and share one allowance', async () => {
@@ -328,7 +329,7 @@ describe('the clock of the audit', () => {
     vi.advanceTimersByTime(1);
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
-    await audit.flush();
+    await eventually('what was counted is written', async () => (await count()) === 1, 5_000);
     expect(await events()).toMatchObject([{ bytes: 20 }]);
 
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -431,6 +432,12 @@ describe('what is kept', () => {
     expect(await count()).toBe(100);
   });
 
+  test('is as old as it may be however much goes', async () => {
+    await fill([...Array.from({ length: 620 }, () => ({ at: START - 20 * DAY })), {}]);
+    expect(await pruneAudit(database, START, all)).toBe(620);
+    expect(await ids()).toEqual(['audit_000620']);
+  });
+
   test('is not read to its end where all that goes is behind', async () => {
     await fill([{ at: START - 20 * DAY }, ...Array.from({ length: 1_499 }, () => ({}))]);
     let readings = 0;
@@ -444,6 +451,15 @@ describe('what is kept', () => {
     });
     expect(await pruneAudit({ read, write: database.write }, START, all)).toBe(1);
     expect(readings).toBe(1);
+    // All four pieces to count them, the empty last one too, and again one to remove what is first.
+    readings = 0;
+    await database.prisma.auditEvent.updateMany({
+      where: { id: { gt: 'audit_000002' } },
+      data: { actorKind: 'PEER' },
+    });
+    await fill([{ id: 'audit_z', at: START + 1, actorKind: 'PEER' }]);
+    expect(await pruneAudit({ read, write: database.write }, START, { ...all, own: 1 })).toBe(1);
+    expect(readings).toBe(5);
   });
 });
 

@@ -218,7 +218,7 @@ export function createAudit({
         break;
       }
     }
-    forget(refusals, () => true);
+    forget(refusals, () => false);
     // A tally that is forgotten before its hour is over costs a second row, and nothing else.
     forget(tallies, () => tallies.size > most / 2);
   }
@@ -227,7 +227,7 @@ export function createAudit({
   function forget(counted: Map<string, Counted>, need: () => boolean): void {
     const at = now();
     for (const [key, each] of counted) {
-      if (!each.unwritten && (each.endsAt <= at || (counted === tallies && need()))) counted.delete(key);
+      if (!each.unwritten && (each.endsAt <= at || need())) counted.delete(key);
     }
   }
 
