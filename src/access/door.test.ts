@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -28,6 +28,9 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   access = await open();
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 afterAll(() => opened.close());
 
@@ -156,6 +159,8 @@ describe('whoever was let in', () => {
   };
 
   test('is shut out with the session, the token or the account, as soon as that ends', async () => {
+    // Not by the clock, which looks at everybody every two seconds.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const { id, name } = await person();
     const signedIn = await signIn(name);
     const end = watched(signedIn.viewer);
