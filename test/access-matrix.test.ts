@@ -66,6 +66,7 @@ const FIELDS: Record<string, Need> = {
   'Query.users': 'ADMIN',
   'Query.auditEvents': 'ADMIN',
   'Query.cache': 'FEDERATION_ADMIN',
+  'Query.explainMedia': 'FEDERATION_ADMIN',
   'Mutation.createInvitation': 'FEDERATION_ADMIN',
   'Mutation.cancelInvitation': 'FEDERATION_ADMIN',
   'Mutation.pairWithPeer': 'FEDERATION_ADMIN',

@@ -37,6 +37,8 @@ const QUERIES: Record<string, string> = {
   invitations: 'invitations { nodes { id } }',
   auditEvents: 'auditEvents { nodes { id } }',
   users: 'users { totalCount }',
+  cache: 'cache { bytes }',
+  explainMedia: 'explainMedia(id: "media_x") { media { id } }',
 };
 /** Who may do these depends on more than scopes: they are asked in test/access-matrix.test.ts and test/people.test.ts. */
 const PEOPLE = ['createApiToken', 'revokeApiToken', 'endSession', 'createUser', 'updateUser'];
@@ -61,9 +63,11 @@ const MUTATIONS: Record<string, string> = {
   createAlbum: 'createAlbum(input: { title: "x" }) { album { id } }',
   updateAlbum: 'updateAlbum(input: { id: "x" }) { album { id } }',
   deleteAlbum: 'deleteAlbum(input: { id: "x" }) { deletedAlbumId }',
+  purgeCache: 'purgeCache(input: { mediaId: "media_x" }) { cache { bytes } }',
+  pinMedia: 'pinMedia(input: { id: "media_x", pinned: true }) { media { id } }',
   hideRemoteMedia: 'hideRemoteMedia(input: { ids: ["x"], hidden: true }) { media { id } }',
 };
-const ADMINS_ONLY = ['invitations', 'auditEvents', 'users'];
+const ADMINS_ONLY = ['invitations', 'auditEvents', 'users', 'cache', 'explainMedia'];
 const LIBRARY = [
   'updateMedia',
   'setVisibility',
