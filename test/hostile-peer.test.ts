@@ -931,7 +931,8 @@ describe('bytes', () => {
       return reply;
     };
     const peerId = await pairWith(fake);
-    await settled(home, peerId);
+    // Its thumbnails are wrong, so its health is bad as soon as they have been fetched ahead.
+    await eventually('its listing', async () => (await rowsOf(peerId)).peer.lastSuccessAt !== null);
     for (const path of ['film/thumbnail', 'short/thumbnail', 'short/original']) {
       const answer = await home.get(`/federation/proxy/${peerId}/${path}`);
       expect(answer.status).toBe(502);

@@ -56,6 +56,8 @@ export interface PullManagerOptions {
   purgePeer: (peerKey: number) => Promise<void>;
   takeOverBytes: TakeOverBytes;
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
+  /** Fetches what is to be kept of a peer ahead of anybody's asking, beside its thumbnails. */
+  mirror: (peerKey: number, signal: AbortSignal) => Promise<void>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
   /** Whether somebody answers there, as a pull has found out. */
@@ -80,8 +82,8 @@ export interface PullManager extends AsyncDisposable {
   refused(peerKey: number, error: HedgerowError): void;
   /** Something of the peer was reached: one that is held to be away is looked after at once. */
   reached(peerKey: number): void;
-  /** Takes up the queue of thumbnails, where it is not worked at already. */
-  fetchThumbnails(peerKey: number): void;
+  /** Takes up what is fetched ahead, where it is not worked at already. */
+  fetchAhead(peerKey: number): void;
   /** Ends what runs for the peer and plans nothing more. */
   forget(peerKey: number): Promise<void>;
   /** Plans anew after the peer's row changed. */
@@ -98,6 +100,7 @@ interface Scheduled {
   stored: Promise<void>;
   running: Promise<void> | null;
   thumbnails: Promise<void> | null;
+  mirror: Promise<void> | null;
   abort: AbortController;
   suspectedAt: number;
   /** Since the last pull failed. */
@@ -140,6 +143,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         stored: Promise.resolve(),
         running: null,
         thumbnails: null,
+        mirror: null,
         abort: new AbortController(),
         suspectedAt: 0,
         away: false,
@@ -359,7 +363,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     entry(peerKey).away = false;
     options.onFound(peerKey, 'answered');
     plan(peerKey, now + delay);
-    startThumbnails(peerKey);
+    fetchAhead(peerKey);
   }
 
   async function failed(
@@ -491,6 +495,20 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
   }
 
+  function fetchAhead(peerKey: number): void {
+    startThumbnails(peerKey);
+    const scheduled = entry(peerKey);
+    if (closed || scheduled.mirror !== null || scheduled.abort.signal.aborted) return;
+    const { signal } = scheduled.abort;
+    const ended = runningFor(peerKey);
+    // The small ones first: they are what people see before they open anything.
+    const work = (scheduled.thumbnails ?? Promise.resolve()).then(() => options.mirror(peerKey, signal));
+    scheduled.mirror = background(work, 'fetching ahead').finally(() => {
+      ended();
+      scheduled.mirror = null;
+    });
+  }
+
   async function forget(peerKey: number): Promise<void> {
     const scheduled = peers.get(peerKey);
     if (scheduled === undefined) return;
@@ -500,7 +518,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     options.onEnded(peerKey);
     scheduled.abort.abort();
     peers.delete(peerKey);
-    await Promise.all([scheduled.running, scheduled.thumbnails]);
+    await Promise.all([scheduled.running, scheduled.thumbnails, scheduled.mirror]);
   }
 
   /** Many readers may notice at once; one look in a while is enough. */
@@ -571,14 +589,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       });
       for (const row of rows) {
         plan(row.key, row.nextAttemptAt?.getTime() ?? context.now());
-        startThumbnails(row.key);
+        fetchAhead(row.key);
       }
       clearTimer = setInterval(() => void background(clearAll(), 'clearing revoked peers'), CLEAR_EVERY);
       clearTimer.unref();
       void background(clearAll(), 'clearing revoked peers');
     },
     request,
-    fetchThumbnails: startThumbnails,
+    fetchAhead,
     hinted: hint,
     listening,
     suspect: look,
