@@ -34,6 +34,7 @@ import { createServer } from './http/server.ts';
 import { HedgerowError, systemCode } from './lib/errors.ts';
 import { deriveKey } from './lib/seal.ts';
 import { createLibrary, type Library } from './library/library.ts';
+import type { MediaPool } from './library/media-worker.ts';
 import { type DataFolderLock, lockDataFolder } from './lock.ts';
 import { createLog, federationLog } from './log.ts';
 import type { BlobStore } from './storage/blob-store.ts';
@@ -53,6 +54,8 @@ export interface AppOptions {
     noticeDelay?: (failures: number) => number;
     sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
     dialects?: readonly ForeignDialect[];
+    /** Shared by several instances, and not closed with any of them. */
+    media?: MediaPool;
   };
 }
 
@@ -210,6 +213,7 @@ async function build(
       store,
       ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
+      media: overrides.media,
       uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),

@@ -2,7 +2,6 @@
 
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { claimAt, pathHere, roleOf } from '../src/access/oidc.ts';
 import { type Instance, startInstance } from './support/instance.ts';
 import { type OidcProvider, type ProviderAccount, startOidcProvider } from './support/oidc-provider.ts';
 import { asker, cookieOf } from './support/people.ts';
@@ -235,42 +234,4 @@ describe('signing in at a provider', () => {
       await alone[Symbol.asyncDispose]();
     }
   });
-});
-
-test('roles: the highest that a value gives, anybody’s where there is a star, else none', () => {
-  const rules = [
-    { value: 'staff', role: 'EDITOR' },
-    { value: 'root', role: 'ADMIN' },
-  ] as const;
-  expect(roleOf(['staff', 'root'], rules)).toBe('ADMIN');
-  expect(roleOf('staff', rules)).toBe('EDITOR');
-  for (const claim of [undefined, null, 1, {}, [], ['STAFF'], ['staffx'], '*', [{ root: 1 }]]) {
-    expect(roleOf(claim, rules), JSON.stringify(claim)).toBeNull();
-  }
-  expect(roleOf(undefined, [...rules, { value: '*', role: 'VIEWER' }])).toBe('VIEWER');
-  expect(claimAt({ realm_access: { roles: ['a'] } }, 'realm_access.roles')).toEqual(['a']);
-  expect(
-    claimAt({ 'realm_access.roles': ['b'], realm_access: { roles: ['a'] } }, 'realm_access.roles'),
-  ).toEqual(['b']);
-  expect(claimAt({}, 'constructor.name')).toBeUndefined();
-});
-
-test('the way back leads nowhere else', () => {
-  const base = 'https://home.example/hedge';
-  expect(pathHere('/hedge/graphql?x=1', base)).toBe('/hedge/graphql?x=1');
-  expect(pathHere('graphql', base)).toBe('/hedge/graphql');
-  for (const bad of [
-    '',
-    '//evil.example',
-    'https://evil.example/hedge/',
-    '/\\evil.example',
-    'javascript:alert(1)',
-    '/other',
-    '/hedge/../x',
-    'http://home.example/hedge/',
-    '\t//evil.example',
-    '/hedgehog',
-  ]) {
-    expect(pathHere(bad, base), bad).toBe('/hedge/');
-  }
 });

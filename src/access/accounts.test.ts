@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { type Access, createAccess } from './access.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
@@ -15,6 +16,7 @@ const PASSWORD = 'correct horse battery';
 const ADDRESS = '10.0.0.9';
 
 let opened: TemporaryDatabase;
+let bare: Access;
 let access: Access;
 let accounts: Accounts;
 const audited: AuditEntry[] = [];
@@ -23,17 +25,20 @@ const code = (error: unknown) => (error instanceof HedgerowError ? error.code : 
 
 beforeAll(async () => {
   opened = await openTemporarySqlite();
-  const bare = await createAccess({
+  bare = await createAccess({
     database: opened.database,
     secret: randomBytes(32),
     publicUrl: new URL('https://media.example.org/hedge'),
     passwords: createPasswords({ costLog2: 4 }),
   });
+  await bare.users.create({ name: 'Cora', role: 'VIEWER', password: PASSWORD });
+});
+afterAll(() => opened.close());
+beforeEach(() => {
+  audited.splice(0);
   access = auditedAccess(bare, audit);
   accounts = auditedAccounts(createAccounts(access, new URL('https://media.example.org/hedge')), audit);
 });
-afterAll(() => opened.close());
-beforeEach(() => void audited.splice(0));
 
 describe('the terminal', () => {
   const SERVICE = { actorKind: 'TOKEN', actor: 'service' };
@@ -54,7 +59,7 @@ describe('the terminal', () => {
       { ...SERVICE, action: 'terminal.addUser', outcome: 'done', target: user.id },
       { ...SERVICE, action: 'terminal.addUser', outcome: 'done', target: given.user.id },
     ]);
-    expect((await accounts.listUsers()).map(({ name }) => name)).toEqual(['Ada', 'Bea']);
+    expect((await accounts.listUsers()).map(({ name }) => name)).toEqual(['Ada', 'Bea', 'Cora']);
     // Reading is no event.
     expect(audited).toHaveLength(2);
 
@@ -79,7 +84,7 @@ describe('the terminal', () => {
     const made = await accounts.createToken({
       name: 'mirror',
       scopes: ['CATALOG_READ'],
-      user: 'Bea',
+      user: 'Cora',
       expiresAt: end,
     });
     expect(made.apiToken).toEqual({
@@ -87,7 +92,7 @@ describe('the terminal', () => {
       name: 'mirror',
       prefix: made.token.slice(0, 19),
       scopes: ['CATALOG_READ'],
-      user: 'Bea',
+      user: 'Cora',
       createdAt: expect.stringMatching(/Z$/),
       expiresAt: end,
       lastUsedAt: null,
@@ -156,11 +161,12 @@ describe('the terminal', () => {
 
 describe('the audit of signing in', () => {
   /** Of a refusal nobody waits for the row. */
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+  const rows = (count: number) =>
+    eventually(`${count} rows of the audit`, async () => audited.length >= count, 5_000);
 
   test('says who came in and went, from where; of a refusal whose name it was, and no word that was typed', async () => {
-    const user = await access.users.findByName('Bea');
-    const { setCookie } = await access.signIn({ name: 'Bea', password: PASSWORD, address: ADDRESS });
+    const user = await access.users.findByName('Cora');
+    const { setCookie } = await access.signIn({ name: 'Cora', password: PASSWORD, address: ADDRESS });
     const cookie = setCookie.map((line) => line.split(';', 1)[0]).join('; ');
     await access.signOut({ cookie }, ADDRESS);
     // Whoever has no session ends none.
@@ -172,10 +178,10 @@ describe('the audit of signing in', () => {
       { ...who, action: 'session.end' },
     ]);
     audited.splice(0);
-    for (const name of ['Bea', 'hunter2']) {
+    for (const name of ['Cora', 'hunter2']) {
       const attempt = access.signIn({ name, password: 'not the password', address: ADDRESS });
       expect(code(await attempt.catch((error) => error))).toBe('UNAUTHENTICATED');
-      await settled();
+      await rows(name === 'Cora' ? 1 : 2);
     }
     const refused = {
       actorKind: 'ANONYMOUS',
@@ -208,7 +214,7 @@ describe('the audit of signing in', () => {
       userAgent: undefined,
     });
     expect(code(await provider.catch((error) => error))).toBe('NOT_FOUND');
-    await settled();
+    await rows(4);
     const anonymous = { actorKind: 'ANONYMOUS', outcome: 'refused', address: ADDRESS };
     expect(audited).toHaveLength(4);
     expect(audited).toMatchObject([
@@ -270,7 +276,7 @@ describe('the audit of signing in', () => {
       );
       const attempt = broken.signIn({ name: 'Ada', password: PASSWORD, address: ADDRESS });
       await expect(attempt).rejects.toThrow('the disk');
-      await settled();
+      await rows(2);
       expect(audited.at(-1)).toEqual({
         actorKind: 'ANONYMOUS',
         action: 'session.begin',

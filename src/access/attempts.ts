@@ -79,15 +79,12 @@ export function createAttempts({ now, known = async () => false }: AttemptsOptio
 
 /** An IPv6 household has 2^64 addresses, so its network counts as one; a mapped IPv4 address is that address. */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined && isIPv4(mapped)) return mapped;
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1] ?? '';
+  if (isIPv4(mapped)) return mapped;
   const bare = address.split('%', 1)[0] ?? '';
   if (!isIPv6(bare)) return address;
-  const [head = '', tail] = bare.toLowerCase().split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros =
-    tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
+  const [left = [], right = []] = bare.split('::').map((part) => (part === '' ? [] : part.split(':')));
+  const zeros = Array<string>(8 - left.length - right.length).fill('0');
   const groups = [...left, ...zeros, ...right]
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16));

@@ -62,6 +62,8 @@ export interface AuditOptions {
   /** Something could not be written. */
   onError: (error: unknown) => void;
   retention?: AuditRetention;
+  /** Counted (peer, item, variant) that are held; what comes beyond is counted in one row for its peer. */
+  tallies?: number;
 }
 
 const DAY = 24 * 3600_000;
@@ -74,7 +76,6 @@ const FLUSH_EVERY = 10_000;
 const ROWS_AN_ACTOR = 60;
 /** The same of everybody together. */
 const ROWS_IN_ALL = 600;
-/** Counted (peer, item, variant) that are held; what comes beyond is counted in one row for its peer. */
 const TALLIES = 10_000;
 /** Rows that are written in one transaction. */
 const BATCH = 100;
@@ -107,7 +108,13 @@ interface Counted {
   unwritten: boolean;
 }
 
-export function createAudit({ database, now, onError, retention = AUDIT_RETENTION }: AuditOptions): Audit {
+export function createAudit({
+  database,
+  now,
+  onError,
+  retention = AUDIT_RETENTION,
+  tallies: most = TALLIES,
+}: AuditOptions): Audit {
   const refusals = new Map<string, Counted>();
   const tallies = new Map<string, Counted>();
   const budgets = new LRUCache<string, { endsAt: number; used: number }>({ max: 10_000 });
@@ -126,14 +133,14 @@ export function createAudit({ database, now, onError, retention = AUDIT_RETENTIO
   }
 
   /** True where another row may be made for it. */
-  function within(key: string, most: number, at: number): boolean {
+  function within(key: string, rows: number, at: number): boolean {
     let budget = budgets.get(key);
     if (budget === undefined || budget.endsAt <= at) {
       budget = { endsAt: at + MINUTE, used: 0 };
       budgets.set(key, budget);
     }
     budget.used += 1;
-    return budget.used <= most;
+    return budget.used <= rows;
   }
 
   /** Writes the first of its kind in a minute at once; the others are counted in its row. */
@@ -211,16 +218,16 @@ export function createAudit({ database, now, onError, retention = AUDIT_RETENTIO
         break;
       }
     }
-    forget(refusals, () => true);
+    forget(refusals, () => false);
     // A tally that is forgotten before its hour is over costs a second row, and nothing else.
-    forget(tallies, () => tallies.size > TALLIES / 2);
+    forget(tallies, () => tallies.size > most / 2);
   }
 
   /** Lets go of what is written: what has ended, and more where there is need. */
   function forget(counted: Map<string, Counted>, need: () => boolean): void {
     const at = now();
     for (const [key, each] of counted) {
-      if (!each.unwritten && (each.endsAt <= at || (counted === tallies && need()))) counted.delete(key);
+      if (!each.unwritten && (each.endsAt <= at || need())) counted.delete(key);
     }
   }
 
@@ -229,7 +236,7 @@ export function createAudit({ database, now, onError, retention = AUDIT_RETENTIO
     let key = `${peerId} ${itemId} ${variant}`;
     let target: string | null = itemId;
     let counted = tallies.get(key);
-    if (counted === undefined && tallies.size >= TALLIES) {
+    if (counted === undefined && tallies.size >= most) {
       void flush();
       key = peerId;
       target = null;

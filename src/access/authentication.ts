@@ -14,7 +14,7 @@ import { HedgerowError } from '../lib/errors.ts';
 import { cookieValue } from './cookies.ts';
 import { hashingSessions } from './hashed-sessions.ts';
 import { NAME_MAX, nameKey } from './names.ts';
-import { PASSWORD_MAX, PASSWORD_MIN, type Passwords } from './passwords.ts';
+import type { Passwords } from './passwords.ts';
 import { type AccessIdPrefix, newAccessId, sameSecret } from './secrets.ts';
 import { SESSION_DAYS } from './sessions.ts';
 
@@ -108,24 +108,9 @@ function configure({ database, publicUrl, passwords, secret }: AuthenticationOpt
     telemetry: { enabled: false },
     // It would log names of people who mistype; what happened is said by our own errors.
     logger: { disabled: true },
-    emailAndPassword: {
-      enabled: true,
-      disableSignUp: true,
-      minPasswordLength: PASSWORD_MIN,
-      maxPasswordLength: PASSWORD_MAX,
-      password: passwords,
-    },
-    user: {
-      additionalFields: {
-        role: { type: 'string', input: false },
-        disabledAt: { type: 'date', input: false, required: false },
-      },
-    },
-    session: {
-      expiresIn: SESSION_DAYS * 86_400,
-      disableSessionRefresh: true,
-      cookieCache: { enabled: false },
-    },
+    // Nobody signs up here, or in by an address: names come by the plugin below.
+    emailAndPassword: { enabled: false, password: passwords },
+    session: { expiresIn: SESSION_DAYS * 86_400 },
     databaseHooks: {
       session: {
         create: {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { cookieValue } from './cookies.ts';
 
 /** RFC 6265, 4.1.1: a token, and octets without blanks, quotes, commas, semicolons and backslashes. */
@@ -38,17 +39,13 @@ test('nothing is found without a header, for a part of a name, or where there is
 
 test('no header makes it throw, and it gives nothing that was not there', () => {
   fc.assert(
-    fc.property(
-      fc.string({ unit: 'binary', maxLength: 200 }),
-      fc.string({ maxLength: 5 }),
-      (header, name) => {
-        const value = cookieValue(header, name);
-        if (value === undefined) return;
-        expect(value).toBe(value.trim());
-        expect(value).not.toContain(';');
-        expect(header).toContain(value);
-      },
-    ),
+    fc.property(anyText(200), fc.string({ maxLength: 5 }), (header, name) => {
+      const value = cookieValue(header, name);
+      if (value === undefined) return;
+      expect(value).toBe(value.trim());
+      expect(value).not.toContain(';');
+      expect(header).toContain(value);
+    }),
     { numRuns: 1000 },
   );
 });

@@ -27,6 +27,7 @@ export function nameKey(name: string): string {
   return tidy(name).normalize('NFKC').toLowerCase().normalize('NFKC');
 }
 
+/** NFC comes last: what stood apart by a sign that is not kept is one character then. */
 function tidy(text: string): string {
-  return displayLine(text.normalize('NFC')).replace(/\s+/gu, ' ').trim();
+  return displayLine(text).normalize('NFC').replace(/\s+/gu, ' ').trim();
 }

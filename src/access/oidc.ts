@@ -21,13 +21,13 @@ import {
   randomState,
 } from 'openid-client';
 import type { Database } from '../database/database.ts';
-import { HedgerowError } from '../lib/errors.ts';
+import { HedgerowError, systemCode } from '../lib/errors.ts';
 import { open, seal } from '../lib/seal.ts';
 import { cookieValue } from './cookies.ts';
 import { nameKey, readName } from './names.ts';
 import type { Passwords } from './passwords.ts';
 import { newAccessId } from './secrets.ts';
-import { insertUser, type User, type Users } from './users.ts';
+import { insertUser, toUser, type User, type Users } from './users.ts';
 import { ROLES, type Role } from './viewer.ts';
 
 export interface OidcSettings {
@@ -79,6 +79,8 @@ const TIMEOUT = 10;
 const DISCOVERED_FOR = 3_600_000;
 const SEALED_FOR = 'oidc';
 const NAMES_TRIED = 50;
+/** Prisma: a row with this key is there already. */
+const UNIQUE_VIOLATION = 'P2002';
 
 interface Flow {
   state: string;
@@ -156,14 +158,20 @@ export function createOidc(options: OidcOptions): Oidc {
     }
   };
 
-  const accountOf = async (claims: Record<string, unknown>, role: Role): Promise<User> => {
+  const accountOf = async (claims: Record<string, unknown>, role: Role, again = true): Promise<User> => {
     const subject = String(claims['sub']);
     const known = await prisma.account.findUnique({
       where: { providerId_accountId: { providerId, accountId: subject } },
+      include: { user: true },
     });
-    if (known === null) return makeAccount(claims, subject, role);
-    const user = await users.find(known.userId);
-    if (user === null) throw refused(null);
+    if (known === null) {
+      return makeAccount(claims, subject, role).catch((error: unknown) => {
+        // The same person in another browser, or another of this name, came in at the same moment: one more look.
+        if (again && systemCode(error) === UNIQUE_VIOLATION) return accountOf(claims, role, false);
+        throw error;
+      });
+    }
+    const user = toUser(known.user);
     if (user.disabledAt !== null) throw new HedgerowError('FORBIDDEN', 'This account is disabled here.');
     return user.role === role ? user : users.update(user.id, { role });
   };
@@ -172,21 +180,20 @@ export function createOidc(options: OidcOptions): Oidc {
     // A password that nobody knows: signing in with one takes as long, and fails, as for anybody else.
     const passwordHash = await passwords.hash(randomBytes(32).toString('hex'));
     const name = await freeName(nameIn(claims, subject));
-    const { id } = await prisma.$transaction(async (transaction) => {
-      const row = await insertUser(transaction, { name, role, passwordHash });
+    const row = await prisma.$transaction(async (transaction) => {
+      const made = await insertUser(transaction, { name, role, passwordHash });
       await transaction.account.create({
-        data: { id: newAccessId('account'), providerId, accountId: subject, userId: row.id },
+        data: { id: newAccessId('account'), providerId, accountId: subject, userId: made.id },
       });
-      return row;
+      return made;
     });
-    const user = await users.find(id);
-    if (user === null) throw refused(null);
-    return user;
+    return toUser(row);
   };
 
   const freeName = async (wanted: string): Promise<string> => {
     for (let number = 1; number <= NAMES_TRIED; number++) {
-      const name = number === 1 ? wanted : `${wanted.slice(0, 56)} ${number}`;
+      // Read as a name again: the cut may go through a sign of two units.
+      const name = number === 1 ? wanted : readName(`${wanted.slice(0, 56)} ${number}`);
       const taken = await prisma.user.findUnique({ where: { username: nameKey(name) } });
       if (taken === null) return name;
     }
@@ -234,9 +241,7 @@ export function createOidc(options: OidcOptions): Oidc {
 
 /** The highest role that one of the values gives; null where none does. */
 export function roleOf(claim: unknown, rules: OidcSettings['roles']): Role | null {
-  const values = (
-    Array.isArray(claim) ? claim : typeof claim === 'string' ? claim.split(/[\s,]+/) : []
-  ).filter((value): value is string => typeof value === 'string' && value !== '');
+  const values: unknown[] = typeof claim === 'string' ? claim.split(/[\s,]/) : [claim].flat();
   const given = rules.filter(({ value }) => value === '*' || values.includes(value)).map(({ role }) => role);
   return ROLES.find((role) => given.includes(role)) ?? null;
 }

@@ -1,6 +1,19 @@
+import { scryptSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { isCode } from '../lib/errors.ts';
-import { createPasswords } from './passwords.ts';
+import { checkPassword, createPasswords } from './passwords.ts';
+
+test('a password has 8 to 256 characters, is not blank, and is not the name', () => {
+  for (const password of ['12345678', 'x'.repeat(256), ' 1234567', 'Ada Lovelace!'])
+    expect(checkPassword(password, 'Ada Lovelace')).toBe(password);
+  const refused = (value: unknown, message: string) =>
+    expect(() => checkPassword(value, 'Ada Lovelace'), String(value)).toThrow(
+      expect.objectContaining({ code: 'INVALID', field: ['password'], message }),
+    );
+  for (const value of ['', '1234567', 'x'.repeat(257), undefined, null, 12345678, Array(10).fill('x'), {}])
+    refused(value, 'A password has 8 to 256 characters.');
+  for (const value of [' '.repeat(8), '\t\n\u00a0\u2003    ', 'Ada Lovelace', 'aDA lOVELACE'])
+    refused(value, 'This password is too easy to guess.');
+});
 
 test('a password is kept as scrypt of 32 MiB with a salt of its own', async () => {
   const passwords = createPasswords();
@@ -9,6 +22,20 @@ test('a password is kept as scrypt of 32 MiB with a salt of its own', async () =
   expect(one).not.toBe(two);
   expect(await passwords.verify({ hash: one, password: 'a password' })).toBe(true);
   expect(await passwords.verify({ hash: one, password: 'A password' })).toBe(false);
+});
+
+test('it is scrypt as others have it, of the password in NFKC', async () => {
+  const salt = Buffer.alloc(16, 7);
+  const key = scryptSync('pässwort 1', salt, 32, { N: 16, r: 4, p: 2 });
+  const hash = `scrypt$4$4$2$${salt.toString('base64url')}$${key.toString('base64url')}`;
+  const passwords = createPasswords();
+  for (const password of ['p\u00e4sswort 1', 'pa\u0308sswort １'])
+    expect(await passwords.verify({ hash, password })).toBe(true);
+  const [, , , , saltOf = '', keyOf] = (await createPasswords({ costLog2: 4 }).hash('pa\u0308sswort')).split(
+    '$',
+  );
+  const made = scryptSync('p\u00e4sswort', Buffer.from(saltOf, 'base64url'), 32, { N: 16, r: 8, p: 3 });
+  expect(keyOf).toBe(made.toString('base64url'));
 });
 
 test('a hash made at another cost still verifies', async () => {
@@ -21,6 +48,27 @@ test('a damaged hash verifies nothing', async () => {
   for (const hash of ['', 'plain', 'scrypt$4$8$3$$', 'bcrypt$4$8$3$AAAAAAAAAAAAAAAAAAAAAA$x']) {
     expect(await passwords.verify({ hash, password: '' })).toBe(false);
   }
+  const [scheme, log2, r, p, salt = '', key = ''] = (await passwords.hash('a password')).split('$');
+  const whole = [scheme, log2, r, p, salt, key];
+  expect(await passwords.verify({ hash: whole.join('$'), password: 'a password' })).toBe(true);
+  for (const [part, text] of [
+    [0, 'bcrypt'],
+    [4, salt.slice(1)],
+    [4, `${salt}AA`],
+    [5, key.slice(1)],
+    [5, `${key.slice(0, -1)}!`],
+  ] as const) {
+    const hash = whole.with(part, text).join('$');
+    expect(await passwords.verify({ hash, password: 'a password' }), hash).toBe(false);
+  }
+});
+
+test('a cost that cannot be is a fault, and keeps nobody else waiting', async () => {
+  const passwords = createPasswords({ costLog2: 4 });
+  const hash = (await passwords.hash('a password')).replace('$4$', '$99$');
+  const faults = Array.from({ length: 5 }, () => passwords.verify({ hash, password: 'a password' }));
+  for (const fault of await Promise.allSettled(faults)) expect(fault.status).toBe('rejected');
+  await Promise.all(Array.from({ length: 52 }, () => passwords.hash('a password')));
 });
 
 test('of a flood of sign-ins some wait and the rest is turned away, and all is well afterwards', async () => {
@@ -28,6 +76,14 @@ test('of a flood of sign-ins some wait and the rest is turned away, and all is w
   const flood = await Promise.allSettled(Array.from({ length: 80 }, () => passwords.hash('a password')));
   const refused = flood.filter((result) => result.status === 'rejected');
   expect(refused).toHaveLength(28);
-  expect(refused.every((result) => isCode(result.reason, 'RATE_LIMITED'))).toBe(true);
-  await Promise.all(Array.from({ length: 20 }, () => passwords.hash('a password')));
+  for (const { reason } of refused) {
+    expect(reason).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfter: 5,
+      message: 'Too many people sign in at once; try again shortly.',
+    });
+  }
+  // As many as before: no place was lost.
+  const again = await Promise.allSettled(Array.from({ length: 53 }, () => passwords.hash('a password')));
+  expect(again.map(({ status }) => status)).toEqual([...Array(52).fill('fulfilled'), 'rejected']);
 });

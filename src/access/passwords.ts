@@ -5,7 +5,7 @@ import { fromBase64url, toBase64url } from '../lib/base64url.ts';
 import { HedgerowError } from '../lib/errors.ts';
 
 /** Characters (UTF-16 units) of a password. The upper bound keeps one sign-in from costing megabytes. */
-export const PASSWORD_MIN = 8;
+const PASSWORD_MIN = 8;
 export const PASSWORD_MAX = 256;
 
 /**

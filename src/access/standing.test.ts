@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { eventually } from '../../test/support/instance.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { createStanding } from './standing.ts';
 import { type Role, type SessionViewer, scopesOf, type Viewer } from './viewer.ts';
 
@@ -85,7 +85,7 @@ test('what another process or the clock has ended is noticed by itself, after a 
   await expect(standing.check()).rejects.toThrow();
   expect(ended).toEqual([]);
   breaks(false);
-  await eventually('the watch ends', async () => ended.length > 0);
+  await eventually('the watch ends', async () => ended.length > 0, 5_000);
   expect(ended).toEqual(['a']);
 });
 

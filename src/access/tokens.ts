@@ -157,9 +157,9 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
         where: { ...where, revokedAt: null },
         data: { revokedAt: new Date(now()) },
       });
-      onRevoke();
       const row = await prisma.apiToken.findFirst({ where });
       if (row === null) throw new HedgerowError('NOT_FOUND', 'There is no such token.');
+      onRevoke();
       return toApiToken(row);
     },
 

@@ -58,6 +58,7 @@ const MUTATIONS: Record<string, string> = {
   publishAgents: 'publishAgents(input: { agents: [] }) { instance { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
+  tagMedia: 'tagMedia(input: { ids: ["x"], add: ["y"] }) { media { id } }',
   deleteMedia: 'deleteMedia(input: { ids: ["x"] }) { deletedMediaIds }',
   createAlbum: 'createAlbum(input: { title: "x" }) { album { id } }',
   updateAlbum: 'updateAlbum(input: { id: "x" }) { album { id } }',
@@ -67,7 +68,15 @@ const MUTATIONS: Record<string, string> = {
   hideRemoteMedia: 'hideRemoteMedia(input: { ids: ["x"], hidden: true }) { media { id } }',
 };
 const ADMINS_ONLY = ['invitations', 'auditEvents', 'users', 'cache', 'explainMedia'];
-const LIBRARY = ['updateMedia', 'setVisibility', 'deleteMedia', 'createAlbum', 'updateAlbum', 'deleteAlbum'];
+const LIBRARY = [
+  'updateMedia',
+  'setVisibility',
+  'tagMedia',
+  'deleteMedia',
+  'createAlbum',
+  'updateAlbum',
+  'deleteAlbum',
+];
 
 type Outcome = 'passes' | 'UNAUTHENTICATED' | 'FORBIDDEN';
 

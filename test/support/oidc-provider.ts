@@ -1,40 +1,71 @@
 /** A provider to sign in at: the one of the package oidc-provider, on a socket of its own, where nobody has to type. */
 
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 
 export interface ProviderAccount {
   sub: string;
   preferred_username?: string;
+  name?: string;
+  nickname?: string;
   groups?: unknown;
+}
+
+export interface ProviderClient {
+  id: string;
+  /** Null: a public client. */
+  secret: string | null;
+  redirectUri: string;
+  /** Where what is said of a person is to be found; at the userinfo endpoint, unless told. */
+  claimsIn?: 'userinfo' | 'identity token' | 'both';
 }
 
 export interface OidcProvider extends AsyncDisposable {
   readonly issuer: string;
-  /** Begins to answer; the client has to know before where the provider is, and the provider then where the client is. */
-  serve(client: { id: string; secret: string; redirectUri: string }): void;
+  /**
+   * Begins to answer with more than 503; the client has to know before where the provider is, and the provider then
+   * where the client is.
+   */
+  serve(client: ProviderClient): void;
   /** Who signs in there next. */
   next(account: ProviderAccount): void;
+  /** Paths that were asked for so far. */
+  readonly asked: readonly string[];
 }
 
 export async function startOidcProvider(): Promise<OidcProvider> {
-  const server = createServer();
+  let answer: RequestListener = (_incoming, outgoing) => outgoing.writeHead(503).end();
+  const asked: string[] = [];
+  const server = createServer((incoming, outgoing) => {
+    asked.push(incoming.url?.split('?', 1)[0] ?? '');
+    answer(incoming, outgoing);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const accounts = new Map<string, ProviderAccount>();
   let account: ProviderAccount = { sub: 'nobody' };
   return {
     issuer,
+    asked,
     next: (who) => {
       account = who;
     },
-    serve: ({ id, secret, redirectUri }) => {
+    serve: ({ id, secret, redirectUri, claimsIn = 'userinfo' }) => {
+      const client = { client_id: id, redirect_uris: [redirectUri] };
       const provider = new Provider(issuer, {
-        clients: [{ client_id: id, client_secret: secret, redirect_uris: [redirectUri] }],
+        clients: [
+          secret === null
+            ? { ...client, token_endpoint_auth_method: 'none' }
+            : { ...client, client_secret: secret },
+        ],
         pkce: { required: () => true },
-        claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
-        features: { devInteractions: { enabled: false } },
+        claims: { openid: ['sub'], profile: ['preferred_username', 'name', 'nickname', 'groups'] },
+        conformIdTokenClaims: claimsIn === 'userinfo',
+        features: {
+          devInteractions: { enabled: false },
+          userinfo: { enabled: claimsIn !== 'identity token' },
+        },
         cookies: { keys: ['a key of the test'] },
         interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
         findAccount: async (_ctx, sub) => ({
@@ -52,14 +83,14 @@ export async function startOidcProvider(): Promise<OidcProvider> {
         },
       });
       const callback = provider.callback();
-      server.on('request', (incoming, outgoing) => {
+      answer = (incoming, outgoing) => {
         if (incoming.url?.startsWith('/interaction/') !== true) {
           void callback(incoming, outgoing);
           return;
         }
         accounts.set(account.sub, account);
         void provider.interactionFinished(incoming, outgoing, { login: { accountId: account.sub } });
-      });
+      };
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -30,7 +30,7 @@ export type OneField =
 export function oneField(fields: FieldList, name: string): OneField {
   let found: string | undefined;
   for (const [key, value] of fields) {
-    if (key.length !== name.length || key.toLowerCase() !== name) continue;
+    if (key.toLowerCase() !== name) continue;
     // RFC 9421, section 2.1 would join repeated fields by commas; then two readers that keep the first or the last
     // one would see another message than the one that was signed.
     if (found !== undefined) return { kind: 'bad' };
@@ -50,7 +50,7 @@ export function parseStrictDictionary(text: string): Dictionary | undefined {
   try {
     const dictionary = parseDictionary(text);
     // RFC 8941, section 4.2.2 lets the last of two equal keys win silently. What parses to the same text again, but
-    // for spaces, has named each key once.
+    // for spaces, has named each key once. (In strings both texts have the same spaces.)
     return withoutSpaces(serializeDictionary(dictionary)) === withoutSpaces(text) ? dictionary : undefined;
   } catch {
     return undefined;
@@ -63,5 +63,5 @@ export function byteSequence(value: unknown): Buffer<ArrayBuffer> | undefined {
 }
 
 function withoutSpaces(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|[ \t]+/g, (part) => (part.startsWith('"') ? part : ''));
+  return text.replace(/[ \t]/g, '');
 }

@@ -124,7 +124,7 @@ async function readRing(database: Database, sealingKey: Buffer, id: string): Pro
   const rows = await database.prisma.instanceKey.findMany({ orderBy: { number: 'desc' } });
   const [newest] = rows;
   if (newest === undefined) return null;
-  const seed = newest.sealedSeed === null ? undefined : open(sealingKey, id, newest.sealedSeed);
+  const seed = open(sealingKey, id, newest.sealedSeed ?? '');
   if (seed === undefined) {
     throw new HedgerowError(
       'INVALID',
@@ -170,6 +170,13 @@ function overtaken(): HedgerowError {
 
 /** The value of a setting, or this one where there is none yet; the same for all processes. */
 async function settingOnce(database: Database, key: string, value: string): Promise<string> {
-  const row = await database.prisma.setting.upsert({ where: { key }, create: { key, value }, update: {} });
+  const { setting } = database.prisma;
+  const row = await setting
+    .upsert({ where: { key }, create: { key, value }, update: {} })
+    // Another process was first: what it wrote counts.
+    .catch((error: unknown) => {
+      if (systemCode(error) !== UNIQUE_VIOLATION) throw error;
+      return setting.findUniqueOrThrow({ where: { key } });
+    });
   return row.value;
 }

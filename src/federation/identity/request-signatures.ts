@@ -133,7 +133,7 @@ export function readAuthorization(fields: FieldList): Authorization | undefined 
   if (field.kind === 'none') return undefined;
   if (field.kind === 'bad') throw invalid('there must be one Authorization');
   // RFC 9110, section 11.1: the scheme is case-insensitive. RFC 6750, section 2.1: the form of a token.
-  const [, token] = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(field.value) ?? [];
+  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(field.value)?.[1];
   return { value: field.value, token };
 }
 
@@ -196,8 +196,8 @@ export function verifyRequestSignature(
  * nor normalised otherwise. Undefined where the path does not contain it, or where there is a fragment.
  */
 export function signedTarget(target: string): { path: string; query: string } | undefined {
-  // The host of an absolute target is cut off first: in `http://federation/v1` it would be found in the host.
-  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '');
+  // The slashes before the host of an absolute target go first: in `http://federation/v1` it would be found in the host.
+  const local = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '');
   // RFC 9112, section 3.2: a request target has no fragment. What routes the request may read one as part of the query.
   if (local.includes('#')) return undefined;
   const mark = local.indexOf('?');

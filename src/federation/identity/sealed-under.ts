@@ -10,6 +10,7 @@ export async function sealedUnder(
   const newest = await prisma.instanceKey.findFirst({ orderBy: { number: 'desc' } });
   if (newest === null) return 'nothing-sealed';
   const id = await prisma.setting.findUnique({ where: { key: ID_SETTING } });
-  if (newest.sealedSeed === null || id === null) return 'other';
-  return open(deriveKey(masterKey, PURPOSE), id.value, newest.sealedSeed) === undefined ? 'other' : 'opens';
+  if (id === null) return 'other';
+  const seed = open(deriveKey(masterKey, PURPOSE), id.value, newest.sealedSeed ?? '');
+  return seed === undefined ? 'other' : 'opens';
 }

@@ -1,5 +1,6 @@
 /** When which peer is pulled: on its interval, at once when asked, sooner or later after a failure. */
 import type { Item } from '../../catalog/items.ts';
+import type { Prisma } from '../../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
@@ -95,6 +96,8 @@ interface Scheduled {
   timer: NodeJS.Timeout | undefined;
   thumbnailTimer: NodeJS.Timeout | undefined;
   queued: string | null;
+  /** When the row of what is queued is there. */
+  stored: Promise<void>;
   running: Promise<void> | null;
   thumbnails: Promise<void> | null;
   mirror: Promise<void> | null;
@@ -137,6 +140,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         timer: undefined,
         thumbnailTimer: undefined,
         queued: null,
+        stored: Promise.resolve(),
         running: null,
         thumbnails: null,
         mirror: null,
@@ -189,11 +193,18 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   async function request(peerKey: number): Promise<string> {
     const scheduled = entry(peerKey);
-    if (scheduled.queued !== null) return scheduled.queued;
+    if (scheduled.queued !== null) {
+      const { queued } = scheduled;
+      // Whoever joins it may look for its row at once.
+      await scheduled.stored;
+      return queued;
+    }
     const id = newId('pull', context.now());
     scheduled.queued = id;
+    const data = { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) };
+    scheduled.stored = prisma.pull.create({ data }).then(() => {});
     try {
-      await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+      await scheduled.stored;
     } catch (error) {
       scheduled.queued = null;
       throw error;
@@ -265,12 +276,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const { hinted } = scheduled;
     scheduled.hinted = false;
     scheduled.begunAt = context.now();
-    await prisma.pull.update({
-      where: { id: pullId },
-      data: { state: 'RUNNING', startedAt: new Date(context.now()) },
-    });
+    const startedAt = new Date(context.now());
+    await prisma.$transaction([
+      prisma.pull.update({ where: { id: pullId }, data: { state: 'RUNNING', startedAt } }),
+      prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: startedAt } }),
+    ]);
     options.onChanged(pullId);
-    await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
     let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
     let shownAt = 0;
     // Short pulls ask nothing besides.
@@ -324,7 +335,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
     // The first disagreement is mended at once by a new listing, later ones at the peer's interval.
     const delay = inSync !== false || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
-    await prisma.peer.updateMany({
+    const found = prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
         health: inSync === false ? 'DIVERGED' : 'ONLINE',
@@ -345,7 +356,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
             }),
       },
     });
-    await endPull(pullId, 'SUCCEEDED', null, counts, total);
+    await endPull(pullId, 'SUCCEEDED', null, counts, total, [found]);
     context.log.pulled({ peerId: peer.id, ...counts });
     // Ended from here at the last moment: there is nothing more to plan.
     if (signal.aborted) return;
@@ -433,8 +444,16 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     error: { code: string; message: string } | null,
     counts: Partial<PullCounts> = {},
     total: number | null = null,
+    found: Prisma.PrismaPromise<unknown>[] = [],
   ): Promise<void> {
-    const row = await prisma.pull.update({
+    const old = await prisma.pull.findMany({
+      where: { peer: { history: { some: { id } } } },
+      orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
+      skip: HISTORY,
+      take: HISTORY,
+      select: { id: true },
+    });
+    const ended = prisma.pull.update({
       where: { id },
       data: {
         ...counts,
@@ -445,15 +464,13 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         errorMessage: error?.message ?? null,
       },
     });
+    const tooOld = old.map((pull) => pull.id);
+    await prisma.$transaction([
+      ...found,
+      ended,
+      ...(tooOld.length > 0 ? [prisma.pull.deleteMany({ where: { id: { in: tooOld } } })] : []),
+    ]);
     options.onChanged(id);
-    const old = await prisma.pull.findMany({
-      where: { peerKey: row.peerKey },
-      orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
-      skip: HISTORY,
-      take: HISTORY,
-      select: { id: true },
-    });
-    if (old.length > 0) await prisma.pull.deleteMany({ where: { id: { in: old.map((pull) => pull.id) } } });
   }
 
   function startThumbnails(peerKey: number): void {
