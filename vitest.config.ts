@@ -12,16 +12,25 @@ export default defineConfig({
     alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }],
   },
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // Two cores are the smallest machine that the suite must pass on.
+    maxWorkers: 2,
+    globalSetup: ['test/support/databases-setup.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'rooms',
+          include: ['src/**/*.test.ts'],
+          // Two processes run all these files. Each in one of its own would load the whole program anew and run it cold,
+          // which takes longer than most of them. So none may leave anything behind: no mock, no timer, no setting.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'house', include: ['test/**/*.test.ts'] } },
+    ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // What is awaited comes in a moment, or on a busy machine later: only what never comes has failed.
     expect: { poll: { timeout: 20_000 } },
-    // Two cores are the smallest machine that the suite must pass on.
-    maxWorkers: 2,
-    // Two processes run all files: each file in one of its own would load the whole program anew, and run it cold, which
-    // takes longer than most of them. So no file may leave anything behind: no mock, no timer, no setting.
-    isolate: false,
-    globalSetup: ['test/support/databases-setup.ts'],
   },
 });

@@ -1,5 +1,6 @@
 /** The composition root: the one place that builds the parts and wires them. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
@@ -14,22 +15,26 @@ import { auditedAccess } from './access/audited-access.ts';
 import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { createFaults } from './catalog/faults.ts';
 import { learnOriginal } from './catalog/learn.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { type Database, openDatabase } from './database/database.ts';
+import { createCacheAdministration } from './delivery/cache-administration.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import type { FederationContext } from './federation/context.ts';
 import { createFederation } from './federation/create-federation.ts';
 import type { ForeignDialect } from './federation/dialects/dialect.ts';
 import type { Federation } from './federation/federation.ts';
 import { loadIdentity } from './federation/identity/instance-identity.ts';
+import { cacheModeOf, standingOf } from './federation/peers/find-peer.ts';
 import type { GraphqlServices } from './graphql/context.ts';
 import { readTrustedDocuments } from './graphql/trusted-documents.ts';
 import { createServer } from './http/server.ts';
 import { HedgerowError, systemCode } from './lib/errors.ts';
 import { deriveKey } from './lib/seal.ts';
 import { createLibrary, type Library } from './library/library.ts';
+import type { MediaPool } from './library/media-worker.ts';
 import { type DataFolderLock, lockDataFolder } from './lock.ts';
 import { createLog, federationLog } from './log.ts';
 import type { BlobStore } from './storage/blob-store.ts';
@@ -49,6 +54,8 @@ export interface AppOptions {
     noticeDelay?: (failures: number) => number;
     sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
     dialects?: readonly ForeignDialect[];
+    /** Shared by several instances, and not closed with any of them. */
+    media?: MediaPool;
   };
 }
 
@@ -136,7 +143,8 @@ async function build(
   const catalog = await createCatalog(database, now, () =>
     log.info('the search index is made anew; this takes about half a minute for a million items'),
   );
-  const store = await openDiskBlobStore(config.storageDir);
+  const store = await openStore(opened, config, secrets);
+  const uploadsRoot = config.storage.kind === 'disk' ? config.storage.folder : config.dataDir;
 
   const context: FederationContext = {
     database,
@@ -157,6 +165,11 @@ async function build(
       sleep: overrides.sleep,
     }),
   );
+  const faults = await createFaults({
+    database,
+    now,
+    onError: (error) => log.error({ err: error }, 'what is wrong with an item was not written down'),
+  });
   const delivery = opened.use(
     createDelivery({
       database,
@@ -171,8 +184,24 @@ async function build(
           .write((tx) => learnOriginal(tx, file, learnt, now()))
           .catch((error: unknown) => log.error({ err: error }, 'what was learnt of a file was not kept'));
       },
-      onFault: (file, error) =>
-        log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes'),
+      onFault: (file, error) => {
+        log.warn({ itemId: file.itemId, variant: file.variant, code: error.code }, 'wrong bytes');
+        if (file.source === 0) return;
+        faults.note(file.itemKey, error.code);
+        parts.wrongBytes(file.source, error);
+      },
+      onWhole: (file) => faults.clear(file.itemKey),
+      onDamage: (file, { code, message }) => {
+        log.warn({ itemId: file.itemId, variant: file.variant, code }, 'kept bytes were damaged');
+        void audit.record({
+          actorKind: 'SYSTEM',
+          action: 'cache.damaged',
+          target: file.itemId,
+          outcome: 'failed',
+          code,
+          detail: { variant: file.variant, message },
+        });
+      },
       onStoreError: (error) => log.error({ err: error }, 'the cache could not keep bytes'),
     }),
   );
@@ -182,9 +211,10 @@ async function build(
       database,
       catalog,
       store,
-      ownFolders: [config.dataDir, config.storageDir],
+      ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
-      uploads: { folder: uploadsFolder(config.storageDir), ...config.uploads },
+      media: overrides.media,
+      uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -215,6 +245,13 @@ async function build(
     people: access.people,
     signUrl: access.signedUrls.sign,
     library,
+    cache: createCacheAdministration({
+      delivery,
+      cacheModeOf: (peerKey) => cacheModeOf(database.read, peerKey),
+      copies: async (digest) =>
+        (await catalog.copies({ kind: 'ADMIN', userId: null }, [digest])).get(digest) ?? [],
+      peerStanding: (peerKey) => standingOf(database.read, peerKey),
+    }),
     availability: (items) => delivery.has(items.map((item) => item.key)),
     publicPath: publicUrl.pathname.replace(/\/+$/, ''),
     version: VERSION,
@@ -242,7 +279,12 @@ async function build(
 
   let routes: readonly string[] = [];
   if (listening !== null) {
-    await delivery.sweep();
+    const found = join(config.dataDir, 'server.json');
+    // A server that ends by itself takes this file away; where it lies there, the last one did not.
+    const unclean = existsSync(found);
+    // Other processes may be writing into the same store or database right now.
+    const shared = config.storage.kind === 's3' || database.dialect === 'postgresql';
+    await delivery.sweep({ unclean, ...(shared && { olderThan: LONGEST_WRITE }) });
     opened.use(sweepEvery(SWEEP, library.uploads, log));
     const { server, url } = listening;
     const edge = await createServer(server, {
@@ -270,7 +312,6 @@ async function build(
     opened.defer(() => drain(server, () => edge.app.close()));
     await parts.start();
     audit.start();
-    const found = join(config.dataDir, 'server.json');
     // The mode counts only for a file that is made anew; one of a server that was killed may lie there.
     await rm(found, { force: true });
     await writeFile(found, JSON.stringify({ url, token: serviceToken, pid: process.pid }), {
@@ -302,6 +343,8 @@ const OPERATIONS = fileURLToPath(new URL('../schema/operations', import.meta.url
 
 /** ms between two looks for uploads that nobody finished. */
 const SWEEP = 3_600_000;
+/** ms that writing one blob takes at most: what is older, and no blob, was left behind. */
+const LONGEST_WRITE = 86_400_000;
 
 function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Disposable {
   const sweep = () =>
@@ -315,6 +358,18 @@ function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Di
 
 /** ms that running answers have to end when the server is told to stop. */
 const DRAIN = 10_000;
+
+async function openStore(
+  opened: AsyncDisposableStack,
+  { storage }: Config,
+  { storageKeys }: Secrets,
+): Promise<BlobStore> {
+  if (storage.kind === 'disk') return openDiskBlobStore(storage.folder);
+  if (storageKeys === null) throw new HedgerowError('INVALID', 'There are no keys for the store.');
+  // Whoever keeps blobs on a disk need not wait for the client of another store to be loaded.
+  const { openS3BlobStore } = await import('./storage/s3-blob-store.ts');
+  return opened.use(await openS3BlobStore({ ...storage, keys: storageKeys }));
+}
 
 async function drain(server: Server, close: () => Promise<void>): Promise<void> {
   const closed = new Promise<void>((resolve) => {

@@ -46,6 +46,7 @@ interface Exception {
 /** Every arrow that the lines above do not draw. */
 const ASIDE: readonly Exception[] = [
   { from: 'main.ts', to: 'cli', because: 'it runs the command line' },
+  { from: 'main.ts', to: 'lib', because: 'compiled code is kept from before anything else is loaded' },
   { from: 'http', to: 'graphql', because: 'one of the routes serves the GraphQL schema' },
   {
     from: 'federation',

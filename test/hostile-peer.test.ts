@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { generateKey } from '../src/federation/identity/keys.ts';
 import { checksumTerm, formatChecksum } from '../src/lib/checksum.ts';
 import { SEGMENT_BYTES } from '../src/lib/media.ts';
@@ -16,10 +16,11 @@ import {
   type FakePeer,
   type Misbehaviour,
   type Reply,
-  startFakePeer,
+  startFakePeer as startAnyFakePeer,
   thumbnailOf,
 } from './support/fake-peer.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
+import { createWatch } from './support/watch.ts';
 
 const FEED = '/federation/v1/media';
 
@@ -27,6 +28,17 @@ let home: Instance;
 let garden: Instance;
 let gardenId: string;
 let gardenItems: number;
+/** Ports of everybody that there is to talk to. */
+const known = new Set<string>();
+/** MiB that are resident before anybody misbehaves. */
+let memoryBefore: number;
+let edits = 0;
+const watch = createWatch();
+/** ms of CPU after which somebody may be answered, MiB that everything together may take; docs/federation.md, "Limits". */
+const BOUNDS = { cpu: 500, memory: 400 };
+/** Bodies of 64 MiB, made before anything is watched. */
+const SPACES = Buffer.alloc(64 << 20, 0x20);
+const BOMBS = { zstd: zstdCompressSync(SPACES), gzip: gzipSync(SPACES) };
 
 beforeAll(async () => {
   home = await startInstance('Home');
@@ -35,11 +47,28 @@ beforeAll(async () => {
   gardenId = await pair(garden, home);
   await settled(home, gardenId);
   gardenItems = (await rowsOf(gardenId)).items.length;
+  for (const { url } of [home, garden]) known.add(new URL(url).port);
+  memoryBefore = process.memoryUsage.rss() / 2 ** 20;
+});
+beforeEach(() => watch.begin(() => home.get('/healthz')));
+afterEach(async () => {
+  const { healthy, failed, busiest, memory, dialled } = await watch.end();
+  expect(failed).toEqual([]);
+  expect(healthy).toBeGreaterThan(0);
+  expect(busiest).toBeLessThan(BOUNDS.cpu);
+  expect(memory - memoryBefore).toBeLessThan(BOUNDS.memory);
+  expect([...dialled].filter((to) => !known.has(to))).toEqual([]);
 });
 afterAll(async () => {
   await home?.[Symbol.asyncDispose]();
   await garden?.[Symbol.asyncDispose]();
 });
+
+async function startFakePeer(name?: string): Promise<FakePeer> {
+  const fake = await startAnyFakePeer(name);
+  known.add(String(fake.port));
+  return fake;
+}
 
 interface PeerView {
   health: string;
@@ -120,11 +149,15 @@ async function threeItems(): Promise<{ fake: FakePeer; peerId: string }> {
   return { fake, peerId };
 }
 
-/** Everything else goes on as if nothing were. */
+/** Everything else goes on as if nothing were: what another peer changes now is here with the next pull. */
 async function unharmed(): Promise<void> {
-  expect((await home.get('/healthz')).status).toBe(200);
-  expect((await shown(gardenId)).length).toBe(gardenItems);
-  expect((await view(gardenId)).health).toBe('ONLINE');
+  edits += 1;
+  const { id } = await garden.app.database.prisma.item.findFirstOrThrow({ where: { source: 0 } });
+  await garden.app.catalog.local.update(id, { title: `Edit ${edits}` });
+  expect((await refresh(gardenId)).health).toBe('ONLINE');
+  const titles = await shown(gardenId);
+  expect(titles.length).toBe(gardenItems);
+  expect(titles).toContain(`Edit ${edits}`);
 }
 
 const onFeed =
@@ -379,14 +412,12 @@ const CASES: Case[] = [
   {
     name: 'a small answer that unpacks to 64 MiB (zstd)',
     code: INVALID,
-    answer: (fake) => async (asked) =>
-      fake.signedBytes(asked, 200, zstdCompressSync(Buffer.alloc(64 << 20, 0x20)), { coding: 'zstd' }),
+    answer: (fake) => async (asked) => fake.signedBytes(asked, 200, BOMBS.zstd, { coding: 'zstd' }),
   },
   {
     name: 'a small answer that unpacks to 64 MiB (gzip)',
     code: INVALID,
-    answer: (fake) => async (asked) =>
-      fake.signedBytes(asked, 200, gzipSync(Buffer.alloc(64 << 20, 0x20)), { coding: 'gzip' }),
+    answer: (fake) => async (asked) => fake.signedBytes(asked, 200, BOMBS.gzip, { coding: 'gzip' }),
   },
   {
     name: 'an answer without end',
@@ -636,6 +667,19 @@ describe('a listing', () => {
     expect((await shown(peerId)).length).toBe(3);
   });
 
+  it('that two ask for at the same time is one, and both are told of it', async () => {
+    const ask = () =>
+      home.query<{ refreshPeer: { pulls: { id: string }[] } }>(
+        'mutation ($id: ID!) { refreshPeer(input: {id: $id}) { pulls { id } userErrors { code } } }',
+        { id: gardenId },
+      );
+    for (let at = 0; at < 3; at++) {
+      const told = await Promise.all([ask(), ask(), ask()]);
+      for (const { refreshPeer } of told) expect(refreshPeer.pulls.length).toBe(1);
+      await refresh(gardenId);
+    }
+  });
+
   it('of a peer that takes for ever holds up no other peer', async () => {
     const { fake, peerId } = await threeItems();
     await using _ = fake;
@@ -843,6 +887,7 @@ describe('a checksum', () => {
 
   it('that never agrees does not have the catalog listed anew with every pull', async () => {
     await using quick = await startInstance('Quick', { HEDGEROW_PULL_INTERVAL: '1' });
+    known.add(new URL(quick.url).port);
     await using fake = await startFakePeer();
     fake.put('one');
     const pages: (string | null)[] = [];
@@ -886,7 +931,8 @@ describe('bytes', () => {
       return reply;
     };
     const peerId = await pairWith(fake);
-    await settled(home, peerId);
+    // Its thumbnails are wrong, so its health is bad as soon as they have been fetched ahead.
+    await eventually('its listing', async () => (await rowsOf(peerId)).peer.lastSuccessAt !== null);
     for (const path of ['film/thumbnail', 'short/thumbnail', 'short/original']) {
       const answer = await home.get(`/federation/proxy/${peerId}/${path}`);
       expect(answer.status).toBe(502);
@@ -1014,6 +1060,31 @@ describe('bytes', () => {
     expect(answer.status).toBe(502);
     expect(JSON.parse(answer.body.toString())).toMatchObject({ code: 'integrity-failed' });
     expect(answer.body.includes('evil')).toBe(false);
+  });
+
+  it('of a peer that has fallen silent are waited for by nobody, and come again when it does', async () => {
+    const { fake, peerId } = await threeItems();
+    await using _ = fake;
+    let asked = 0;
+    fake.misbehave = async ({ path, response }) => {
+      if (path.endsWith('/original')) asked += 1;
+      response.socket?.destroy();
+      return null;
+    };
+    const ask = () => home.get(`/federation/proxy/${peerId}/two/original`);
+    // The third in a row, or the pull that looks after the peer, is enough.
+    for (let at = 0; at < 3; at++) expect((await ask()).status).toBe(503);
+    const before = asked;
+    const answers = await Promise.all(Array.from({ length: 10 }, ask));
+    for (const { status, headers } of answers) {
+      expect(status).toBe(503);
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(asked).toBe(before);
+    await unharmed();
+    fake.misbehave = null;
+    expect((await refresh(peerId)).health).toBe('ONLINE');
+    expect((await ask()).status).toBe(200);
   });
 
   it('that cannot be had of a paused peer begin no pull', async () => {

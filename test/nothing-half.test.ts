@@ -143,7 +143,9 @@ for (const { where, place, dialect, stride: short } of PLACES) {
             // A peer may ask for a few listings an hour.
             clock += 3600_000;
             const { read, write } = store.database;
-            return pullPeer({ read, write }, PEER, client, options, place);
+            // Pages are gathered for transactions of several, and these are longer than one page.
+            const room = () => (place.ahead ? 7 : 0);
+            return pullPeer({ read, write, room }, PEER, client, options, place);
           };
           for (const [at, one] of before.entries()) await pull(peer(one, at).client);
           // A hidden item stays hidden, whatever is pulled.

@@ -195,6 +195,30 @@ describe('a start', () => {
   });
 });
 
+const S3_KEYS = { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'secret' };
+
+describe('blobs in a bucket', () => {
+  it('are where the URL says, with the keys of the AWS variables', () => {
+    const url = 's3://bucket/a/prefix/?region=eu-central-1&endpoint=https://s3.example.org/';
+    const { config, secrets } = decideConfig(
+      readEnvironment({ HEDGEROW_STORAGE_URL: url, ...S3_KEYS, AWS_REGION: 'us-west-2' }),
+    );
+    expect(config.storage).toEqual({
+      kind: 's3',
+      bucket: 'bucket',
+      prefix: 'a/prefix',
+      region: 'eu-central-1',
+      endpoint: 'https://s3.example.org',
+    });
+    expect(secrets.storageKeys).toEqual({ accessKeyId: 'A', secretAccessKey: 'secret', sessionToken: null });
+    expect(JSON.stringify(config)).not.toContain('secret');
+    const short = decideConfig(
+      readEnvironment({ HEDGEROW_STORAGE_URL: 's3://bucket', ...S3_KEYS, AWS_REGION: 'us-west-2' }),
+    );
+    expect(short.config.storage).toMatchObject({ prefix: '', region: 'us-west-2', endpoint: null });
+  });
+});
+
 describe('a start is refused with one sentence', () => {
   it.each<[string, Record<string, string>]>([
     ['HEDGEROW_PORT', { HEDGEROW_PORT: 'abc' }],
@@ -208,7 +232,15 @@ describe('a start is refused with one sentence', () => {
     ['HEDGEROW_PUBLIC_URL', { HEDGEROW_PUBLIC_URL: 'ftp://media.example' }],
     ['HEDGEROW_PUBLIC_URL', { HEDGEROW_PUBLIC_URL: 'media.example' }],
     ['HEDGEROW_PUBLIC_URL', { HEDGEROW_PUBLIC_URL: 'https://media.example/federation/v1' }],
-    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://bucket/prefix' }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 'gopher://bucket/prefix' }],
+    ['AWS_ACCESS_KEY_ID', { HEDGEROW_STORAGE_URL: 's3://bucket/prefix' }],
+    ['AWS_SECRET_ACCESS_KEY', { HEDGEROW_STORAGE_URL: 's3://bucket', AWS_ACCESS_KEY_ID: 'A' }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://key:secret@bucket/prefix', ...S3_KEYS }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://bucket/a/../b%2f..', ...S3_KEYS }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://bucket?endpoint=ftp://x', ...S3_KEYS }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://bucket?region=a&region=b', ...S3_KEYS }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3://bucket?key=x', ...S3_KEYS }],
+    ['HEDGEROW_STORAGE_URL', { HEDGEROW_STORAGE_URL: 's3:bucket', ...S3_KEYS }],
     ['HEDGEROW_DATABASE_URL', { HEDGEROW_DATABASE_URL: 'mysql://root@localhost/x' }],
     ['HEDGEROW_ADMIN_TOKEN', { HEDGEROW_ADMIN_TOKEN: 'short' }],
     ['HEDGEROW_ADMIN_TOKEN', { HEDGEROW_ADMIN_TOKEN: `${TOKEN} with a space` }],

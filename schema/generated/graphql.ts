@@ -50,8 +50,23 @@ export type AuditFilter = {
   peerIds?: Array<string | number> | null | undefined;
 };
 
+/** From where a request for bytes is answered. */
+export type ByteSource =
+  /** A peer's file that is kept here whole. */
+  | 'CACHE'
+  /** A file of this instance. */
+  | 'LOCAL'
+  /** Nowhere: it cannot be answered now. */
+  | 'NONE'
+  /** In part from what is kept here, the rest from the peer. */
+  | 'PARTIAL'
+  /** The peer. */
+  | 'PEER';
+
 /** Which of a peer's bytes are kept here. */
 export type CacheMode =
+  /** Everything ahead of time, as long as there is room; nothing else that is kept goes for it. */
+  | 'MIRROR'
   /** None. */
   | 'NONE'
   /** Thumbnails ahead of time, the rest when it is looked at. */
@@ -305,6 +320,14 @@ export type PeerStatus =
   /** Ended. */
   | 'REVOKED';
 
+/** An item to be kept, or no longer. */
+export type PinMediaInput = {
+  /** Of the item, which is one of a peer. */
+  id: string | number;
+  /** Whether it is never evicted. */
+  pinned: boolean;
+};
+
 /** How far a run is. */
 export type PullState =
   /** Ended by an error. */
@@ -315,6 +338,15 @@ export type PullState =
   | 'RUNNING'
   /** Finished. */
   | 'SUCCEEDED';
+
+/** What is to be deleted of what is kept. */
+export type PurgeCacheInput =
+  {   /** true: everything. */
+  all: boolean; mediaId?: never; peerId?: never; }
+  |  { all?: never;   /** Everything of an item. */
+  mediaId: string | number; peerId?: never; }
+  |  { all?: never; mediaId?: never;   /** Everything of a peer. */
+  peerId: string | number; };
 
 /** Asks for a pull. */
 export type RefreshPeerInput = {
@@ -363,6 +395,8 @@ export type RotatePeerCredentialInput = {
 export type UpdatePeerInput = {
   /** Which of this instance's people see its items. */
   audience?: Audience | null | undefined;
+  /** Bytes that its files may take here; null takes the limit back. */
+  cacheBudget?: string | null | undefined;
   /** Which of its bytes are kept here. */
   cacheMode?: CacheMode | null | undefined;
   /** Where it is dialled. */
@@ -396,6 +430,13 @@ export type AuditEventsQueryVariables = Exact<{
 
 
 export type AuditEventsQuery = { auditEvents: { nodes: Array<{ id: string, at: string, actorKind: AuditActorKind, actor: string | null, action: string, target: string | null, outcome: string, code: ErrorCode | null, address: string | null, bytes: string | null, detail: unknown }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type CacheFieldsFragment = { bytes: string, budget: string, pinnedBytes: string, items: number, peers: Array<{ bytes: string, budget: string | null, items: number, peer: { id: string, name: string } }> };
+
+export type CacheQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type CacheQuery = { cache: { bytes: string, budget: string, pinnedBytes: string, items: number, peers: Array<{ bytes: string, budget: string | null, items: number, peer: { id: string, name: string } }> } };
 
 export type CreateInvitationMutationVariables = Exact<{
   input: CreateInvitationInput;
@@ -439,6 +480,16 @@ export type DiagnosisQuery = { node:
     | { __typename: 'User' }
    | null };
 
+export type ExplainMediaQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ExplainMediaQuery = { explainMedia: { media:
+      | { id: string, title: string, peer: { id: string, name: string } | null }
+      | { id: string, title: string, peer: { id: string, name: string } }
+    , files: Array<{ variant: string, mimeType: string, byteSize: string | null, digest: string | null, source: ByteSource, reason: string, segments: number | null, segmentCount: number | null, bytesCached: string, pinned: boolean, usedAt: string | null, lastAnswer: { at: string, cacheStatus: string | null, code: ErrorCode | null, message: string | null } | null }> } | null };
+
 export type InstanceQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -470,6 +521,16 @@ export type PeersQueryVariables = Exact<{
 
 export type PeersQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, dialect: Dialect, verified: boolean, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, pull: { nextAttemptAt: string | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, bytesCached: string, error: { code: ErrorCode, message: string } | null } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }> } };
 
+export type PinMediaMutationVariables = Exact<{
+  input: PinMediaInput;
+}>;
+
+
+export type PinMediaMutation = { pinMedia: { media:
+      | { id: string, title: string }
+      | { id: string, title: string }
+     | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
 export type PullFieldsFragment = { id: string, state: PullState, added: number, changed: number, removed: number, skipped: number, total: number | null, peer: { name: string }, error: { code: ErrorCode, message: string } | null };
 
 export type PullsQueryVariables = Exact<{
@@ -490,6 +551,13 @@ export type PullsQuery = { nodes: Array<
     | { __typename: 'Session' }
     | { __typename: 'User' }
    | null> };
+
+export type PurgeCacheMutationVariables = Exact<{
+  input: PurgeCacheInput;
+}>;
+
+
+export type PurgeCacheMutation = { purgeCache: { cache: { bytes: string, budget: string, pinnedBytes: string, items: number, peers: Array<{ bytes: string, budget: string | null, items: number, peer: { id: string, name: string } }> } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type RefreshPeerMutationVariables = Exact<{
   input: RefreshPeerInput;
@@ -558,6 +626,23 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const CacheFieldsFragmentDoc = new TypedDocumentString(`
+    fragment CacheFields on CacheUsage {
+  bytes
+  budget
+  pinnedBytes
+  items
+  peers {
+    peer {
+      id
+      name
+    }
+    bytes
+    budget
+    items
+  }
+}
+    `, {"fragmentName":"CacheFields"}) as unknown as TypedDocumentString<CacheFieldsFragment, unknown>;
 export const DiagnosisFieldsFragmentDoc = new TypedDocumentString(`
     fragment DiagnosisFields on Diagnosis {
   id
@@ -676,6 +761,27 @@ export const AuditEventsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AuditEventsQuery, AuditEventsQueryVariables>;
+export const CacheDocument = new TypedDocumentString(`
+    query Cache {
+  cache {
+    ...CacheFields
+  }
+}
+    fragment CacheFields on CacheUsage {
+  bytes
+  budget
+  pinnedBytes
+  items
+  peers {
+    peer {
+      id
+      name
+    }
+    bytes
+    budget
+    items
+  }
+}`) as unknown as TypedDocumentString<CacheQuery, CacheQueryVariables>;
 export const CreateInvitationDocument = new TypedDocumentString(`
     mutation CreateInvitation($input: CreateInvitationInput!) {
   createInvitation(input: $input) {
@@ -760,6 +866,39 @@ export const DiagnosisDocument = new TypedDocumentString(`
     message
   }
 }`) as unknown as TypedDocumentString<DiagnosisQuery, DiagnosisQueryVariables>;
+export const ExplainMediaDocument = new TypedDocumentString(`
+    query ExplainMedia($id: ID!) {
+  explainMedia(id: $id) {
+    media {
+      id
+      title
+      peer {
+        id
+        name
+      }
+    }
+    files {
+      variant
+      mimeType
+      byteSize
+      digest
+      source
+      reason
+      segments
+      segmentCount
+      bytesCached
+      pinned
+      usedAt
+      lastAnswer {
+        at
+        cacheStatus
+        code
+        message
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExplainMediaQuery, ExplainMediaQueryVariables>;
 export const InstanceDocument = new TypedDocumentString(`
     query Instance {
   instance {
@@ -867,6 +1006,23 @@ export const PeersDocument = new TypedDocumentString(`
     }
   }
 }`) as unknown as TypedDocumentString<PeersQuery, PeersQueryVariables>;
+export const PinMediaDocument = new TypedDocumentString(`
+    mutation PinMedia($input: PinMediaInput!) {
+  pinMedia(input: $input) {
+    media {
+      id
+      title
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<PinMediaMutation, PinMediaMutationVariables>;
 export const PullsDocument = new TypedDocumentString(`
     query Pulls($ids: [ID!]!) {
   nodes(ids: $ids) {
@@ -892,6 +1048,37 @@ export const PullsDocument = new TypedDocumentString(`
     message
   }
 }`) as unknown as TypedDocumentString<PullsQuery, PullsQueryVariables>;
+export const PurgeCacheDocument = new TypedDocumentString(`
+    mutation PurgeCache($input: PurgeCacheInput!) {
+  purgeCache(input: $input) {
+    cache {
+      ...CacheFields
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment CacheFields on CacheUsage {
+  bytes
+  budget
+  pinnedBytes
+  items
+  peers {
+    peer {
+      id
+      name
+    }
+    bytes
+    budget
+    items
+  }
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<PurgeCacheMutation, PurgeCacheMutationVariables>;
 export const RefreshPeerDocument = new TypedDocumentString(`
     mutation RefreshPeer($input: RefreshPeerInput!) {
   refreshPeer(input: $input) {

@@ -1,11 +1,16 @@
 /** What a poll of the feed reads, however many items there are. */
 import { expect, it } from 'vitest';
-import { describeOnBothDatabases } from '../../test/support/databases.ts';
+import { describeOnBothDatabases, openTemporarySqlite } from '../../test/support/databases.ts';
 import { newItem, seedPeer } from '../../test/support/items.ts';
 import { type Runnable, type Sql, sql } from '../database/sql.ts';
+import { WHOLE_GRANT } from '../federation/grants.ts';
+import { putGrant } from '../federation/peers/grant-changes.ts';
+import type { Grant } from '../federation/wire/messages.ts';
+import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../lib/checksum.ts';
 import { createCatalog } from './catalog.ts';
 import { countBehind, readFeed } from './feed.ts';
-import type { GrantScope } from './grant.ts';
+import { type GrantScope, versionFor } from './grant.ts';
+import { countPairView } from './pair-views.ts';
 
 const WHOLE: GrantScope = { kinds: null, tags: null, albums: null, access: 'originals' };
 const GRANTS: [what: string, grant: GrantScope][] = [
@@ -49,6 +54,67 @@ describeOnBothDatabases('the feed under a grant of', (open, dialect) => {
       expect(plan).not.toMatch(/\bi USING INDEX items_(?!sequence)|TEMP B-TREE|SCAN i\b/);
     }
   });
+});
+
+it('a narrowed feed is looked through in pieces, in which others have their turn, and is as of its last moment', async () => {
+  const { database, close } = await openTemporarySqlite();
+  try {
+    const catalog = await createCatalog(database);
+    const { key } = await seedPeer(database);
+    const grant: Grant = { ...WHOLE_GRANT, tags: ['hedge'] };
+    await database.prisma.peer.update({ where: { key }, data: { serves: true } });
+    await database.prisma.$transaction((tx) => putGrant(tx, key, null, grant));
+    const { grantRevision } = await database.prisma.peer.findUniqueOrThrow({ where: { key } });
+    await countPairView(database, key, grantRevision);
+    const add = async (title: string) =>
+      (await catalog.local.add([newItem({ title, tags: ['hedge'] }), newItem({ title: 'not theirs' })]))[0]
+        ?.id ?? '';
+    /** As if so many changes of others lay between. */
+    const pass = (many: number) =>
+      database.write((tx) => tx.run(sql`UPDATE catalog_state SET sequence = sequence + ${many}`));
+    const [edited, removed, untagged] = [await add('edited'), await add('removed'), await add('untagged')];
+    await pass(40_000);
+    const late = await add('late');
+    await pass(40_000);
+    const turns: number[] = [];
+    let asked = 0;
+    const reading: Sql = {
+      ...database.read,
+      all: async (statement) => {
+        asked += 1;
+        setImmediate(() => turns.push(asked));
+        const rows = await database.read.all(statement);
+        if (asked === 3) {
+          await catalog.local.update(edited, { title: 'edited since' });
+          await catalog.local.remove([removed]);
+          await catalog.local.update(untagged, { tags: [] });
+        }
+        return rows as never;
+      },
+    };
+    const read = await readFeed(reading, { key, grant }, { after: 0, start: 0, limit: 100 });
+    expect(read.complete).toBe(true);
+    expect(
+      read.entries.map((entry) => (entry.type === 'item' ? entry.item.title : [entry.id, entry.reason])),
+    ).toEqual(['late', 'edited since', [removed, 'deleted'], [untagged, 'grant-changed']]);
+    const shown = read.entries.flatMap((entry) => (entry.type === 'item' ? [entry.item] : []));
+    const terms = shown.map((item) => checksumTerm(item.id, versionFor(grant, item)));
+    expect(read.sum).toEqual({
+      total: 2,
+      checksum: formatChecksum(terms.reduce((sum, term) => addChecksum(sum, term), EMPTY_CHECKSUM)),
+    });
+    // Each piece came after everybody else had been heard.
+    expect(asked).toBeGreaterThan(10);
+    expect(new Set(turns).size).toBeGreaterThanOrEqual(asked - 1);
+
+    // A page that is full ends where it is full.
+    const first = await readFeed(database.read, { key, grant }, { after: 0, start: 0, limit: 1 });
+    expect(first).toMatchObject({ complete: false, entries: [{ type: 'item', item: { id: late } }] });
+    expect(await countBehind(database.read, { key, grant }, 0, 0, 100)).toBe(4);
+    expect(await countBehind(database.read, { key, grant }, 0, 0, 2)).toBe(2);
+  } finally {
+    await close();
+  }
 });
 
 async function planOf(database: Sql, { sql: text, text: numbered, values }: Runnable): Promise<string> {

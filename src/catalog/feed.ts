@@ -1,4 +1,5 @@
 /** The shared items in the order of their changes: what the feed for peers is made of. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { empty, join, type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Checksum, formatChecksum } from '../lib/checksum.ts';
 import { type GrantScope, granted, isWhole } from './grant.ts';
@@ -50,8 +51,10 @@ interface FeedRow extends Omit<ItemRow, 'sequence'>, SumColumns {
 }
 
 /**
- * Up to `limit` changes of what a pair may see after a sequence number, and the counters, all as of one moment: it is
- * one statement.
+ * Up to `limit` changes of what a pair may see after a sequence number, and the counters as of the moment at which the
+ * last of them was read. It is one statement, but for a narrowed grant on SQLite: what that opens may be few among
+ * millions, so they are looked through in pieces, with a turn for everybody else in between. What changes meanwhile has a
+ * larger number, and comes in a later piece or page, in place of what an earlier one read.
  *
  * @param after - entries with a larger sequence number.
  * @param start - tombstones only after this number: where the listing began.
@@ -61,7 +64,46 @@ export async function readFeed(
   pair: FeedPair,
   { after, start, limit }: { after: number; start: number; limit: number },
 ): Promise<FeedRead> {
-  const changes = pairChanges(database, pair, after, start, ENTRY_COLUMNS);
+  if (!isLookedThrough(database, pair))
+    return readRange(database, pair, { after, start, limit, until: null });
+  const found = new Map<string, FeedEntry>();
+  for (let from = after; ; from += LOOKED_AT) {
+    const until = from + LOOKED_AT;
+    const read = await readRange(database, pair, {
+      after: from,
+      start: Math.max(start, from),
+      until,
+      limit: limit - found.size,
+    });
+    for (const entry of read.entries) {
+      const id = entry.type === 'item' ? entry.item.id : entry.id;
+      // As the latest, it is also the last.
+      found.delete(id);
+      found.set(id, entry);
+    }
+    const complete = read.complete && until >= read.sequence;
+    if (complete || !read.complete || found.size >= limit) {
+      return { ...read, entries: [...found.values()], complete };
+    }
+    await nextTurn();
+  }
+}
+
+/** Numbers of the sequence that are looked through at once: some 10 ms where next to nothing of them is found. */
+const LOOKED_AT = 5_000;
+
+/** PostgreSQL is another process, which keeps nobody waiting here. */
+function isLookedThrough(database: Sql, { grant }: FeedPair): boolean {
+  return database.dialect === 'sqlite' && !isWhole(grant);
+}
+
+/** @param until - no entries with a larger number; null: to the end */
+async function readRange(
+  database: Sql,
+  pair: FeedPair,
+  { after, start, until, limit }: { after: number; start: number; until: number | null; limit: number },
+): Promise<FeedRead> {
+  const changes = pairChanges(database, pair, { after, start, until }, ENTRY_COLUMNS);
   const rows = await database.all<FeedRow>(
     sql`SELECT s.epoch, s.sequence AS "stateSequence", p.grant_revision AS "grantRevision", p.status AS "pairStatus", p.serve_grant AS "pairGrant", s.shared_count AS total, s.checksum_first AS "first", s.checksum_second AS "second", ps.total AS "sumTotal", ps.first AS "sumFirst", ps.second AS "sumSecond", ps.counted_to AS "countedTo", f.sequence AS "feedSequence", f.removed_id AS "removedId", f.reason, f.at, ${ITEM_COLUMNS} FROM catalog_state s LEFT JOIN federation_peers p ON p.key = ${pair.key} LEFT JOIN pair_sums ps ON ps.peer_key = p.key AND ps.grant_revision = p.grant_revision LEFT JOIN (SELECT * FROM (${changes}) AS u ORDER BY sequence LIMIT ${limit + 1}) AS f ON 1 = 1 LEFT JOIN items i ON i.key = f.item_key WHERE s.id = 1 ORDER BY f.sequence`,
   );
@@ -96,11 +138,19 @@ export async function countBehind(
   start: number,
   most: number,
 ): Promise<number> {
-  const changes = pairChanges(database, pair, after, start, SEQUENCE_COLUMNS);
-  const row = await database.get<{ count: number }>(
-    sql`SELECT COUNT(*) AS count FROM (${changes} LIMIT ${most}) AS u`,
-  );
-  return row?.count ?? 0;
+  const inPieces = isLookedThrough(database, pair);
+  let count = 0;
+  for (let from = after; ; from += LOOKED_AT) {
+    const until = inPieces ? from + LOOKED_AT : null;
+    const range = { after: from, start: Math.max(start, from), until };
+    const changes = pairChanges(database, pair, range, SEQUENCE_COLUMNS);
+    const row = await database.get<{ count: number; sequence: number }>(
+      sql`SELECT COUNT(*) AS count, (SELECT s.sequence FROM catalog_state s WHERE s.id = 1) AS sequence FROM (${changes} LIMIT ${most - count}) AS u`,
+    );
+    count += row?.count ?? 0;
+    if (until === null || until >= (row?.sequence ?? 0) || count >= most) return count;
+    await nextTurn();
+  }
 }
 
 interface ChangeColumns {
@@ -118,8 +168,7 @@ const SEQUENCE_COLUMNS: ChangeColumns = { item: sql`i.sequence`, removal: sql`se
 function pairChanges(
   database: Sql,
   { key, grant }: FeedPair,
-  after: number,
-  start: number,
+  { after, start, until }: { after: number; start: number; until: number | null },
   columns: ChangeColumns,
 ): Statement {
   const since = Math.max(after, start);
@@ -129,7 +178,9 @@ function pairChanges(
         sql` AND ${granted(database, grant)}`,
         sql`pair_removals WHERE peer_key = ${key} AND sequence > ${since}`,
       ];
-  return sql`SELECT ${columns.item} FROM items i WHERE i.sequence > ${after}${items} UNION ALL SELECT ${columns.removal} FROM ${removals}`;
+  const [itemEnd, removalEnd] =
+    until === null ? [empty, empty] : [sql` AND i.sequence <= ${until}`, sql` AND sequence <= ${until}`];
+  return sql`SELECT ${columns.item} FROM items i WHERE i.sequence > ${after}${itemEnd}${items} UNION ALL SELECT ${columns.removal} FROM ${removals}${removalEnd}`;
 }
 
 /** The mark written with a change; null where it is forgotten, or was never written. */

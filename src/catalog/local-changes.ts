@@ -66,6 +66,11 @@ export interface LocalChanges {
   /** @throws HedgerowError NOT_FOUND, READ_ONLY where the item is a peer's. */
   update(id: string, patch: LocalItemPatch): Promise<Item>;
   setVisibility(ids: readonly string[], visibility: Visibility): Promise<Item[]>;
+  /** Tags that are both put on and taken away are taken away. */
+  retag(
+    ids: readonly string[],
+    change: { add: readonly string[]; remove: readonly string[] },
+  ): Promise<Item[]>;
   /** Removes the rows; answers what was removed, so that the bytes can follow. */
   remove(ids: readonly string[]): Promise<Item[]>;
 }
@@ -84,8 +89,26 @@ export function createLocalChanges(database: Database, now: () => number): Local
       database.write(async (tx) =>
         change(tx, await lockItems(tx, ids), (item) => ({ ...item, visibility }), now()),
       ),
+    retag: (ids, { add, remove }) =>
+      database.write(async (tx) =>
+        change(
+          tx,
+          await lockItems(tx, ids),
+          (item) => ({ ...item, tags: retagged(item.tags, add, remove) }),
+          now(),
+        ),
+      ),
     remove: (ids) => database.write(async (tx) => remove(tx, await lockItems(tx, ids), now())),
   };
+}
+
+/** In the order in which they were given. */
+export function retagged(
+  tags: readonly string[],
+  add: readonly string[],
+  remove: readonly string[],
+): string[] {
+  return [...new Set([...tags, ...add])].filter((tag) => !remove.includes(tag));
 }
 
 function patched(item: Item, patch: LocalItemPatch): Item {

@@ -164,7 +164,7 @@ function available(states: readonly AvailabilityState[], of: Statement): Stateme
     sql`EXISTS (SELECT 1 FROM cached_files f WHERE f.item_key = ${of}.key AND f.bytes > 0 AND ${which})`;
   const whole = kept(sql`f.variant = 'original' AND f.whole = ${true}`);
   const some = kept(sql`f.variant <> 'thumbnail'`);
-  const away = sql`(${of}.held = ${true} OR ${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.health IN (${join([...HEALTH_THAT_GIVES_NOTHING])})))`;
+  const away = sql`(${of}.held = ${true} OR ${of}.fault IS NOT NULL OR ${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.health IN (${join([...HEALTH_THAT_GIVES_NOTHING])})))`;
   const remote = sql`${of}.source <> 0`;
   const meaning: Record<AvailabilityState, Statement> = {
     LOCAL: sql`${of}.source = 0`,

@@ -13,6 +13,7 @@ import {
   type PageArguments,
   readPage,
 } from './query.ts';
+import { wantedThumbnails } from './thumbnail-queue.ts';
 import { type FacetRequest, readFacets } from './totals.ts';
 import type { Reader } from './visibility.ts';
 
@@ -140,6 +141,14 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
         }
       }
     }
+  });
+
+  it('walks the thumbnails that are wanted in the order in which they are fetched, however many wait', async () => {
+    const source = 1;
+    const [plan = '', ...others] = await plansOf((database) => wantedThumbnails(database, source, 50, 0));
+    expect(others).toEqual([]);
+    expect(plan).toMatch(/items_thumb_wanted_idx/);
+    expect(plan).not.toMatch(SORTS);
   });
 
   it.runIf(dialect === 'sqlite')('finds a word by the search index', async () => {

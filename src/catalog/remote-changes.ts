@@ -7,7 +7,7 @@ import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
 import { type CountedItem, lockCounted, recordCounts } from './counts.ts';
 import { HIDDEN, kindNumber } from './items.ts';
-import { indexItems, unindexItems } from './search-index.ts';
+import { indexItems, indexNewItem, unindexItems } from './search-index.ts';
 import { finishChange, readState } from './state.ts';
 import { titleKey } from './words.ts';
 
@@ -129,8 +129,7 @@ export function applyRemotePage(
  * Puts parts of a page into the catalog, one after the other, and makes one change of them: one revision, in which the
  * transaction ends. Items that are already here in this version are only marked as seen: they cost next to nothing.
  *
- * @param parts - asked for the next one when the last is stored, so that it can end where others wait; no entry is in
- *   two of them
+ * @param parts - asked for the next one when the last is stored, so that it can end where others wait
  */
 export async function applyRemoteParts(
   tx: Sql,
@@ -141,16 +140,26 @@ export async function applyRemoteParts(
   now: number,
 ): Promise<RemoteResult> {
   const result = unchanged(before);
-  const changes: Changes = { put: new Set(), reworded: new Map(), back: [], were: [], are: [] };
+  const changes: Changes = {
+    put: new Set(),
+    reworded: new Map(),
+    changed: new Set(),
+    inAlbums: new Map(),
+    back: [],
+    were: [],
+    are: [],
+  };
   // Whoever writes to SQLite is alone, so what comes next is known before; there rows are written once.
   const revision = tx.dialect === 'sqlite' ? (await readState(tx)).revision + 1 : null;
-  for (const part of parts) await applyPart(tx, { source, generation, now, revision }, part, result, changes);
-  const { put, reworded, back, were, are } = changes;
-  // All at once: between two of its statements the index would write down what it has so far.
+  const taking = { source, generation, now, revision };
+  for (const part of parts) await applyPart(tx, taking, part, result, changes);
+  const { put, reworded, changed, inAlbums, back, were, are } = changes;
   await indexItems(
     tx,
     Array.from(reworded, ([key, item]) => ({ key, texts: item })),
   );
+  const left = await leaveAlbums(tx, source, [...changed]);
+  await putAlbums(tx, taking, inAlbums, left);
   if (put.size > 0 || back.length > 0 || were.length > 0) {
     await recordCounts(tx, were, are);
     await finishChange(tx, [], revision === null ? [...put, ...back] : back, now);
@@ -177,11 +186,16 @@ interface Changed extends Stored {
   former: Former;
 }
 
+/** What one transaction has done so far. An item may come twice: changed again, or removed after all. */
 interface Changes {
   /** Keys of items that are new or another version. */
   put: Set<number>;
-  /** Of these, those whose words are others, by their keys. */
+  /** Of these, those whose words are others and are not in the search index yet, by their keys. */
   reworded: Map<number, RemoteItem>;
+  /** Keys of items that were here before in another version. */
+  changed: Set<number>;
+  /** Albums of items that are new or another version, where they are in any. */
+  inAlbums: Map<number, RemoteItem['albums']>;
   /** Keys of items that count again. */
   back: number[];
   /** What is changed or gone, and what is there now, for the kept counts. */
@@ -252,6 +266,9 @@ async function applyPart(
     tx,
     goneRows.map((row) => row.key),
   );
+  for (const { key } of goneRows) {
+    for (const noted of [changes.put, changes.reworded, changes.changed, changes.inAlbums]) noted.delete(key);
+  }
   result.removed += goneRows.length;
   result.itemCount -= goneRows.filter(isCounted).length;
   result.heldCount -= goneRows.filter((row) => row.held).length;
@@ -265,8 +282,17 @@ async function applyPart(
   result.skippedCount += part.skipped.length - skippedBefore.size;
   await markSeen(tx, seen, generation);
   const added = await putItems(tx, taking, fresh, changed);
-  for (const { key } of [...added, ...changed]) changes.put.add(key);
-  for (const { key, item } of [...added, ...changed.filter(isReworded)]) changes.reworded.set(key, item);
+  for (const { key, item } of [...added, ...changed]) {
+    changes.put.add(key);
+    if (item.albums.length > 0) changes.inAlbums.set(key, item.albums);
+    else changes.inAlbums.delete(key);
+  }
+  for (const { key } of changed) changes.changed.add(key);
+  for (const { key, item } of changed.filter(isReworded)) changes.reworded.set(key, item);
+  for (const { key, item } of added) {
+    if (tx.dialect === 'sqlite') await indexNewItem(tx, key, item);
+    else changes.reworded.set(key, item);
+  }
 
   for (const row of locked.values()) changes.were.push(row);
   const countAs = (item: RemoteItem, visibility: number): void => {
@@ -617,12 +643,6 @@ async function putItems(
     [...new Set(item.tags)].map((tag): [number, string] => [key, tag]),
   );
   await insertTags(tx, tags);
-  const left = await leaveAlbums(
-    tx,
-    taking.source,
-    changed.map(({ key }) => key),
-  );
-  await putAlbums(tx, taking, [...added, ...changed], left);
   return added;
 }
 
@@ -668,18 +688,27 @@ async function upsertRows(
   });
 }
 
+const INSERT_TAG = 'INSERT INTO item_tags (item_key, tag) VALUES (?, ?)';
+const REMOVE_TAGS = 'DELETE FROM item_tags WHERE item_key = ?';
+
+/** SQLite: a row a statement, as everything between two rows of the search index (src/catalog/search-index.ts). */
 async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]): Promise<void> {
   if (tags.length === 0) return;
-  const rows = JSON.stringify(tags);
+  if (tx.dialect === 'sqlite') {
+    for (const tag of tags) await tx.run(prepared(INSERT_TAG, tag));
+    return;
+  }
   await tx.run(
-    tx.dialect === 'sqlite'
-      ? sql`INSERT INTO item_tags (item_key, tag) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${rows})`
-      : sql`INSERT INTO item_tags (item_key, tag) SELECT * FROM unnest(CAST(${tags.map(([key]) => key)} AS int[]), CAST(${tags.map(([, tag]) => tag)} AS text[]))`,
+    sql`INSERT INTO item_tags (item_key, tag) SELECT * FROM unnest(CAST(${tags.map(([key]) => key)} AS int[]), CAST(${tags.map(([, tag]) => tag)} AS text[]))`,
   );
 }
 
 async function removeTags(tx: Sql, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
+  if (tx.dialect === 'sqlite') {
+    for (const key of keys) await tx.run(prepared(REMOVE_TAGS, [key]));
+    return;
+  }
   await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
 }
 
@@ -700,10 +729,12 @@ async function leaveAlbums(tx: Sql, source: number, keys: readonly number[]): Pr
 async function putAlbums(
   tx: Sql,
   { source, now }: Taking,
-  stored: readonly Stored[],
+  inAlbums: ReadonlyMap<number, RemoteItem['albums']>,
   left: readonly number[],
 ): Promise<void> {
-  const titles = new Map(stored.flatMap(({ item }) => item.albums.map(({ id, title }) => [id, title])));
+  const titles = new Map(
+    [...inAlbums.values()].flatMap((albums) => albums.map(({ id, title }) => [id, title])),
+  );
   if (titles.size > 0) {
     // Always in the same order, so that nobody waits for somebody who waits.
     const rows = JSON.stringify(
@@ -718,9 +749,9 @@ async function putAlbums(
     );
     const keyOf = new Map(albums.map(({ key, remoteId }) => [remoteId, key]));
     const members = JSON.stringify(
-      stored.flatMap(({ key, item }) =>
-        [...new Set(item.albums.map(({ id }) => id))].map((id) => [keyOf.get(id), key]),
-      ),
+      Array.from(inAlbums, ([key, of]) =>
+        [...new Set(of.map(({ id }) => id))].map((id) => [keyOf.get(id), key]),
+      ).flat(),
     );
     await tx.run(
       tx.dialect === 'sqlite'

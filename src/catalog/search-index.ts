@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.ts';
-import { type Sql, sql } from '../database/sql.ts';
+import { prepared, type Sql, sql } from '../database/sql.ts';
 import { fts5Texts, indexedWords, type SearchableTexts, tsvectorText, WORDS_VERSION } from './words.ts';
 
 export interface IndexEntry {
@@ -7,14 +7,21 @@ export interface IndexEntry {
   texts: SearchableTexts;
 }
 
+/**
+ * FTS5 gathers words in memory and writes them down together, unless a statement comes that might have to be undone by
+ * itself: one of several rows, or one that a trigger follows. So here, and between two of these, are statements of one row.
+ */
+const ROW = 'INTO item_search (rowid, title, tags, rest) VALUES (?, ?, ?, ?)';
+const ADD = `INSERT ${ROW}`;
+const REPLACE = `INSERT OR REPLACE ${ROW}`;
+
 /** Puts items into the search index, in place of what it had of them. */
 export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promise<void> {
   if (entries.length === 0) return;
   if (tx.dialect === 'sqlite') {
-    const rows = JSON.stringify(entries.map(({ key, texts }) => [key, ...fts5Texts(indexedWords(texts))]));
-    await tx.run(
-      sql`INSERT OR REPLACE INTO item_search (rowid, title, tags, rest) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(${rows})`,
-    );
+    for (const { key, texts } of entries) {
+      await tx.run(prepared(REPLACE, [key, ...fts5Texts(indexedWords(texts))]));
+    }
   } else {
     const keys = entries.map(({ key }) => key);
     const vectors = entries.map(({ texts }) => tsvectorText(indexedWords(texts)));
@@ -22,6 +29,11 @@ export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promi
       sql`INSERT INTO item_search (item_key, words) SELECT u.key, CAST(u.words AS tsvector) FROM unnest(CAST(${keys} AS int[]), CAST(${vectors} AS text[])) AS u (key, words) ON CONFLICT (item_key) DO UPDATE SET words = excluded.words`,
     );
   }
+}
+
+/** SQLite: puts an item into the search index that was never in it. */
+export async function indexNewItem(tx: Sql, key: number, item: SearchableTexts): Promise<void> {
+  await tx.run(prepared(ADD, [key, ...fts5Texts(indexedWords(item))]));
 }
 
 /** Takes items out of the search index. PostgreSQL does it by itself, with the item's row. */
@@ -58,7 +70,7 @@ export async function ensureIndexed(database: Database, onBegin: () => void): Pr
   const [of, done] = setting?.value.split('/') ?? [];
   let after = of === version ? Number(done) : 0;
   for (let first = true; ; first = false) {
-    const keys = await database.write(async (tx) => {
+    const keys = await database.writeRecoverable(async (tx) => {
       const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
       const rows = await tx.all<IndexedRow>(
         sql`SELECT key, title, description, filename, creator, tags, properties FROM items WHERE key > ${after} ORDER BY key LIMIT ${ITEMS_AT_ONCE}${lock}`,

@@ -5,7 +5,9 @@ import { HedgerowError } from '../lib/errors.ts';
 import { VERSION } from '../version.ts';
 import { type Host, openBackend } from './backend.ts';
 import { addAudit } from './commands/audit.ts';
+import { addCache } from './commands/cache.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExplain } from './commands/explain.ts';
 import { addForeignPeers } from './commands/foreign-peers.ts';
 import { addImport } from './commands/import.ts';
 import { addInvite } from './commands/invite.ts';
@@ -76,6 +78,8 @@ function buildProgram(context: CommandContext): Command {
   addPair(program, context);
   addForeignPeers(addPeers(program, context), context);
   addSync(program, context);
+  addCache(program, context);
+  addExplain(program, context);
   addUser(program, context);
   addToken(program, context);
   addAudit(program, context);

@@ -20,8 +20,7 @@ export interface Config {
   trustedProxies: string[];
   allowedOrigins: string[];
   database: DatabaseLocation;
-  /** Folder of the blob store. */
-  storageDir: string;
+  storage: StorageLocation;
   /** ms between two pulls of a peer. */
   pullInterval: number;
   /** Bytes that the cache of peers' media may take. */
@@ -43,6 +42,19 @@ export interface Config {
   logLevel: LogLevel;
 }
 
+/** Where blobs are: in a folder, or in a bucket of an S3-compatible store. */
+export type StorageLocation =
+  | { kind: 'disk'; folder: string }
+  | {
+      kind: 's3';
+      bucket: string;
+      /** Of all names in the bucket, without slashes at its ends; empty for none. */
+      prefix: string;
+      region: string;
+      /** Null: Amazon's own. */
+      endpoint: string | null;
+    };
+
 /** Signing in at a provider (OpenID Connect). */
 export interface OidcConfig {
   issuer: URL;
@@ -62,6 +74,14 @@ export interface Secrets {
   oidcClientSecret: string | null;
   /** Null: the file in the data folder. */
   masterKey: Buffer | null;
+  /** Of the S3-compatible store; null where there is none. */
+  storageKeys: StorageKeys | null;
+}
+
+export interface StorageKeys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken: string | null;
 }
 
 const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -72,6 +92,7 @@ const GIB = 1024 ** 3;
 /** @throws HedgerowError INVALID, one sentence that names the setting and what it takes. */
 export function decideConfig(settings: Settings): { config: Config; secrets: Secrets } {
   const dataDir = resolve(settings.HEDGEROW_DATA_DIR ?? './data');
+  const blobs = storage(settings, dataDir);
   return {
     config: {
       host: settings.HEDGEROW_HOST ?? '127.0.0.1',
@@ -83,7 +104,7 @@ export function decideConfig(settings: Settings): { config: Config; secrets: Sec
       trustedProxies: list(settings.HEDGEROW_TRUSTED_PROXIES).map(network),
       allowedOrigins: list(settings.HEDGEROW_ALLOWED_ORIGINS).map(origin),
       database: database(settings.HEDGEROW_DATABASE_URL, dataDir),
-      storageDir: storage(settings.HEDGEROW_STORAGE_URL, dataDir),
+      storage: blobs,
       pullInterval: whole(settings, 'HEDGEROW_PULL_INTERVAL', { fallback: 900, min: 1, max: 604_800 }) * 1000,
       cacheBytes: bytes(settings, 'HEDGEROW_CACHE_BYTES', 10 * GIB),
       federation: choice(settings, 'HEDGEROW_FEDERATION', ['on', 'off'], 'on') === 'on',
@@ -105,6 +126,7 @@ export function decideConfig(settings: Settings): { config: Config; secrets: Sec
       adminToken: adminToken(settings.HEDGEROW_ADMIN_TOKEN),
       oidcClientSecret: settings.HEDGEROW_OIDC_CLIENT_SECRET ?? null,
       masterKey: masterKey(settings.HEDGEROW_MASTER_KEY),
+      storageKeys: blobs.kind === 's3' ? storageKeys(settings) : null,
     },
   };
 }
@@ -273,11 +295,78 @@ function database(text: string | undefined, dataDir: string): DatabaseLocation {
   throw invalid('HEDGEROW_DATABASE_URL', 'takes file:… or postgresql://…');
 }
 
-function storage(text: string | undefined, dataDir: string): string {
-  if (text === undefined) return join(dataDir, 'media');
-  if (!text.startsWith('file:'))
-    throw invalid('HEDGEROW_STORAGE_URL', 'takes file:… and the path of a folder');
-  return text.startsWith('file://') ? fileURLToPath(text) : resolve(text.slice('file:'.length));
+function storage(settings: Settings, dataDir: string): StorageLocation {
+  const text = settings.HEDGEROW_STORAGE_URL;
+  if (text === undefined) return { kind: 'disk', folder: join(dataDir, 'media') };
+  if (text.startsWith('s3:')) return bucket(text, settings.AWS_REGION);
+  if (!text.startsWith('file:')) {
+    throw invalid('HEDGEROW_STORAGE_URL', 'takes file:… and the path of a folder, or s3://bucket/prefix');
+  }
+  const folder = text.startsWith('file://') ? fileURLToPath(text) : resolve(text.slice('file:'.length));
+  return { kind: 'disk', folder };
+}
+
+/** Names of buckets and prefixes that need no escaping anywhere. */
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+const OBJECT_PREFIX = /^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/|$))*$/;
+const REGION = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+function bucket(text: string, defaultRegion: string | undefined): StorageLocation {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const wrong = (what: string): HedgerowError => invalid('HEDGEROW_STORAGE_URL', what);
+  const known = ['region', 'endpoint'];
+  const wellFormed =
+    url !== null &&
+    /^s3:\/\//.test(text) &&
+    BUCKET.test(url.hostname) &&
+    url.port === '' &&
+    // The address is printed and logged; keys in it would be too.
+    url.username === '' &&
+    url.password === '' &&
+    url.hash === '' &&
+    [...url.searchParams.keys()].every((key, at, all) => known.includes(key) && all.indexOf(key) === at);
+  if (!wellFormed) {
+    throw wrong(
+      'takes s3://bucket/prefix?region=…&endpoint=…, with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    );
+  }
+  const prefix = url.pathname.replace(/^\/+/, '').replace(/\/+$/, '');
+  if (prefix.length > 200 || !OBJECT_PREFIX.test(prefix)) {
+    throw wrong('takes a prefix of letters, digits, points, hyphens and underscores');
+  }
+  const region = url.searchParams.get('region') ?? defaultRegion ?? 'us-east-1';
+  if (!REGION.test(region)) throw wrong('takes a region such as eu-central-1');
+  return {
+    kind: 's3',
+    bucket: url.hostname,
+    prefix,
+    region,
+    endpoint: endpoint(url.searchParams.get('endpoint')),
+  };
+}
+
+function endpoint(text: string | null): string | null {
+  if (text === null) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const plain =
+    url !== null &&
+    (url.protocol === 'https:' || url.protocol === 'http:') &&
+    url.username === '' &&
+    url.password === '' &&
+    !/[?#]/.test(url.href);
+  if (!plain) throw invalid('HEDGEROW_STORAGE_URL', 'takes an endpoint such as https://s3.example.org');
+  return url.href.replace(/\/+$/, '');
+}
+
+function storageKeys(settings: Settings): StorageKeys {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = settings;
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    throw invalid(
+      'HEDGEROW_STORAGE_URL',
+      'names an S3-compatible store, whose keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must hold',
+    );
+  }
+  return { accessKeyId, secretAccessKey, sessionToken: settings.AWS_SESSION_TOKEN ?? null };
 }
 
 function adminToken(text: string | undefined): string | null {

@@ -32,11 +32,18 @@ export const VARIABLES = [
   'HEDGEROW_OIDC_ROLES',
   'HEDGEROW_LOG_LEVEL',
 ] as const;
-export type Variable = (typeof VARIABLES)[number];
+/** Where everybody who speaks to an S3-compatible store looks for its keys. */
+export const AWS_VARIABLES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_REGION',
+] as const;
+export type Variable = (typeof VARIABLES)[number] | (typeof AWS_VARIABLES)[number];
 export type Settings = Partial<Record<Variable, string>>;
 
 /**
- * The `HEDGEROW_…` settings; each may stand in a file that `…_FILE` names.
+ * The `HEDGEROW_…` settings, each of which may stand in a file that `…_FILE` names, and the AWS variables.
  *
  * @throws HedgerowError INVALID for a setting that is not one of ours, one given twice, or an unreadable file.
  */
@@ -53,6 +60,10 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): Settings {
     }
     const text = isFile ? readValue(name, value) : value;
     if (text !== '') settings[variable] = text;
+  }
+  for (const variable of AWS_VARIABLES) {
+    const value = environment[variable];
+    if (value !== undefined && value !== '') settings[variable] = value;
   }
   return settings;
 }

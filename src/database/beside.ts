@@ -21,10 +21,21 @@ export interface WritingDatabase {
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** Inside `write`: whether somebody else waits to write. Absent where a transaction is short in any case. */
   isWanted?(): boolean;
+  /** Rows that a transaction may write now, by how long the last commits took and whether anybody waited for them. */
+  room?(): number;
 }
+
+/** Rows of a transaction, at least and at most: what is gathered for it is held in memory. */
+const ROOM = { least: 500, most: 2_000 };
+/** Rows after which the log is put into the file: about the thousand pages of SQLite's own default. */
+const CHECKPOINT = 300;
+/** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
+const COMMIT = { short: 15, long: 40 };
 
 /** Connections of such a thread to PostgreSQL. */
 const POOL = 4;
+/** Of these: what is fetched can be fetched again (`Database.writeRecoverable`). */
+const RECOVERABLE = '-c synchronous_commit=off';
 
 /**
  * @param takeTurn - waits for the turn; the function that it answers ends it
@@ -35,26 +46,59 @@ export async function openBeside(
 ): Promise<WritingDatabase & AsyncDisposable> {
   if (location.dialect === 'postgresql') {
     const { openPostgres } = await import('./postgres.ts');
-    const { reader, write, close } = openPostgres(location.url, POOL);
+    const { reader, write, close } = openPostgres(location.url, POOL, RECOVERABLE);
     return { read: reader, write, isWanted: () => false, [Symbol.asyncDispose]: close };
   }
   const { connect, sqliteSql, transaction } = await import('./sqlite.ts');
   const connection = connect(location.path);
+  // As `Database.writeRecoverable`: what is fetched can be fetched again.
+  connection.pragma('synchronous = NORMAL');
+  // A commit that put the log into the file as well would keep everybody waiting for that.
+  connection.pragma('wal_autocheckpoint = 0');
   const own = sqliteSql(connection);
+  // One of those who ask is this thread itself.
+  const isWanted = (): boolean => asking !== null && Atomics.load(asking, 0) > 1;
+  let room = ROOM.least;
+  const changes = connection.prepare('SELECT total_changes()').pluck();
+  let checkpointed = 0;
+  /** When nobody waits for it any more. What fails of it is done by a later one. */
+  const checkpoint = (): void => {
+    const changed = Number(changes.get());
+    if (changed - checkpointed < CHECKPOINT) return;
+    checkpointed = changed;
+    try {
+      connection.pragma('wal_checkpoint(PASSIVE)');
+    } catch {}
+  };
   return {
     read: own,
     write: async (work) => {
       const end = await takeTurn();
       try {
-        return await transaction(connection, () => work(own));
+        let worked = 0;
+        const result = await transaction(connection, async () => {
+          const done = await work(own);
+          worked = performance.now();
+          return done;
+        });
+        room = roomAfter(room, performance.now() - worked, isWanted());
+        return result;
       } finally {
         end();
+        checkpoint();
       }
     },
-    // One of those who ask is this thread itself.
-    isWanted: () => asking !== null && Atomics.load(asking, 0) > 1,
+    isWanted,
+    room: () => room,
     [Symbol.asyncDispose]: async () => {
       connection.close();
     },
   };
+}
+
+/** The room of the next transaction after one whose commit took so many ms. */
+export function roomAfter(room: number, commit: number, wanted: boolean): number {
+  if (wanted) return ROOM.least;
+  if (commit > COMMIT.long) return Math.max(ROOM.least, Math.floor(room / 2));
+  return commit < COMMIT.short ? Math.min(ROOM.most, room * 2) : room;
 }

@@ -63,6 +63,38 @@ describeOnBothDatabases('a database', (open) => {
     expect(await name(database)).toEqual({ value: '15' });
   });
 
+  it('lets everybody else have a turn while writes follow each other without end', async () => {
+    const database = await open();
+    let turns = 0;
+    let going = true;
+    const next = (): void => {
+      turns += 1;
+      if (going) setImmediate(next);
+    };
+    setImmediate(next);
+    for (let at = 0; at < 60; at++) {
+      await database.write(async () => {
+        // As long as a transaction of some hundred rows.
+        for (const begun = performance.now(); performance.now() - begun < 4; );
+      });
+    }
+    going = false;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('keeps what is written recoverably, whole or not at all', async () => {
+    const database = await open();
+    await database.writeRecoverable((tx) =>
+      tx.run(sql`INSERT INTO settings (key, value) VALUES (${'name'}, ${'kept'})`),
+    );
+    const failing = database.writeRecoverable(async (tx) => {
+      await tx.run(sql`UPDATE settings SET value = ${'lost'}`);
+      throw new Error('on the way');
+    });
+    await expect(failing).rejects.toThrow('on the way');
+    expect(await name(database)).toEqual({ value: 'kept' });
+  });
+
   it('takes lists of any length as one value', async () => {
     const database = await open();
     const keys = Array.from({ length: 5_000 }, (_, at) => `key ${at} "'`);

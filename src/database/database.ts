@@ -9,7 +9,7 @@ import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
 import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
-import type { Sql, SqlDialect } from './sql.ts';
+import { type Sql, type SqlDialect, sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 
 export interface Database extends AsyncDisposable {
@@ -23,6 +23,11 @@ export interface Database extends AsyncDisposable {
    * await nothing in it but its own statements: on SQLite everybody else who writes waits meanwhile.
    */
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
+  /**
+   * As `write`, of what can be had again from elsewhere: it is not waited until the disk has it. After a power cut the
+   * last of it may be missing, and never half of it; what `write` acknowledges later is never there without it.
+   */
+  writeRecoverable<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /**
    * After a secret was erased: on SQLite nothing of it is left in the files of the database then. PostgreSQL keeps former
    * rows until it vacuums, and its own log; there this does nothing.
@@ -68,6 +73,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     prisma,
     read: connections.reader,
     write: connections.write,
+    writeRecoverable: connections.writeRecoverable,
     scrub: connections.scrub,
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();
@@ -99,6 +105,11 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
     prisma,
     read: connections.reader,
     write: connections.write,
+    writeRecoverable: (work) =>
+      connections.write(async (tx) => {
+        await tx.run(sql`SET LOCAL synchronous_commit = off`);
+        return work(tx);
+      }),
     scrub: async () => {},
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();

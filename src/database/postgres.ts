@@ -12,8 +12,14 @@ export interface PostgresConnections {
   close(): Promise<void>;
 }
 
-export function openPostgres(url: string, max = POOL): PostgresConnections {
-  const pool = new pg.Pool({ connectionString: url, max, types: numericTypes() });
+/** @param settings - of each connection, as the server's command line takes them */
+export function openPostgres(url: string, max = POOL, settings?: string): PostgresConnections {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    types: numericTypes(),
+    ...(settings !== undefined && { options: settings }),
+  });
   // An idle connection that the server ends is replaced by the pool; without a listener it would end us.
   pool.on('error', () => {});
   return {

@@ -27,6 +27,8 @@ export interface SqliteConnections {
   readonly reader: Sql;
   readonly lock: WriteLock;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
+  /** As `write`, without waiting until the disk has it. */
+  writeRecoverable<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** A consistent copy of the database, as a file. */
   snapshot(path: string): Promise<void>;
   /** Puts the whole log into the file and empties it, so that former states of pages are nowhere any more. */
@@ -47,6 +49,15 @@ export function openSqlite(path: string): SqliteConnections {
     reader: sqliteSql(reader),
     lock,
     write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
+    writeRecoverable: (work) =>
+      lock.run(async () => {
+        writer.pragma('synchronous = NORMAL');
+        try {
+          return await transaction(writer, () => work(writerSql));
+        } finally {
+          writer.pragma('synchronous = FULL');
+        }
+      }),
     snapshot: async (target) => {
       await reader.backup(target);
     },

@@ -10,8 +10,10 @@ import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { integers } from '../database/lists.ts';
 import { empty, join, type Sql, sql } from '../database/sql.ts';
+import { isCode } from '../lib/errors.ts';
 import type { VariantName } from '../lib/media.ts';
-import type { BlobStore } from '../storage/blob-store.ts';
+import type { BlobEntry, BlobStore } from '../storage/blob-store.ts';
+import { release } from '../storage/buffer-pool.ts';
 import {
   CACHE_PREFIX,
   cachedFileKey,
@@ -19,6 +21,8 @@ import {
   cachedPeerPrefix,
   parseCacheKey,
 } from '../storage/paths.ts';
+import { sha256 } from '../storage/segment-digests.ts';
+import type { KeptFile } from './explain.ts';
 import { SegmentMap, segmentCount, segmentLength } from './segment-map.ts';
 
 /** ms between two batches of writes. */
@@ -32,6 +36,8 @@ const IDLE_RECORDS = 10_000;
 /** An eviction frees so much more than was asked for, or the next segment would need the next eviction. */
 const SLACK = 0.02;
 const MAX_SLACK = 67_108_864;
+/** ms before a crash from which on what was written may not have reached the disk: kernels write back within one minute. */
+const UNSYNCED = 600_000;
 /** ms that the peers' own budgets are remembered. */
 const BUDGETS_KEPT = 10_000;
 
@@ -105,9 +111,10 @@ interface Row {
   usedAt: number;
   tag: string | null;
   checkedAt: number | null;
+  pinned: boolean | number;
 }
 
-const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, used_at AS "usedAt", tag, checked_at AS "checkedAt"`;
+const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, used_at AS "usedAt", tag, checked_at AS "checkedAt", pinned`;
 
 export function validatorOf(file: Pick<FileIdentity, 'digest' | 'updatedAt'>): string {
   return file.digest ?? `updated:${file.updatedAt}`;
@@ -238,6 +245,22 @@ export class CacheLedger {
     return true;
   }
 
+  /** After a budget was changed: reads the budgets anew, and evicts what no longer fits. */
+  async enforce(): Promise<void> {
+    this.#budgets = undefined;
+    this.#nothingToEvict = false;
+    await this.#ready();
+    const budgets = await this.#peerBudgets();
+    const exceeded = (): 'all' | number | null => {
+      for (const [source, budget] of budgets) if ((this.#kept.get(source) ?? 0) > budget) return source;
+      return sumOf(this.#kept) > this.#options.budget ? 'all' : null;
+    };
+    this.#evicting = this.#evicting
+      .then(() => this.#evict(() => exceeded() !== null, exceeded))
+      .catch(this.#options.onError);
+    await this.#evicting;
+  }
+
   /** Takes note of a segment on its way into the store; `writing` never rejects. */
   track(writing: Promise<void>): void {
     this.#writing.add(writing);
@@ -305,7 +328,7 @@ export class CacheLedger {
     await this.flush();
     const { read } = this.#options.database;
     const peers = await read.all<{ peerKey: number; bytes: number; pinned: number; items: number }>(
-      sql`SELECT source AS "peerKey", SUM(bytes) AS bytes, SUM(CASE WHEN pinned THEN bytes ELSE 0 END) AS pinned, COUNT(DISTINCT item_key) AS items FROM cached_files GROUP BY source ORDER BY source`,
+      sql`SELECT source AS "peerKey", SUM(bytes) AS bytes, SUM(CASE WHEN pinned THEN bytes ELSE 0 END) AS pinned, COUNT(DISTINCT item_key) AS items FROM cached_files WHERE bytes > 0 GROUP BY source ORDER BY source`,
     );
     const budgets = await this.#peerBudgets();
     return {
@@ -322,14 +345,54 @@ export class CacheLedger {
     };
   }
 
-  /** Keeps what is here of an item from being evicted, or no longer. False where nothing of it is here. */
-  async pin(itemKey: number, pinned: boolean): Promise<boolean> {
+  /**
+   * Keeps what is here of an item, and what will be, from being evicted, or no longer. False where nothing of it is here
+   * and `file`, of which a row without bytes could say so, is not given or of unknown size.
+   */
+  async pin(
+    itemKey: number,
+    pinned: boolean,
+    file: (FileIdentity & { size: number | null }) | null = null,
+  ): Promise<boolean> {
     await this.flush();
     this.#nothingToEvict = false;
-    const changed = await this.#options.database.write((transaction) =>
-      transaction.run(sql`UPDATE cached_files SET pinned = ${pinned} WHERE item_key = ${itemKey}`),
-    );
-    return changed > 0;
+    return this.#options.database.write(async (transaction) => {
+      const changed = await transaction.run(
+        sql`UPDATE cached_files SET pinned = ${pinned} WHERE item_key = ${itemKey}`,
+      );
+      if (changed > 0 || !pinned || file === null || file.size === null || file.size === 0)
+        return changed > 0;
+      const made = await transaction.run(
+        sql`INSERT INTO cached_files (item_key, source, variant, digest, size, segments, whole, bytes, pinned, used_at)
+            SELECT key, source, ${file.variant}, ${validatorOf(file)}, ${file.size}, ${bitsOf(new SegmentMap(segmentCount(file.size)))}, ${false}, 0, ${true}, ${this.#options.now()}
+            FROM items WHERE key = ${itemKey}`,
+      );
+      return made > 0;
+    });
+  }
+
+  /** What is kept of one file; null where there is nothing, and it is not pinned either. */
+  async kept(file: FileIdentity): Promise<KeptFile | null> {
+    await this.flush();
+    const row = await this.#row(file);
+    if (row === undefined || row.validator !== validatorOf(file)) return null;
+    const segments = new SegmentMap(segmentCount(row.size), row.whole ? 'all' : row.segments);
+    return {
+      segments: segments.held,
+      segmentCount: segments.count,
+      bytes: row.bytes,
+      pinned: Boolean(row.pinned),
+      usedAt: row.usedAt,
+    };
+  }
+
+  /** Bytes that may be kept of a peer without anything else being evicted. */
+  async room(source: number): Promise<number> {
+    await this.#ready();
+    const budgets = await this.#peerBudgets();
+    const used = (key: number): number => (this.#kept.get(key) ?? 0) + (this.#reserved.get(key) ?? 0);
+    const ofPeer = (budgets.get(source) ?? Number.POSITIVE_INFINITY) - used(source);
+    return Math.max(0, Math.min(ofPeer, this.#options.budget - sumOf(this.#kept) - sumOf(this.#reserved)));
   }
 
   /** Deletes what is kept of an item; its row in the catalog may be gone already where `source` is given. */
@@ -423,8 +486,15 @@ export class CacheLedger {
   /**
    * Makes rows and blobs agree: blobs without a row are deleted, rows follow the blobs that are there. At
    * start, before anything is read; files that are being read are left alone.
+   *
+   * @param how - `unclean`: what was written last may not have reached the disk, for cached blobs are not synced: it is
+   *   verified, and what cannot be goes, for it can be fetched again; `olderThan`, ms: younger blobs without a row are
+   *   another process's, whose row comes with its next batch
    */
-  async sweep(): Promise<{ files: number; bytes: number; rows: number }> {
+  async sweep({
+    unclean = false,
+    olderThan = 0,
+  } = {}): Promise<{ files: number; bytes: number; rows: number }> {
     const { database, store } = this.#options;
     await this.flush();
     const rows = new Map<string, { row: Row; segments: SegmentMap; complete: boolean }>();
@@ -442,6 +512,11 @@ export class CacheLedger {
     const running = new Set([...this.#running.values()].map((record) => record.key));
     let files = 0;
     let bytes = 0;
+    let newest = 0;
+    let recent: Array<{ blob: BlobEntry; index: number; row: Row; segments: SegmentMap }> = [];
+    const youngest = (): void => {
+      recent = recent.filter(({ blob }) => blob.modifiedAt >= newest - UNSYNCED);
+    };
     for await (const blob of store.list(CACHE_PREFIX)) {
       const parts = parseCacheKey(blob.key);
       if (parts === null || running.has(parts.file)) continue;
@@ -457,8 +532,22 @@ export class CacheLedger {
         blob.size === segmentLength(known.row.size, index)
       ) {
         known.segments.add(index);
+        newest = Math.max(newest, blob.modifiedAt);
+        if (unclean && blob.modifiedAt >= newest - UNSYNCED) {
+          recent.push({ blob, index, row: known.row, segments: known.segments });
+          if (recent.length % 10_000 === 0) youngest();
+        }
         continue;
       }
+      if (olderThan > 0 && blob.modifiedAt > Date.now() - olderThan) continue;
+      await store.delete(blob.key);
+      files += 1;
+      bytes += blob.size;
+    }
+    youngest();
+    for (const { blob, index, row, segments } of recent) {
+      if (await this.#isSound(blob, index, row)) continue;
+      segments.remove(index);
       await store.delete(blob.key);
       files += 1;
       bytes += blob.size;
@@ -472,7 +561,7 @@ export class CacheLedger {
         for (const { row, segments } of differing.slice(at, at + BATCH)) {
           changed += 1;
           await transaction.run(
-            segments.held === 0
+            segments.held === 0 && !row.pinned
               ? sql`DELETE FROM cached_files WHERE id = ${row.id}`
               : sql`UPDATE cached_files SET segments = ${bitsOf(segments)}, whole = ${segments.whole}, bytes = ${bytesOf(row.size, segments)} WHERE id = ${row.id}`,
           );
@@ -482,6 +571,26 @@ export class CacheLedger {
     this.#idle.clear();
     this.#counted = undefined;
     return { files, bytes, rows: changed };
+  }
+
+  async #isSound(blob: BlobEntry, index: number, row: Row): Promise<boolean> {
+    const { store } = this.#options;
+    try {
+      let expected = row.validator;
+      if (segmentCount(row.size) > 1) {
+        const entry = await store.bytes(`${keyOf(row)}/list`, 32 * index, 32);
+        if (entry.length !== 32) return false;
+        expected = `sha-256:${entry.toString('hex')}`;
+        release(entry);
+      }
+      const bytes = await store.bytes(blob.key, 0, blob.size);
+      const sound = sha256(bytes) === expected;
+      release(bytes);
+      return sound;
+    } catch (error) {
+      if (isCode(error, 'NOT_FOUND', 'UNAVAILABLE')) return false;
+      throw error;
+    }
   }
 
   async #purge(
@@ -529,14 +638,21 @@ export class CacheLedger {
     if (files.length === 0) return;
     await this.#options.database.write(async (transaction) => {
       for (const file of files) {
+        const these = sql`item_key = ${file.itemKey} AND variant = ${file.variant} AND digest = ${file.validator}`;
+        await transaction.run(sql`DELETE FROM cached_files WHERE ${these} AND NOT pinned`);
+        // That it is pinned is true of its next version too.
         await transaction.run(
-          sql`DELETE FROM cached_files WHERE item_key = ${file.itemKey} AND variant = ${file.variant} AND digest = ${file.validator}`,
+          sql`UPDATE cached_files SET segments = NULL, whole = ${false}, bytes = 0, tag = NULL WHERE ${these}`,
         );
       }
     });
     for (const file of files) {
-      if (segmentCount(file.size) <= 1) await this.#options.store.delete(file.key);
-      else await this.#options.store.deleteAll(`${file.key}/`);
+      const deleting =
+        segmentCount(file.size) <= 1
+          ? this.#options.store.delete(file.key)
+          : this.#options.store.deleteAll(`${file.key}/`);
+      // Whoever reads need not suffer from it: without its row it is found by the next sweep.
+      await deleting.catch(this.#options.onError);
     }
   }
 

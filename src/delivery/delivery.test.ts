@@ -4,17 +4,23 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { digestsOf } from '../../test/support/byte-peer.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { content, type DeliveryFixture, openDeliveryFixture } from '../../test/support/delivery-fixture.ts';
+import { faultyStore } from '../../test/support/faulty-store.ts';
 import { sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { SEGMENT_BYTES } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import { cachedFileKey } from '../storage/paths.ts';
+import { cachedFileKey, pathOf } from '../storage/paths.ts';
 import { createDelivery, type DeliverableFile, type OpenedFile } from './delivery.ts';
 
 const FILL = { fill: true };
 const SEGMENT = SEGMENT_BYTES;
+
+/** 10,000 by `npm run test:ranges`. */
+const RANGES = Number(process.env['RANDOM_RANGES'] ?? 400);
+const RANGES_SEED = Number(process.env['RANDOM_SEED'] ?? 20_261_120);
 
 describeOnBothDatabases('delivery of a peer’s file', (open) => {
   let fixture: DeliveryFixture;
@@ -437,6 +443,217 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     expect((await read(file)).content.equals(film)).toBe(true);
   });
 
+  it('verifies again what was written last where the last run did not end by itself, and drops what is not right', async () => {
+    const film = content(4 * SEGMENT + 9);
+    const file = await fixture.addRemote(film);
+    const small = await fixture.addRemote(content(5000));
+    const unnamed = await fixture.addRemote(content(6000), { without: ['digest', 'segments'] });
+    const early = await fixture.addRemote(content(7000));
+    for (const each of [early, file, small, unnamed]) await read(each);
+    await fixture.restart();
+    const tag = (of: DeliverableFile): string => of.digest?.slice(8, 40) ?? '';
+    const key = cachedFileKey(1, file.itemKey, 'original', tag(file));
+    // What a power cut leaves: the name and the length, without the bytes.
+    await fixture.store.write(`${key}/1`, Buffer.alloc(SEGMENT), { sync: false });
+    await fixture.store.write(cachedFileKey(1, small.itemKey, 'original', tag(small)), Buffer.alloc(5000), {
+      sync: false,
+    });
+    const old = cachedFileKey(1, early.itemKey, 'original', tag(early));
+    await fixture.store.write(old, Buffer.alloc(7000), { sync: false });
+    const long = new Date(Date.now() - 3_600_000);
+    await utimes(pathOf(fixture.folder, old), long, long);
+
+    expect(await fixture.delivery.sweep()).toMatchObject({ files: 0, rows: 0 });
+    // The one without a digest cannot be verified, so it goes too; what was written long before is not looked at.
+    expect(await fixture.delivery.sweep({ unclean: true })).toMatchObject({ files: 3, rows: 3 });
+    expect(await fixture.delivery.kept(file)).toMatchObject({ segments: 4, segmentCount: 5 });
+    expect(await fixture.delivery.kept(small)).toBeNull();
+    expect(await fixture.delivery.kept(early)).toMatchObject({ segments: 1 });
+    expect((await read(file)).content.equals(film)).toBe(true);
+  });
+
+  it('finds a flipped bit among what is kept, tells of it, and fetches only that segment again', async () => {
+    const damaged: string[] = [];
+    await fixture.restart({ verifyShare: 1, onDamage: (file) => damaged.push(file.itemId) });
+    const film = content(4 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const small = content(5000);
+    const picture = await fixture.addRemote(small, { variant: 'thumbnail' });
+    await read(file);
+    await read(picture);
+    await fixture.restart({ verifyShare: 1, onDamage: (of) => damaged.push(of.itemId) });
+    const key = cachedFileKey(1, file.itemKey, 'original', file.digest?.slice(8, 40) ?? '');
+    const flipped = Buffer.from(film.subarray(2 * SEGMENT, 3 * SEGMENT));
+    flipped[1000] = (flipped[1000] ?? 0) ^ 1;
+    await fixture.store.write(`${key}/2`, flipped, { sync: false });
+    const thumbnail = cachedFileKey(1, picture.itemKey, 'thumbnail', picture.digest?.slice(8, 40) ?? '');
+    await fixture.store.write(thumbnail, Buffer.alloc(5000), { sync: false });
+    fixture.fetched.bytes = 0;
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect((await read(picture)).content.equals(small)).toBe(true);
+    expect(damaged).toEqual([file.itemId, picture.itemId]);
+    expect(fixture.fetched.bytes).toBe(SEGMENT + 5000);
+    // It is the disk that was wrong, not the peer.
+    expect(fixture.faults).toEqual([]);
+    await fixture.delivery.flush();
+    await fixture.peer.goDown();
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect(damaged).toHaveLength(2);
+  });
+
+  it('serves damaged bytes on where nothing can tell, and never a part of a segment that was found wrong', async () => {
+    await fixture.restart({ verifyShare: 1 });
+    const film = content(3 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    await read(file);
+    await fixture.restart({ verifyShare: 1 });
+    const key = cachedFileKey(1, file.itemKey, 'original', file.digest?.slice(8, 40) ?? '');
+    await fixture.store.write(`${key}/1`, Buffer.alloc(SEGMENT), { sync: false });
+    await fixture.peer.goDown();
+    await expect(read(file, SEGMENT, SEGMENT + 9)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+  });
+
+  it('keeps what is pinned before and after its bytes are another version, until it is unpinned', async () => {
+    await fixture.restart({ cacheBudget: 3 * SEGMENT });
+    const file = await fixture.addRemote(content(SEGMENT));
+    expect(await fixture.delivery.pin(file.itemKey, true)).toBe(false);
+    expect(await fixture.delivery.pin(file.itemKey, true, file)).toBe(true);
+    expect(await fixture.delivery.usage()).toMatchObject({ bytes: 0, items: 0 });
+    await read(file);
+    expect(await fixture.delivery.kept(file)).toMatchObject({ pinned: true, segments: 1 });
+    const other = content(SEGMENT + 10);
+    const { digest, segments } = digestsOf(other);
+    fixture.peer.files.set(`${file.remoteId}/original`, other);
+    const changed = { ...file, size: other.length, digest, segments: segments ?? null };
+    await read(changed);
+    for (let index = 0; index < 4; index += 1) await read(await fixture.addRemote(content(SEGMENT)));
+    await fixture.delivery.flush();
+    expect(await fixture.delivery.kept(changed)).toMatchObject({ pinned: true, segments: 2 });
+    expect(await fixture.delivery.usage()).toMatchObject({ pinnedBytes: other.length });
+    await fixture.delivery.pin(file.itemKey, false);
+    for (let index = 0; index < 4; index += 1) {
+      fixture.clock.now += 1000;
+      await read(await fixture.addRemote(content(SEGMENT)));
+    }
+    expect(await fixture.delivery.kept(changed)).toBeNull();
+  });
+
+  it.each(['read', 'bytes', 'write', 'delete', 'deleteAll'] as const)(
+    'gives every byte right, and keeps nothing wrong, where the store fails at %s now and then',
+    async (operation) => {
+      let failing = true;
+      let count = 0;
+      const store = faultyStore(fixture.store, (each) => {
+        if (!failing || each !== operation) return false;
+        count += 1;
+        return count % 2 === 1;
+      });
+      await fixture.restart({ store, verifyShare: 0.5, cacheBudget: 12 * SEGMENT });
+      const films = [content(5 * SEGMENT + 77), content(8 * SEGMENT), content(9000)];
+      const files: DeliverableFile[] = [];
+      for (const film of films) files.push(await fixture.addRemote(film));
+      for (let turn = 0; turn < 24; turn += 1) {
+        const which = turn % films.length;
+        const film = films[which] as Buffer;
+        const start = (turn * 700_001) % film.length;
+        const end = Math.min(film.length - 1, start + (turn % 4) * SEGMENT);
+        const { content: received } = await read(files[which] as DeliverableFile, start, end);
+        expect(received.equals(film.subarray(start, end + 1))).toBe(true);
+        // Another version of one of them now and then.
+        if (turn % 8 === 7) {
+          const other = content(5 * SEGMENT + turn);
+          const { digest, segments } = digestsOf(other);
+          films[0] = other;
+          const former = files[0] as DeliverableFile;
+          fixture.peer.files.set(`${former.remoteId}/original`, other);
+          files[0] = { ...former, size: other.length, digest, segments: segments ?? null };
+        }
+      }
+      failing = false;
+      await fixture.restart({ store, verifyShare: 1 });
+      await fixture.delivery.sweep();
+      expect((await fixture.delivery.usage()).bytes).toBeLessThanOrEqual(12 * SEGMENT);
+      const damaged: string[] = [];
+      await fixture.restart({ store, verifyShare: 1, onDamage: (file) => damaged.push(file.itemId) });
+      for (const [at, film] of films.entries()) {
+        expect((await read(files[at] as DeliverableFile)).content.equals(film)).toBe(true);
+      }
+      expect(damaged).toEqual([]);
+      expect(fixture.faults).toEqual([]);
+    },
+  );
+
+  it('answers from a local item with the same bytes, and from the peer where that cannot be read', async () => {
+    const film = content(2 * SEGMENT + 5);
+    const own = await fixture.addLocal(film);
+    const twin = own.local ?? undefined;
+    const file = { ...(await fixture.addRemote(film)), twin };
+    expect(await read(file, 10, SEGMENT + 9)).toMatchObject({ source: 'local', start: 10, end: SEGMENT + 9 });
+    expect((await read(file)).content.equals(film)).toBe(true);
+    expect(fixture.peer.requests).toEqual([]);
+    expect(await blobs()).toEqual([]);
+    await fixture.store.deleteAll('originals/');
+    const fetched = await read(file);
+    expect(fetched.source).toBe('peer');
+    expect(fetched.content.equals(film)).toBe(true);
+    // What is missing is missing of the local item; the peer's is as it should be.
+    await expect(read(own)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('evicts at once what a smaller budget of a peer no longer holds, and of no other', async () => {
+    const { key } = await fixture.database.prisma.peer.create({ data: { id: 'peer_small', name: 'Birch' } });
+    const early = await fixture.addRemote(content(SEGMENT), { peerKey: key });
+    const late = await fixture.addRemote(content(SEGMENT), { peerKey: key });
+    const other = await fixture.addRemote(content(SEGMENT), { peerKey: key + 1 });
+    for (const each of [other, early, late]) {
+      await read(each);
+      fixture.clock.now += 1000;
+    }
+    await fixture.database.prisma.peer.update({ where: { key }, data: { cacheBudget: BigInt(SEGMENT) } });
+    await fixture.delivery.enforceBudgets();
+    expect(await fixture.delivery.kept(early)).toBeNull();
+    expect(await fixture.delivery.kept(late)).toMatchObject({ segments: 1 });
+    expect(await fixture.delivery.kept(other)).toMatchObject({ segments: 1 });
+  });
+
+  it('tells how much room there is without evicting anything, of all and of one peer', async () => {
+    await fixture.restart({ cacheBudget: 5 * SEGMENT });
+    await fixture.database.prisma.peer.create({
+      data: { id: 'peer_room', name: 'Birch', cacheBudget: BigInt(2 * SEGMENT) },
+    });
+    const { key } = await fixture.database.prisma.peer.findUniqueOrThrow({ where: { id: 'peer_room' } });
+    expect(await fixture.delivery.room(key)).toBe(2 * SEGMENT);
+    await read(await fixture.addRemote(content(SEGMENT), { peerKey: key }));
+    await fixture.delivery.flush();
+    expect(await fixture.delivery.room(key)).toBe(SEGMENT);
+    expect(await fixture.delivery.room(key + 1)).toBe(4 * SEGMENT);
+  });
+
+  it('holds little for many slow readers of what is here, and gives quick ones large pieces', async () => {
+    const film = content(12 * SEGMENT);
+    const file = await fixture.addRemote(film);
+    const local = await fixture.addLocal(film);
+    await read(file);
+    for (const each of [file, local]) {
+      const { body } = await fixture.delivery.open(each, null, FILL);
+      const sizes: number[] = [];
+      let bytes = 0;
+      for await (const chunk of body) {
+        sizes.push(chunk.length);
+        bytes += chunk.length;
+        // A slow one at first.
+        if (sizes.length <= 3) await sleep(30);
+      }
+      expect(bytes).toBe(film.length);
+      expect(Math.max(...sizes.slice(0, 3))).toBeLessThanOrEqual(SEGMENT / 4);
+      expect(Math.max(...sizes)).toBe(SEGMENT);
+      const idle = await fixture.delivery.open(each, null, FILL);
+      await sleep(20);
+      expect(idle.body.readableLength).toBeLessThanOrEqual(SEGMENT / 4);
+      idle.body.destroy();
+    }
+  });
+
   it('fetches again what has vanished from the store behind its back', async () => {
     const film = content(3 * SEGMENT);
     const file = await fixture.addRemote(film);
@@ -566,40 +783,70 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     await expect(fixture.delivery.prefetch(other, AbortSignal.abort())).rejects.toThrow();
   });
 
-  it('gives 2,000 random ranges byte for byte, whether local, cold, partly or wholly cached', async () => {
-    const film = content(9 * SEGMENT + 4321);
-    const local = await fixture.addLocal(film);
-    const warm = await fixture.addRemote(film);
-    const uncached = await fixture.addRemote(film, { cache: 'NONE' });
-    const partial = await fixture.addRemote(film);
-    await read(warm);
-    let seed = 20_261_120;
-    const random = (below: number): number => {
-      seed = (seed * 48_271) % 2_147_483_647;
-      return seed % below;
-    };
-    const check = async (file: DeliverableFile): Promise<OpenedFile> => {
-      const start = random(film.length);
-      const end = Math.min(film.length - 1, start + random(random(4) === 0 ? film.length : 3000));
-      const got = await fixture.delivery.open(file, { start, end }, FILL);
-      if (!(await buffer(got.body)).equals(film.subarray(start, end + 1)))
-        throw new Error(`${start}-${end} differs`);
-      return got;
-    };
-    let cold = await fixture.addRemote(film);
-    for (let round = 0; round < 500; round += 1) {
-      if (round % 50 === 0) cold = await fixture.addRemote(film);
-      const [, hit] = await Promise.all([
-        check(local),
-        check(warm),
-        check(round % 10 === 0 ? uncached : cold),
-        check(partial),
-      ]);
-      expect(hit.cacheStatus).toBe('hedgerow; hit');
-    }
-    expect(fixture.faults).toEqual([]);
-    expect(fixture.storeErrors).toEqual([]);
-  });
+  it(
+    'gives random ranges byte for byte, whether local, cold, partly or wholly cached, or with the peer off',
+    async () => {
+      const film = content(9 * SEGMENT + 4321);
+      const local = await fixture.addLocal(film);
+      const warm = await fixture.addRemote(film);
+      const uncached = await fixture.addRemote(film, { cache: 'NONE' });
+      const partial = await fixture.addRemote(film);
+      await read(warm);
+      let seed = RANGES_SEED;
+      const random = (below: number): number => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed % below;
+      };
+      const anywhere = (): [start: number, end: number] => {
+        const start = random(film.length);
+        return [start, Math.min(film.length - 1, start + random(random(4) === 0 ? film.length : 3000))];
+      };
+      let checked = 0;
+      const check = async (
+        file: DeliverableFile,
+        [start, end]: readonly [number, number],
+      ): Promise<OpenedFile> => {
+        const got = await fixture.delivery.open(file, { start, end }, FILL);
+        if (!(await buffer(got.body)).equals(film.subarray(start, end + 1))) {
+          throw new Error(`${start}-${end} of ${file.itemId} differs, seed ${RANGES_SEED}`);
+        }
+        checked += 1;
+        return got;
+      };
+      let cold = await fixture.addRemote(film);
+      while (checked < RANGES * 0.8) {
+        if (checked % 200 === 0) cold = await fixture.addRemote(film);
+        const [, hit] = await Promise.all([
+          check(local, anywhere()),
+          check(warm, anywhere()),
+          check(checked % 40 === 0 ? uncached : cold, anywhere()),
+          check(partial, anywhere()),
+        ]);
+        expect(hit.cacheStatus).toBe('hedgerow; hit');
+      }
+      // Of the last one the first three segments and the sixth are here, then the peer is gone.
+      cold = await fixture.addRemote(film);
+      await read(cold, 0, 3 * SEGMENT - 1);
+      await read(cold, 5 * SEGMENT, 5 * SEGMENT + 9);
+      await fixture.delivery.flush();
+      await fixture.peer.goDown();
+      while (checked < RANGES) {
+        const start = random(3 * SEGMENT);
+        const end = Math.min(3 * SEGMENT - 1, start + random(SEGMENT));
+        await check(cold, [start, end]);
+        await check(cold, [5 * SEGMENT + random(1000), 6 * SEGMENT - 1 - random(1000)]);
+        await check(warm, anywhere());
+        await check(local, anywhere());
+        const missing = 3 * SEGMENT + random(2 * SEGMENT);
+        await expect(
+          fixture.delivery.open(cold, { start: missing, end: missing + random(5000) }, FILL),
+        ).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
+      }
+      expect(fixture.faults).toEqual([]);
+      expect(fixture.storeErrors).toEqual([]);
+    },
+    60_000 + RANGES * 50,
+  );
 });
 
 describeOnBothDatabases('delivery of a local file', (open) => {

@@ -15,8 +15,17 @@ import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.
 import type { BlobStore } from '../storage/blob-store.ts';
 import { release } from '../storage/buffer-pool.ts';
 import { type ByteRange, openFileStream } from '../storage/file-stream.ts';
+import { sha256 } from '../storage/segment-digests.ts';
 import { CacheLedger, type CacheRecord, type CacheUsage, segmentKey } from './cache-ledger.ts';
-import { type OpenedAnswer, openAnswer, RemoteFile, type RemoteHost, translate } from './remote-file.ts';
+import type { KeptFile, LastAnswer } from './explain.ts';
+import {
+  type HeldSegments,
+  type OpenedAnswer,
+  openAnswer,
+  RemoteFile,
+  type RemoteHost,
+  translate,
+} from './remote-file.ts';
 import { segmentLength } from './segment-map.ts';
 import { SegmentStream } from './segment-stream.ts';
 import { takerOf } from './take.ts';
@@ -53,6 +62,11 @@ export interface DeliverableFile {
   /** ms since 1970. */
   updatedAt: number;
   local: LocalPlace | null;
+  /**
+   * Of a peer's file: the same bytes in a local item that this reader may see, which saves asking the peer. Never of
+   * another: else a peer could name a digest and learn, or take, what is not its own.
+   */
+  twin?: LocalPlace | undefined;
   /** What the peer's bytes may be kept. */
   cache: CacheMode;
 }
@@ -70,6 +84,8 @@ export interface OpenOptions {
   fill: boolean;
   /** Ends the wait for the first byte; afterwards the body is destroyed instead. */
   signal?: AbortSignal | undefined;
+  /** False where nobody gets the bytes, so that `lastAnswer` does not tell of it. */
+  noted?: boolean;
 }
 
 export interface OpenedFile {
@@ -97,6 +113,13 @@ export interface DeliveryOptions {
   now?: () => number;
   /** Told of bytes that are wrong, of a peer's file or of a local one that is missing. */
   onFault?: (file: DeliverableFile, error: HedgerowError) => void;
+  /** Told of kept bytes that were found damaged, and are fetched again. */
+  onDamage?: (file: DeliverableFile, error: HedgerowError) => void;
+  /** Share of the readings of kept segments whose bytes are verified again, 0 to 1; a 64th unless told. */
+  verifyShare?: number;
+  random?: () => number;
+  /** Told of a peer's file that is here whole. */
+  onWhole?: (file: DeliverableFile) => void;
   /** Told of a store or database that does not take what is to be kept; bytes flow on without. */
   onStoreError?: (error: unknown) => void;
   /** Told of what a peer's dialect does not say of an original, once its bytes have shown it. */
@@ -140,14 +163,29 @@ export interface Delivery extends AsyncDisposable {
     itemKeys: readonly number[],
     move: (transaction: Sql) => Promise<readonly number[]>,
   ): Promise<void>;
-  /** False where nothing of the item is here to be pinned. */
-  pin(itemKey: number, pinned: boolean): Promise<boolean>;
+  /**
+   * Keeps an item from being evicted, or no longer. False where nothing of it is here to be pinned, and `file`, to be
+   * pinned before any of it is here, is not given.
+   */
+  pin(itemKey: number, pinned: boolean, file?: DeliverableFile | null): Promise<boolean>;
+  /** What is kept of one file of a peer; null where nothing is. */
+  kept(file: DeliverableFile): Promise<KeptFile | null>;
+  /** How this process last answered a file; null where it did not, or long ago. */
+  lastAnswer(file: Pick<DeliverableFile, 'itemKey' | 'variant'>): LastAnswer | null;
+  /** Bytes that may be kept of a peer without anything being evicted. */
+  room(peerKey: number): Promise<number>;
   usage(): Promise<CacheUsage>;
+  /** After a peer's budget was changed: evicts what no longer fits. */
+  enforceBudgets(): Promise<void>;
   /**
    * At start: removes what a crash left, and makes rows and blobs agree.
-   * @param olderThan ms; where several processes share the store, longer than a write of theirs takes
+   * @param how - `unclean`: the last run did not end by itself, so what it wrote at the end is verified again;
+   *   `olderThan`, ms: where several processes share the store, longer than a write of theirs takes
    */
-  sweep(olderThan?: number): Promise<{ files: number; bytes: number; rows: number }>;
+  sweep(how?: {
+    olderThan?: number;
+    unclean?: boolean;
+  }): Promise<{ files: number; bytes: number; rows: number }>;
   /** Writes down what is known in memory only. */
   flush(): Promise<void>;
 }
@@ -163,6 +201,10 @@ const COMPARE_RETRY = 60_000;
 const COMPARE_DEADLINE = 5_000;
 /** Files whose size and type are remembered. */
 const MEASURED = 10_000;
+/** Of the readings of kept segments, those whose bytes are verified again: it costs a hash and at most a read. */
+const VERIFY_SHARE = 1 / 64;
+/** Files whose last answer is remembered. */
+const ANSWERS = 5_000;
 /** s after which a folder may be mounted again. */
 const MOUNT_RETRY = 60;
 
@@ -171,6 +213,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const now = options.now ?? Date.now;
   const onFault = options.onFault ?? (() => {});
   const onFetched = options.onFetched ?? (() => {});
+  const onDamage = options.onDamage ?? (() => {});
+  const onWhole = options.onWhole ?? (() => {});
+  const random = options.random ?? Math.random;
+  const verifyShare = options.verifyShare ?? VERIFY_SHARE;
+  const held: HeldSegments = { count: 0 };
   const onStoreError = options.onStoreError ?? (() => {});
   const onLearnt = options.onLearnt ?? (() => {});
   const ledger = new CacheLedger({
@@ -197,7 +244,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (local.storage === 'EXTERNAL') return openExternal(local, range);
     try {
       if (file.size !== null && file.size > 0 && file.size <= SMALL) {
-        const bytes = small.get(local.key) ?? (await readSmall(small, store, local.key, file.size));
+        const bytes = small.get(local.key) ?? (await readSmall(small, store, local.key, file));
+        if (bytes === 'damaged') {
+          throw new HedgerowError('UNAVAILABLE', 'The stored file is damaged.');
+        }
         if (bytes !== null) return fromMemory(bytes, range, 'local', null);
       }
       const { body, size } = await store.read(local.key, range);
@@ -216,12 +266,27 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   };
 
+  /** Null where there is none, or it cannot be read now: then the peer is asked as for any other. */
+  const openTwin = async (file: DeliverableFile, range: ByteRange | null): Promise<OpenedFile | null> => {
+    if (file.source === 0 || file.twin === undefined) return null;
+    try {
+      return await openLocal({ ...file, source: 0, local: file.twin }, range);
+    } catch (error) {
+      if (isCode(error, 'UNAVAILABLE', 'NOT_FOUND')) return null;
+      throw error;
+    }
+  };
+
   /** The one RemoteFile of a record, with a reader's place in it. */
   const attach = (file: DeliverableFile, record: CacheRecord): RemoteFile => {
     const known = remoteFiles.get(record);
     if (known !== undefined) return known;
     let upstream: Promise<Upstream> | undefined;
     const host: RemoteHost = {
+      held,
+      verifies: () => random() < verifyShare,
+      onDamage: (error) => onDamage(file, error),
+      onWhole: () => onWhole(file),
       store,
       ledger,
       upstream: () => {
@@ -278,8 +343,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       ledger.touch(record);
       const key = segmentKey(record, 0);
       if (size <= SMALL && record.segments.whole) {
-        const bytes = small.get(key) ?? (await readSmall(small, store, key, size).catch(() => null));
-        if (bytes !== null) {
+        const bytes =
+          small.get(key) ?? (await readSmall(small, store, key, { ...file, size }).catch(() => null));
+        if (bytes === 'damaged') {
+          onDamage(
+            file,
+            new HedgerowError('INTEGRITY_FAILED', 'Kept bytes were damaged; they are fetched again.'),
+          );
+          ledger.lost(record, 0);
+          await store.delete(key).catch(onStoreError);
+        } else if (bytes !== null) {
           ledger.leave(record);
           return fromMemory(bytes, range, 'cache', 'hedgerow; hit');
         }
@@ -437,9 +510,35 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   };
 
+  const answers = new LRUCache<string, LastAnswer>({ max: ANSWERS });
+  const answerOf = (file: Pick<DeliverableFile, 'itemKey' | 'variant'>): string =>
+    `${file.itemKey}/${file.variant}`;
+
+  const open: Delivery['open'] = async (file, range, openOptions) => {
+    const note = (opened: OpenedFile | null, error: unknown): void => {
+      if (openOptions.noted === false || (error !== null && !(error instanceof HedgerowError))) return;
+      answers.set(answerOf(file), {
+        at: now(),
+        source: opened?.source ?? null,
+        cacheStatus: opened?.cacheStatus ?? null,
+        error,
+      });
+    };
+    try {
+      const opened =
+        (await openTwin(file, range)) ??
+        (await (file.source === 0 ? openLocal(file, range) : openRemote(file, range, openOptions)));
+      note(opened, null);
+      opened.body.once('error', (error) => note(opened, error));
+      return opened;
+    } catch (error) {
+      note(null, error);
+      throw error;
+    }
+  };
+
   return {
-    open: async (file, range, openOptions) =>
-      file.source === 0 ? openLocal(file, range) : openRemote(file, range, openOptions),
+    open,
     measure,
     prefetch,
     has: (itemKeys) => ledger.availability(itemKeys),
@@ -459,11 +558,15 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       small.clear();
       await ledger.takeOver(from, to, itemKeys, move);
     },
-    pin: (itemKey, pinned) => ledger.pin(itemKey, pinned),
+    pin: (itemKey, pinned, file = null) => ledger.pin(itemKey, pinned, file),
+    kept: (file) => ledger.kept(file),
+    lastAnswer: (file) => answers.get(answerOf(file)) ?? null,
+    room: (peerKey) => ledger.room(peerKey),
     usage: () => ledger.usage(),
-    sweep: async (olderThan = 0) => {
+    enforceBudgets: () => ledger.enforce(),
+    sweep: async ({ olderThan = 0, unclean = false } = {}) => {
       const left = await store.sweep(olderThan);
-      const swept = await ledger.sweep();
+      const swept = await ledger.sweep({ unclean, olderThan });
       return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
     },
     flush: () => ledger.flush(),
@@ -506,13 +609,14 @@ async function openExternal(
   }
 }
 
-/** Null where the blob is not as long as it should be. */
+/** Null where the blob is not as long as it should be; it is verified, for from now on it is answered from memory. */
 async function readSmall(
   small: LRUCache<string, Buffer>,
   store: BlobStore,
   key: string,
-  size: number,
-): Promise<Buffer | null> {
+  { size, digest }: { size: number | null; digest: string | null },
+): Promise<Buffer | 'damaged' | null> {
+  if (size === null) return null;
   const bytes = await store.bytes(key, 0, size + 1);
   if (bytes.length !== size) {
     release(bytes);
@@ -521,6 +625,7 @@ async function readSmall(
   // A leased buffer is much larger than what it holds here, and belongs to the pool.
   const own = Buffer.from(bytes);
   release(bytes);
+  if (digest !== null && sha256(own) !== digest) return 'damaged';
   small.set(key, own);
   return own;
 }

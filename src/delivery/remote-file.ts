@@ -21,8 +21,14 @@ import type { Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
 
 /** Segments that a run may be ahead of its foremost reader. */
 const AHEAD = 2;
+/** The same where nothing is kept: with the one behind, and the one that is being received, it makes 1 MiB a stream. */
+const AHEAD_UNKEPT = 1;
 /** Segments behind the foremost reader that stay in memory where nothing is kept in the store. */
 const BEHIND = 1;
+/** Segments in memory, of all files, from which on none is fetched ahead and those in the store are dropped: 64 MiB. */
+const MANY = 256;
+/** Segments from which on nothing is begun for who must not keep it: 96 MiB. */
+const TOO_MANY = 384;
 /** Segments on their way into the store before a run waits for the disk. */
 const WRITES = 2;
 /** How far ahead of a run a reader may ask and still wait for it rather than begin another. */
@@ -40,7 +46,19 @@ export interface RemoteSpec {
   segments: SegmentList | null;
 }
 
+/** Segments that the runs of all files hold in memory. */
+export interface HeldSegments {
+  count: number;
+}
+
 export interface RemoteHost {
+  held: HeldSegments;
+  /** Whether this reading of the store is one of those whose bytes are verified again. */
+  verifies: () => boolean;
+  /** Told of a kept segment that is not what was kept; it is fetched again. */
+  onDamage: (error: HedgerowError) => void;
+  /** Told when all of the file is in the store. */
+  onWhole: () => void;
   store: BlobStore;
   ledger: CacheLedger;
   upstream: () => Promise<Upstream>;
@@ -130,7 +148,7 @@ export class RemoteFile {
     for (;;) {
       if (!this.#cursors.has(cursor)) throw new Error('The reader has left.');
       const near = this.#inMemory(index);
-      if (near !== undefined) return near.subarray(from, to);
+      if (near !== undefined) return this.#part(near, from, to);
       if (this.record.segments.has(index)) {
         const bytes = await this.#stored(index, from, to);
         if (bytes !== null) return bytes;
@@ -139,7 +157,7 @@ export class RemoteFile {
       const run = this.#runFor(cursor, index);
       try {
         const bytes = await run.wait(index);
-        if (bytes !== null) return bytes.subarray(from, to);
+        if (bytes !== null) return this.#part(bytes, from, to);
       } catch (error) {
         // An answer that broke off after it had brought something is taken up again where it ended.
         if (run.delivered === 0 || !isCode(error, 'PEER_UNREACHABLE', 'PEER_TIMEOUT')) throw error;
@@ -193,12 +211,29 @@ export class RemoteFile {
       return;
     }
     if (!host.ledger.stored(record, index)) await host.store.delete(key).catch(host.onStoreError);
-    else if (record.segments.whole && digest === null) await this.#wholeIsHere();
+    else if (record.segments.whole) {
+      if (digest === null) await this.#wholeIsHere();
+      if (record.segments.whole) host.onWhole();
+    }
+  }
+
+  /** Where memory is short, a slow reader must not hold a whole segment for the sake of a part of it. */
+  #part(bytes: Buffer, from: number, to: number): Buffer {
+    const part = bytes.subarray(from, to);
+    return this.host.held.count > MANY && part.length < bytes.length ? Buffer.from(part) : part;
   }
 
   async #stored(index: number, from: number, to: number): Promise<Buffer | null> {
     const { host, record } = this;
     try {
+      if (host.verifies() && !(await this.#isSound(index))) {
+        host.onDamage(
+          new HedgerowError('INTEGRITY_FAILED', 'Kept bytes were damaged; they are fetched again.'),
+        );
+        host.ledger.lost(record, index);
+        await host.store.delete(segmentKey(record, index));
+        return null;
+      }
       const bytes = await host.store.bytes(segmentKey(record, index), from, to - from);
       if (bytes.length === to - from) return bytes;
     } catch (error) {
@@ -208,9 +243,27 @@ export class RemoteFile {
     return null;
   }
 
+  /** Whether a kept segment is still what was verified; true where nothing is known to verify it by. */
+  async #isSound(index: number): Promise<boolean> {
+    const { host, record, spec } = this;
+    const list =
+      record.segments.count === 1 ? digestBytes(spec.digest) : await this.#keptList().catch(() => null);
+    if (list === null) return true;
+    const length = segmentLength(record.size, index);
+    const bytes = await host.store.bytes(segmentKey(record, index), 0, length);
+    const sound = bytes.length === length && verify(bytes, list, index) !== 'wrong';
+    release(bytes);
+    return sound;
+  }
+
   #runFor(cursor: Cursor, index: number): FetchRun {
     let run = [...this.runs].find((each) => each.covers(index));
     if (run === undefined) {
+      if (!cursor.keep && this.host.held.count > TOO_MANY) {
+        throw new HedgerowError('UNAVAILABLE', 'Too much is being read at once; try again in a moment.', {
+          retryAfter: RETRY_AFTER,
+        });
+      }
       let last = index;
       while (last < cursor.last && !this.isElsewhere(last + 1)) last += 1;
       run = new FetchRun(this, index, last, index === 0 ? cursor.opened : null);
@@ -241,28 +294,38 @@ export class RemoteFile {
     return this.record.arriving.get(index);
   }
 
-  async #fetchList(): Promise<Buffer | null> {
-    const { spec, host, record } = this;
-    if (record.segments.count === 1) {
-      return spec.digest === null ? null : Buffer.from(spec.digest.slice('sha-256:'.length), 'hex');
-    }
-    const { segments } = spec;
-    if (segments === null) return null;
-    const key = `${record.key}/list`;
-    const isRight = (list: Buffer): boolean =>
-      list.length === 32 * record.segments.count && sha256(list) === segments.digest;
+  /** The list of the file's segments from the store; null where it is not there, or not the right one. */
+  async #keptList(): Promise<Buffer | null> {
+    const { host, record } = this;
     try {
-      const { body } = await host.store.read(key);
+      const { body } = await host.store.read(`${record.key}/list`);
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk as Buffer);
-      const kept = Buffer.concat(chunks);
-      if (isRight(kept)) return kept;
+      const list = Buffer.concat(chunks);
+      return this.#isList(list) ? list : null;
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
+      return null;
     }
+  }
+
+  #isList(list: Buffer): boolean {
+    const { segments } = this.spec;
+    const { count } = this.record.segments;
+    return segments?.count === count && list.length === 32 * count && sha256(list) === segments.digest;
+  }
+
+  async #fetchList(): Promise<Buffer | null> {
+    const { spec, host, record } = this;
+    if (record.segments.count === 1) return digestBytes(spec.digest);
+    const { segments } = spec;
+    if (segments === null) return null;
+    const kept = await this.#keptList();
+    if (kept !== null) return kept;
+    const key = `${record.key}/list`;
     const list = await (await host.upstream()).segmentList(spec.ref, this.#listAbort.signal);
     host.onFetched(list.length);
-    if (segments.count !== record.segments.count || !isRight(list)) {
+    if (!this.#isList(list)) {
       throw this.fault('The segment list from the peer does not match its digest.');
     }
     // 128 bytes a MiB, so it is not counted against the budget.
@@ -377,6 +440,7 @@ export class FetchRun {
       this.#prune();
       return;
     }
+    this.#file.host.held.count -= this.memory.size;
     this.memory.clear();
     this.#file.runs.delete(this);
     this.#controller.abort();
@@ -468,13 +532,18 @@ export class FetchRun {
 
   /** Waits until a reader is near enough, and the store has taken what it was given. */
   async #turn(index: number): Promise<void> {
-    while (!this.ended && index > this.#foremost() + AHEAD) {
+    while (!this.ended && index > this.#foremost() + this.#ahead()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       this.#wake = null;
     }
     while (!this.ended && this.#writes.size >= WRITES) await Promise.race(this.#writes.values());
+  }
+
+  #ahead(): number {
+    if (this.#file.host.held.count > MANY) return 0;
+    return [...this.#cursors].some((cursor) => cursor.keep) ? AHEAD : AHEAD_UNKEPT;
   }
 
   #foremost(): number {
@@ -485,6 +554,7 @@ export class FetchRun {
 
   #deliver(index: number, bytes: Buffer, digest: string | null): void {
     this.memory.set(index, bytes);
+    this.#file.host.held.count += 1;
     this.next = index + 1;
     this.delivered += 1;
     for (const waiter of this.#waiters.get(index) ?? []) waiter.resolve(bytes);
@@ -504,9 +574,13 @@ export class FetchRun {
 
   #prune(): void {
     const foremost = this.#foremost();
+    const { record, host } = this.#file;
     for (const index of this.memory.keys()) {
-      if (index >= foremost || this.#writes.has(index)) continue;
-      if (this.#file.record.segments.has(index) || index < foremost - BEHIND) this.memory.delete(index);
+      if (this.#writes.has(index)) continue;
+      const stored = record.segments.has(index);
+      // What is in the store is read from there as well, if not as quickly.
+      const goes = index < foremost ? stored || index < foremost - BEHIND : stored && host.held.count > MANY;
+      if (goes && this.memory.delete(index)) host.held.count -= 1;
     }
   }
 
@@ -528,6 +602,10 @@ export class FetchRun {
 export function openAnswer(answer: UpstreamBytes, controller: AbortController): OpenedAnswer {
   answer.body.on('error', () => {});
   return { body: answer.body, taker: takerOf(answer.body), controller, tag: answer.tag ?? null };
+}
+
+function digestBytes(digest: string | null): Buffer | null {
+  return digest === null ? null : Buffer.from(digest.slice('sha-256:'.length), 'hex');
 }
 
 /** The digest that the bytes have, null where none is known. */

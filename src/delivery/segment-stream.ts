@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { SEGMENT_BYTES } from '../lib/media.ts';
+import { ReadPace } from '../storage/buffer-pool.ts';
 import type { ByteRange } from '../storage/file-stream.ts';
 import type { Cursor, RemoteFile } from './remote-file.ts';
 
@@ -10,11 +11,12 @@ export class SegmentStream extends Readable {
   #position: number;
   readonly #end: number;
   readonly #onClose: () => void;
+  readonly #pace = new ReadPace();
   #first: Buffer | null = null;
 
   constructor(file: RemoteFile, cursor: Cursor, range: ByteRange, onClose: () => void) {
-    // One segment at a time: the next is read while the former is being sent.
-    super({ highWaterMark: 1 });
+    // Nothing is taken ahead of a reader that pauses; what comes next is fetched ahead by the file's run.
+    super({ highWaterMark: 0 });
     this.#file = file;
     this.#cursor = cursor;
     this.#position = range.start;
@@ -56,7 +58,7 @@ export class SegmentStream extends Readable {
     const index = Math.floor(this.#position / SEGMENT_BYTES);
     const start = index * SEGMENT_BYTES;
     const from = this.#position - start;
-    const to = Math.min(SEGMENT_BYTES, this.#end + 1 - start);
+    const to = Math.min(SEGMENT_BYTES, from + this.#pace.next(), this.#end + 1 - start);
     const chunk = await this.#file.segment(this.#cursor, index, from, to);
     this.#position += chunk.length;
     return chunk;

@@ -1,7 +1,8 @@
 /** Puts the parts of this room together. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as timer } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { countGranted, forgetOldRemovals } from '../catalog/feed.ts';
+import type { Item } from '../catalog/items.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
@@ -26,6 +27,7 @@ import { resolveHeldRemovals } from './peers/held-removals.ts';
 import { createNotices } from './peers/notices.ts';
 import { endedByPeer, refreshPeers, revokePeer, updatePeer } from './peers/peers.ts';
 import { createEventStreams } from './pull/event-stream.ts';
+import { type MirroredItem, mirror } from './pull/mirror.ts';
 import { createPullManager } from './pull/pull-manager.ts';
 import { watchStanding } from './pull/standing.ts';
 import { renewCredential } from './rotation/credentials.ts';
@@ -33,6 +35,8 @@ import { rotateInstanceKey } from './rotation/rotate-key.ts';
 import { createPeerCredential } from './serve/peer-credentials.ts';
 import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
+/** What is mirrored beside thumbnails; the original last, so that one that is here says that all is. */
+const MIRRORED = ['preview', 'playable', 'original'] as const;
 const DAY = 24 * 3600 * 1000;
 /** Peers whose answering is remembered. */
 const BREAKERS = 10_000;
@@ -49,6 +53,8 @@ export interface FederationParts extends AsyncDisposable {
   readonly upstreamFor: (peerKey: number) => Promise<Upstream>;
   /** The other side says that the pairing is over. */
   readonly endedByPeer: (peer: { key: number; id: string }) => Promise<void>;
+  /** Notes that a peer's bytes were wrong, until a pull succeeds again. */
+  readonly wrongBytes: (peerKey: number, error: HedgerowError) => void;
   /** Counts bytes that came from a peer. */
   readonly fetched: (peerKey: number, bytes: number) => void;
   /** Counts bytes that a peer was served, and that it was here. */
@@ -73,7 +79,10 @@ export interface FederationOptions {
 }
 
 /** What this room asks of the bytes' own. */
-type Bytes = Pick<Delivery, 'purgeItem' | 'purgePeer' | 'takeOver' | 'prefetch'>;
+type Bytes = Pick<
+  Delivery,
+  'purgeItem' | 'purgePeer' | 'takeOver' | 'prefetch' | 'has' | 'room' | 'kept' | 'enforceBudgets'
+>;
 
 export function createFederation(options: FederationOptions): FederationParts {
   const { context, enabled, pullInterval, dialects = FOREIGN_DIALECTS, sleep } = options;
@@ -116,6 +125,21 @@ export function createFederation(options: FederationOptions): FederationParts {
       const file = deliverableFile(item, 'thumbnail', await cacheModeOf(context.database.read, item.source));
       return file !== null && (await delivery?.prefetch(file, signal)) === 'kept';
     },
+    mirror: (peerKey, signal) =>
+      mirror(
+        peerKey,
+        {
+          database: context.database,
+          fetch: (item, ends) => mirrorItem(item, ends),
+          here: async (items) => {
+            const found = (await delivery?.has(items.map(({ key }) => key))) ?? new Map();
+            return new Set([...found].filter(([, kept]) => kept === 'CACHED').map(([key]) => key));
+          },
+          wanted: async () => (await cacheModeOf(context.database.read, peerKey)) === 'MIRROR',
+          sleep: (ms, ends) => timer(ms, undefined, { signal: ends }),
+        },
+        signal,
+      ),
   });
 
   const events = createEventStreams({
@@ -127,6 +151,19 @@ export function createFederation(options: FederationOptions): FederationParts {
     lost: pulls.suspect,
     refused: pulls.refused,
   });
+
+  /** What an admin wants kept before anybody asks: the small renditions of an item before its original. */
+  const mirrorItem = async (item: Item, signal: AbortSignal): Promise<MirroredItem> => {
+    let result: MirroredItem = 'here';
+    for (const name of MIRRORED) {
+      const file = deliverableFile(item, name, 'MIRROR');
+      if (file === null || delivery === undefined) continue;
+      const missing = (file.size ?? 0) - ((await delivery.kept(file))?.bytes ?? 0);
+      if (missing > (await delivery.room(item.source))) return 'full';
+      if ((await delivery.prefetch(file, signal)) === 'refused') result = 'refused';
+    }
+    return result;
+  };
 
   const standing = enabled
     ? watchStanding({ context, streams, clientFor, isLive: events.isLive, refused: pulls.refused })
@@ -234,7 +271,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       resolveHeldRemovals(context, id, decision, async (itemKey, source) =>
         delivery?.purgeItem(itemKey, source),
       ),
-    updatePeer: (id, input) => updatePeer(context, pulls, id, input),
+    updatePeer: (id, input) => updatePeer(context, pulls, id, input, async () => delivery?.enforceBudgets()),
     refresh: async (id) => {
       requireEnabled();
       await readAgentsAgain(context, id);
@@ -304,6 +341,19 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
     upstreamFor,
     endedByPeer: (peer) => endedByPeer(context, end, peer),
+    wrongBytes: (peerKey, { code, message }) => {
+      prisma.peer
+        .updateMany({
+          where: { key: peerKey, status: 'ACTIVE', health: { in: ['ONLINE', 'UNKNOWN', 'DEGRADED'] } },
+          data: {
+            health: 'DEGRADED',
+            errorCode: code,
+            errorMessage: message,
+            errorAt: new Date(context.now()),
+          },
+        })
+        .catch((error: unknown) => context.log.failed({ what: 'noting wrong bytes of a peer', error }));
+    },
     fetched: counted.fetched,
     served: counted.served,
     deliverThrough: (given) => {
@@ -357,7 +407,7 @@ async function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promis
     } catch (error) {
       const wait = isCode(error, 'PEER_RATE_LIMITED') ? (error.retryAfter ?? PATIENCE + 1) : PATIENCE + 1;
       if (wait > PATIENCE || tries === PATIENT_TRIES) throw error;
-      await sleep(wait * 1000 * (1 + Math.random() / 4), undefined, { signal });
+      await timer(wait * 1000 * (1 + Math.random() / 4), undefined, { signal });
     }
   }
 }

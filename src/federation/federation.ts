@@ -1,6 +1,7 @@
 /** The door of this room: what GraphQL, REST and the terminal may ask of federation. */
 
 import type { GrantCounts } from '../catalog/feed.ts';
+import type { CacheMode } from '../delivery/delivery.ts';
 import type { Agent } from './agents.ts';
 import type { FederationChanges } from './changes.ts';
 import type { AuditRecord } from './context.ts';
@@ -65,7 +66,9 @@ export interface UpdatePeer {
   paused?: boolean | undefined;
   /** Seconds between pulls. */
   interval?: number | undefined;
-  cacheMode?: 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | undefined;
+  cacheMode?: CacheMode | undefined;
+  /** Bytes that its files may take here; null: no limit of its own. */
+  cacheBudget?: bigint | null | undefined;
   audience?: 'ADMINS' | 'USERS' | 'ANYONE' | undefined;
   /** What the peer may see of ours. In force at once. */
   grant?: Grant | undefined;

@@ -12,6 +12,7 @@ import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import type { Diagnosis, Invitation, Peer, Pull, User } from '../database/generated/sqlite/client.ts';
+import type { CacheAdministration } from '../delivery/cache-administration.ts';
 import type { Federation } from '../federation/federation.ts';
 import { storedGrant } from '../federation/grants.ts';
 import type { VariantName } from '../lib/media.ts';
@@ -46,6 +47,8 @@ export interface GraphqlServices {
   };
   /** Which of these remote items have bytes here, by `Item.key`; one statement however many are asked for. */
   availability(items: readonly Item[]): Promise<ReadonlyMap<number, Kept>>;
+  /** What is kept of peers' bytes. */
+  readonly cache: CacheAdministration;
   /** Path of the public URL without a trailing slash; empty at the root of its origin. */
   readonly publicPath: string;
   readonly version: string;

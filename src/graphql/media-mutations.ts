@@ -1,7 +1,7 @@
 /** Changing and deleting local items. */
 
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
-import type { LocalItemPatch } from '../catalog/local-changes.ts';
+import { type LocalItemPatch, retagged } from '../catalog/local-changes.ts';
 import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
@@ -136,6 +136,61 @@ builder.mutationField('setVisibility', (t) =>
           );
         }
         return { media, unsharedFrom: await unsharedFrom(before, media, context) };
+      }),
+  }),
+);
+
+const TagMediaInput = builder.inputType('TagMediaInput', {
+  description: 'Tags to be put on items, and taken from them.',
+  fields: (t) => ({
+    ids: t.idList({ required: true, description: `Of local items, at most ${IDS_MAX}.` }),
+    add: t.stringList({ description: 'Put on each item that does not have them.' }),
+    remove: t.stringList({ description: 'Taken from each item that has them.' }),
+  }),
+});
+
+const TagMediaPayload = builder.objectRef<Outcome<{ media: Item[] }>>('TagMediaPayload').implement({
+  description: 'What became of tagging items.',
+  fields: (t) => ({
+    media: t.field({
+      type: [LocalMedia],
+      description: 'The items; none where it went wrong.',
+      resolve: (payload) => payload.media,
+    }),
+    userErrors: t.field({
+      type: [UserError],
+      description: 'What the caller can put right.',
+      resolve: (payload) => payload.userErrors,
+    }),
+  }),
+});
+
+builder.mutationField('tagMedia', (t) =>
+  t.field({
+    type: TagMediaPayload,
+    description:
+      'Puts tags on local items and takes tags from them: all of them, or none where one is at fault.',
+    authScopes: { write: true },
+    args: { input: t.arg({ type: TagMediaInput, required: true, description: 'What to do.' }) },
+    resolve: (_root, { input }, context) =>
+      attempt<{ media: Item[] }>({ media: [] }, async () => {
+        const add = checkedTags(input.add ?? [], 'add');
+        const remove = checkedTags(input.remove ?? [], 'remove');
+        const ids = await changeable(input.ids, (at) => ['ids', String(at)], context);
+        const before = await context.catalog.items(context.reader, ids);
+        for (const [at, id] of input.ids.entries()) {
+          if (retagged(before.get(id)?.tags ?? [], add, remove).length > TAGS_MAX) {
+            throw new HedgerowError('INVALID', `An item has at most ${TAGS_MAX} tags.`, {
+              field: ['ids', String(at)],
+            });
+          }
+        }
+        const media: Item[] = [];
+        // As above: others write meanwhile.
+        for (let at = 0; at < ids.length; at += AT_ONCE) {
+          media.push(...(await context.catalog.local.retag(ids.slice(at, at + AT_ONCE), { add, remove })));
+        }
+        return { media };
       }),
   }),
 );
@@ -340,11 +395,11 @@ function checkedPatch(input: typeof UpdateMediaInput.$inferInput): LocalItemPatc
   return patch;
 }
 
-function checkedTags(tags: readonly string[]): string[] {
-  const trimmed = [...new Set(tags.map((tag) => limited('tag', tag.trim(), 'tags')))];
+function checkedTags(tags: readonly string[], field = 'tags'): string[] {
+  const trimmed = [...new Set(tags.map((tag) => limited('tag', tag.trim(), field)))];
   if (trimmed.length > TAGS_MAX || trimmed.includes('')) {
     throw new HedgerowError('INVALID', `An item has at most ${TAGS_MAX} tags, and none is empty.`, {
-      field: ['tags'],
+      field: [field],
     });
   }
   return trimmed;

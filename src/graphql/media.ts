@@ -497,6 +497,8 @@ function availabilityOf(
 async function remoteAvailability(item: Item, load: GraphqlContext['load']): Promise<AvailabilityState> {
   const kept = await load.kept.load(item);
   if (kept !== null) return kept;
+  // Its bytes were wrong the last time; where somebody asks nevertheless, they are asked for again.
+  if (item.fault !== null) return 'UNAVAILABLE';
   const gives =
     item.peerHealth !== null && !HEALTH_THAT_GIVES_NOTHING.includes(peerHealth({ health: item.peerHealth }));
   return gives && !item.held ? 'ON_DEMAND' : 'UNAVAILABLE';

@@ -265,7 +265,12 @@ describeOnBothDatabases('mutations', (open) => {
           variables: { ids },
         },
       );
-    for (const change of [publish, remove]) {
+    const tag = (ids: unknown[], as: 'admin' | 'editor', change: object = { add: ['sea'] }) =>
+      server.ask(
+        `mutation ($input: TagMediaInput!) { tagMedia(input: $input) { media { title tags } ${ERRORS} } }`,
+        { as, variables: { input: { ids, ...change } } },
+      );
+    for (const change of [publish, remove, tag]) {
       const refusal = async (id: string | undefined, as: 'admin' | 'editor') => {
         const { data, errors } = await change([own?.id, id], as);
         const payload =
@@ -288,6 +293,25 @@ describeOnBothDatabases('mutations', (open) => {
     expect((await publish([own?.id, own?.id], 'editor')).data.setVisibility.media).toEqual([
       { title: 'own', visibility: 'PUBLIC' },
     ]);
+    expect((await database.prisma.item.findMany({ where: { tags: { contains: 'sea' } } })).length).toBe(0);
+    expect((await tag([own?.id, own?.id], 'editor', { add: [' sea ', 'light'] })).data.tagMedia).toEqual({
+      media: [{ title: 'own', tags: ['sea', 'light'] }],
+      userErrors: [],
+    });
+    expect(
+      (await tag([own?.id, other?.id], 'admin', { add: ['sky'], remove: ['sea'] })).data.tagMedia.media,
+    ).toEqual([
+      { title: 'own', tags: ['light', 'sky'] },
+      { title: 'other', tags: ['sky'] },
+    ]);
+    for (const [change, field] of [
+      [{ add: [''] }, ['add']],
+      [{ remove: ['x'.repeat(101)] }, ['remove']],
+      [{ add: Array.from({ length: 199 }, (_, at) => `tag ${at}`) }, ['ids', '0']],
+    ] as const) {
+      const { data } = await tag([own?.id, other?.id], 'admin', change);
+      expect(data.tagMedia).toMatchObject({ media: [], userErrors: [{ code: 'INVALID', field }] });
+    }
     expect((await publish([other?.id], 'admin')).data.setVisibility.userErrors).toEqual([]);
     expect((await remove([own?.id], 'editor')).data.deleteMedia.deletedMediaIds).toEqual([own?.id]);
     expect((await remove([other?.id], 'admin')).data.deleteMedia.deletedMediaIds).toEqual([other?.id]);

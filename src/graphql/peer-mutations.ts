@@ -91,6 +91,10 @@ const UpdatePeerInput = builder.inputType('UpdatePeerInput', {
     paused: t.boolean({ description: 'Whether pulling rests.' }),
     interval: t.int({ description: 'Seconds between pulls where no event stream is open.' }),
     cacheMode: t.field({ type: CacheModeEnum, description: 'Which of its bytes are kept here.' }),
+    cacheBudget: t.field({
+      type: 'BigInt',
+      description: 'Bytes that its files may take here; null takes the limit back.',
+    }),
     audience: t.field({ type: AudienceEnum, description: "Which of this instance's people see its items." }),
     grant: t.field({ type: GrantInput, description: 'What it may see of ours; in force at once.' }),
     limits: t.field({ type: PeerLimitsInput, description: 'What it may ask of us.' }),
@@ -105,13 +109,15 @@ builder.mutationField('updatePeer', (t) =>
     args: { input: t.arg({ type: UpdatePeerInput, required: true, description: 'What to do.' }) },
     resolve: (_root, { input }, context) =>
       changePeer(async () => {
-        const { id, name, endpoint, paused, interval, cacheMode, audience, limits, grant } = input;
+        const { id, name, endpoint, paused, interval, cacheMode, cacheBudget, audience, limits, grant } =
+          input;
         await context.federation.updatePeer(id, {
           name: name ?? undefined,
           endpoint: endpoint ?? undefined,
           paused: paused ?? undefined,
           interval: interval ?? undefined,
           cacheMode: cacheMode ?? undefined,
+          cacheBudget,
           audience: audience ?? undefined,
           grant: grant == null ? undefined : await grantFromInput(grant, context, ['grant']),
           limits: limits ?? undefined,

@@ -62,7 +62,7 @@ const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
     cacheMode: t.field({
       type: CacheModeEnum,
       description: 'Which of its bytes are kept here.',
-      resolve: (peer) => known(['NONE', 'THUMBNAILS', 'ON_ACCESS'], peer.cacheMode) ?? 'ON_ACCESS',
+      resolve: (peer) => known(['NONE', 'THUMBNAILS', 'ON_ACCESS', 'MIRROR'], peer.cacheMode) ?? 'ON_ACCESS',
     }),
     cacheBudget: t.expose('cacheBudget', {
       type: 'BigInt',

@@ -43,6 +43,10 @@ export const CacheModeEnum = builder.enumType('CacheMode', {
     NONE: { description: 'None.' },
     THUMBNAILS: { description: 'Thumbnails, ahead of time.' },
     ON_ACCESS: { description: 'Thumbnails ahead of time, the rest when it is looked at.' },
+    MIRROR: {
+      description:
+        'Everything ahead of time, as long as there is room; nothing else that is kept goes for it.',
+    },
   } as const,
 });
 

@@ -37,6 +37,8 @@ const QUERIES: Record<string, string> = {
   invitations: 'invitations { nodes { id } }',
   auditEvents: 'auditEvents { nodes { id } }',
   users: 'users { totalCount }',
+  cache: 'cache { bytes }',
+  explainMedia: 'explainMedia(id: "media_x") { media { id } }',
 };
 /** Who may do these depends on more than scopes: they are asked in test/access-matrix.test.ts and test/people.test.ts. */
 const PEOPLE = ['createApiToken', 'revokeApiToken', 'endSession', 'createUser', 'updateUser'];
@@ -56,14 +58,25 @@ const MUTATIONS: Record<string, string> = {
   publishAgents: 'publishAgents(input: { agents: [] }) { instance { id } }',
   updateMedia: 'updateMedia(input: { id: "x" }) { media { id } }',
   setVisibility: 'setVisibility(input: { ids: ["x"], visibility: PUBLIC }) { media { id } }',
+  tagMedia: 'tagMedia(input: { ids: ["x"], add: ["y"] }) { media { id } }',
   deleteMedia: 'deleteMedia(input: { ids: ["x"] }) { deletedMediaIds }',
   createAlbum: 'createAlbum(input: { title: "x" }) { album { id } }',
   updateAlbum: 'updateAlbum(input: { id: "x" }) { album { id } }',
   deleteAlbum: 'deleteAlbum(input: { id: "x" }) { deletedAlbumId }',
+  purgeCache: 'purgeCache(input: { mediaId: "media_x" }) { cache { bytes } }',
+  pinMedia: 'pinMedia(input: { id: "media_x", pinned: true }) { media { id } }',
   hideRemoteMedia: 'hideRemoteMedia(input: { ids: ["x"], hidden: true }) { media { id } }',
 };
-const ADMINS_ONLY = ['invitations', 'auditEvents', 'users'];
-const LIBRARY = ['updateMedia', 'setVisibility', 'deleteMedia', 'createAlbum', 'updateAlbum', 'deleteAlbum'];
+const ADMINS_ONLY = ['invitations', 'auditEvents', 'users', 'cache', 'explainMedia'];
+const LIBRARY = [
+  'updateMedia',
+  'setVisibility',
+  'tagMedia',
+  'deleteMedia',
+  'createAlbum',
+  'updateAlbum',
+  'deleteAlbum',
+];
 
 type Outcome = 'passes' | 'UNAUTHENTICATED' | 'FORBIDDEN';
 

@@ -21,6 +21,7 @@ import './add-peer.ts';
 import './held-removals.ts';
 import './rotation.ts';
 import './media-mutations.ts';
+import './cache.ts';
 import './audit-event.ts';
 import './agent.ts';
 import './subscription.ts';

@@ -99,6 +99,8 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       for (const [name, value] of response.headers) reply.header(name, value);
       protect(reply, response.status === 200 ? request.method : 'POST');
       if (isStream(response)) {
+        // nginx would hold events back until a buffer is full.
+        reply.header('x-accel-buffering', 'no');
         onStream?.(context.viewer, reply);
         streaming.add(reply);
         reply.raw.once('close', () => streaming.delete(reply));

@@ -33,6 +33,7 @@ afterAll(async () => {
 interface Events extends Disposable {
   status: number;
   contentType: string;
+  buffering: string | null;
   /** The next `data` of an event, parsed; null at the end. */
   // biome-ignore lint/suspicious/noExplicitAny: answers are asserted upon field by field
   next(): Promise<any>;
@@ -56,6 +57,7 @@ async function subscribe(
   return {
     status: response.status,
     contentType: response.headers.get('content-type') ?? '',
+    buffering: response.headers.get('x-accel-buffering'),
     next: async () => {
       for (;;) {
         const end = text.indexOf('\n\n');
@@ -82,6 +84,7 @@ describe('a subscription', () => {
   it('tells of the catalog by server-sent events, and goes on where it was left', async () => {
     using events = await subscribe(CHANGED);
     expect(events.contentType).toMatch(/^text\/event-stream/);
+    expect(events.buffering).toBe('no');
     const first = (await events.next()).data.catalogChanged;
     expect(first).toMatchObject({ changed: [], removedIds: [], reset: false });
     const [item] = await server.catalog.local.add([newItem({ title: 'one', visibility: 'INSTANCE' })]);

@@ -6,7 +6,7 @@ import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
-import type { Delivery } from '../delivery/delivery.ts';
+import type { DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
 import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -15,7 +15,7 @@ import { breakOff, sendFile } from './send-file.ts';
 import type { FileViewer, Viewers } from './viewers.ts';
 
 export interface MediaRoutesOptions {
-  catalog: Pick<Catalog, 'item' | 'remoteItem'>;
+  catalog: Pick<Catalog, 'item' | 'remoteItem' | 'copies'>;
   database: Database;
   delivery: Pick<Delivery, 'open' | 'measure'>;
   streams: PeerStreams;
@@ -73,7 +73,8 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
     // The headers of an answer to these, or of any without a known type, say what not every peer's catalog does.
     const unknown = file.mimeType === '' || (file.size === null && needsSize(request));
-    const measured = unknown ? await delivery.measure(file) : file;
+    const found = item.source === LOCAL_SOURCE ? file : { ...file, twin: await twinOf(reader, file) };
+    const measured = unknown ? await delivery.measure(found) : found;
     // What a peer has shared ends with the pairing, also where it comes from our own disk.
     const ended =
       item.source === LOCAL_SOURCE
@@ -95,6 +96,17 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     } finally {
       ended?.();
     }
+  }
+
+  /** Where the same original is in a local item that the reader may see. */
+  async function twinOf(
+    reader: Reader,
+    { variant, digest }: DeliverableFile,
+  ): Promise<LocalPlace | undefined> {
+    if (variant !== 'original' || digest === null) return undefined;
+    const copies = (await catalog.copies(reader, [digest])).get(digest) ?? [];
+    const own = copies.find(({ source }) => source === LOCAL_SOURCE);
+    return own === undefined ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
   }
 }
 

@@ -33,9 +33,11 @@ afterEach(async () => {
 
 async function start(prefix = '', { pages: withPages = true, anonymous = false } = {}): Promise<string> {
   if (withPages) {
-    for (const page of ['index', 'sign-in', 'setup', 'password', 'graphiql']) {
+    for (const page of ['index', 'sign-in', 'setup', 'password', 'offline', 'graphiql']) {
       await writeFile(join(built, `${page}.html`), `${page} {{instance}}|{{viewer}}|{{role}}|{{unknown}}`);
     }
+    await writeFile(join(built, 'manifest.json'), '{"start_url":"./"}');
+    await writeFile(join(built, 'worker.js'), 'self;');
     await mkdir(join(built, 'assets'));
     await writeFile(join(built, 'assets', 'app-abc123.js'), 'export {};');
   }
@@ -78,7 +80,7 @@ test('every page runs no inline script, loads from here alone, is framed by nobo
   const origin = await start();
   viewer = ADA;
   setupNeeded = true;
-  for (const path of ['/', '/sign-in', '/setup', '/password', '/graphql']) {
+  for (const path of ['/', '/sign-in', '/setup', '/password', '/offline', '/graphql']) {
     const { status, headers } = await get(`${origin}${path}`);
     expect(status, path).toBe(200);
     const policy = headers.get('content-security-policy') ?? '';
@@ -111,6 +113,24 @@ test('assets are kept for good, and nothing beside them is served', async () => 
   ]) {
     expect((await get(`${origin}${path}`)).status, path).toBeGreaterThanOrEqual(400);
   }
+});
+
+test('what an app is installed by is the same for everybody, asked for anew each time, and names the instance alone', async () => {
+  const origin = await start('/hedgerow');
+  viewer = ADA;
+  const manifest = await get(`${origin}/hedgerow/manifest.webmanifest`);
+  expect(manifest.headers.get('content-type')).toBe('application/manifest+json; charset=utf-8');
+  const name = '<i>Linden{{viewer}}hof</i>';
+  expect(await manifest.json()).toEqual({ name, short_name: name, start_url: './' });
+  const worker = await get(`${origin}/hedgerow/worker.js`);
+  expect(worker.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+  expect(worker.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(await worker.text()).toBe('self;');
+  for (const { headers } of [manifest, worker]) {
+    expect(headers.get('cache-control')).toBe('no-cache');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  }
+  expect(await (await get(`${origin}/hedgerow/offline`)).text()).not.toContain('Ada');
 });
 
 test('whoever is signed out is led to sign in, or to the first set-up', async () => {

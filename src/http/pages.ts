@@ -1,4 +1,7 @@
-/** The web pages as Vite built them: plain HTML with a few names filled in, and assets that never change. */
+/**
+ * The web pages as Vite built them: plain HTML with a few names filled in, assets that never change, and what a browser
+ * needs to install the gallery as an app.
+ */
 
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -11,7 +14,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 
 const BUILT = fileURLToPath(new URL('../web/dist/', import.meta.url));
-const PAGES = ['index', 'sign-in', 'setup', 'password', 'graphiql'] as const;
+const PAGES = ['index', 'sign-in', 'setup', 'password', 'offline', 'graphiql'] as const;
 type Page = (typeof PAGES)[number];
 
 /** Nothing is loaded from elsewhere, nothing inline is run, nobody frames us: a name or title that slips through stays text. */
@@ -23,6 +26,7 @@ const CONTENT_SECURITY_POLICY = [
   "media-src 'self'",
   "frame-src 'self'",
   "connect-src 'self'",
+  "manifest-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
@@ -60,7 +64,10 @@ export interface PagesOptions {
 }
 
 export interface Pages {
-  /** `/`, `/sign-in`, `/setup`, `/password`, `/assets/…`; registered under the prefix where the routes are. */
+  /**
+   * `/`, `/sign-in`, `/setup`, `/password`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
+   * the prefix where the routes are.
+   */
   routes(app: FastifyInstance): Promise<void>;
   /** Whether this GET of `/graphql` is a browser's that wants a page, and no query. */
   wantsGraphiql(request: FastifyRequest): boolean;
@@ -72,12 +79,10 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
   const { access, publicUrl, instanceName, anonymous = false, built = BUILT } = options;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
   const html = await readPages(built);
+  const installation = await readInstallation(built);
 
   const send = (reply: FastifyReply, page: Page, viewer: Viewer | null = null): FastifyReply => {
-    const text = html?.get(page);
-    if (text === undefined) {
-      throw new HedgerowError('UNAVAILABLE', 'The web pages are not built; run `npm run build:web`.');
-    }
+    const text = needed(html?.get(page));
     const nonce = randomBytes(16).toString('base64');
     const values: Record<string, string> = {
       nonce,
@@ -86,6 +91,8 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
       viewer: viewer?.user?.name ?? '',
       provider: access.oidc?.name ?? '',
       role: viewer === null ? '' : ROLE_NAMES[viewer.role],
+      // What is shown to everybody is still not for search engines; what is shown to one person none of them gets to see.
+      robots: viewer === null ? 'noindex' : 'all',
     };
     return secure(reply, page === 'graphiql' ? graphiqlPolicy(nonce) : PLAIN_POLICY)
       .type('text/html; charset=utf-8')
@@ -120,6 +127,20 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         (await access.setup.needed()) ? send(reply, 'setup') : redirect(reply, '/sign-in'),
       );
       app.get('/password', async (_request, reply) => send(reply, 'password'));
+      // Kept by the service worker, and shown in place of the gallery: it names nobody.
+      app.get('/offline', async (_request, reply) => send(reply, 'offline'));
+      app.get('/manifest.webmanifest', async (_request, reply) => {
+        const name = instanceName();
+        return shared(reply)
+          .type('application/manifest+json; charset=utf-8')
+          .send({ name, short_name: name, ...needed(installation).manifest });
+      });
+      app.get('/worker.js', async (_request, reply) =>
+        shared(reply)
+          .header('content-security-policy', WORKER_POLICY)
+          .type('text/javascript; charset=utf-8')
+          .send(needed(installation).worker),
+      );
 
       if (html !== undefined) {
         await app.register(fastifyStatic, {
@@ -134,7 +155,7 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
           setHeaders: (reply, path) => {
             reply.header('x-content-type-options', 'nosniff');
             reply.header('cross-origin-resource-policy', 'same-origin');
-            if (/\.js(\.\w+)?$/.test(path)) reply.header('content-security-policy', WORKER_POLICY);
+            if (/\.m?js(\.\w+)?$/.test(path)) reply.header('content-security-policy', WORKER_POLICY);
           },
         });
       }
@@ -153,18 +174,53 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
   };
 }
 
-/** Undefined where they are not built, which only whoever runs from a checkout meets. */
-async function readPages(built: string): Promise<Map<Page, string> | undefined> {
-  try {
-    return new Map(
-      await Promise.all(
-        PAGES.map(async (page) => [page, await readFile(join(built, `${page}.html`), 'utf8')] as const),
+function readPages(built: string): Promise<Map<Page, string> | undefined> {
+  return ifBuilt(
+    async () =>
+      new Map(
+        await Promise.all(
+          PAGES.map(async (page) => [page, await readFile(join(built, `${page}.html`), 'utf8')] as const),
+        ),
       ),
-    );
+  );
+}
+
+/** The manifest without a name, and the service worker with the list of what it keeps. */
+interface Installation {
+  manifest: Record<string, unknown>;
+  worker: string;
+}
+
+function readInstallation(built: string): Promise<Installation | undefined> {
+  return ifBuilt(async () => ({
+    manifest: JSON.parse(await readFile(join(built, 'manifest.json'), 'utf8')) as Record<string, unknown>,
+    worker: await readFile(join(built, 'worker.js'), 'utf8'),
+  }));
+}
+
+/** Undefined where the pages are not built, which only whoever runs from a checkout meets. */
+async function ifBuilt<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** @throws HedgerowError UNAVAILABLE where it is not built */
+function needed<T>(built: T | undefined): T {
+  if (built !== undefined) return built;
+  throw new HedgerowError('UNAVAILABLE', 'The web pages are not built; run `npm run build:web`.');
+}
+
+/** The same for everybody, and asked for anew each time: a new version takes the place of the one before at once. */
+function shared(reply: FastifyReply): FastifyReply {
+  return reply.headers({
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
+  });
 }
 
 function secure(reply: FastifyReply, policy: string): FastifyReply {

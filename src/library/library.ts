@@ -6,7 +6,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { type ImportRequest, type ImportSummary, importFiles } from './import.ts';
 import { importIntoAlbum } from './import-album.ts';
 import { createImportLedger } from './import-ledger.ts';
-import { createMediaPool } from './media-worker.ts';
+import { createMediaPool, type MediaPool } from './media-worker.ts';
 import { removeItems } from './remove.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
@@ -35,12 +35,14 @@ export interface LibraryOptions {
     maxBytes: number;
     quotaBytes: number;
   };
+  /** A pool that is somebody else's to close; otherwise the library has one of its own. */
+  media?: MediaPool | undefined;
   /** Told of faults that are neither a file's nor the disk's. */
   onFault: (path: string, error: unknown) => void;
 }
 
 export function createLibrary(options: LibraryOptions): Library {
-  const media = createMediaPool();
+  const media = options.media ?? createMediaPool();
   const { database, store, now } = options;
   const ledger = createImportLedger({ ...options, remember: false });
   return {
@@ -48,6 +50,8 @@ export function createLibrary(options: LibraryOptions): Library {
       importIntoAlbum(options.catalog.albums, request, (given) => importFiles({ ...options, media }, given)),
     uploads: createUploads({ ...options.uploads, database, now, importer: { ledger, store, media } }),
     remove: (ids) => removeItems(options, ids),
-    [Symbol.asyncDispose]: () => media[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      if (options.media === undefined) await media[Symbol.asyncDispose]();
+    },
   };
 }

@@ -23,6 +23,33 @@ import { openFileStream, readFileBytes } from './file-stream.ts';
 import { folderOf, keyOf, pathOf, TEMPORARY } from './paths.ts';
 import { createDigestHasher } from './segment-digests.ts';
 
+/** What the store does to its folder, except reading; a test puts a disk in its place that fails. */
+export interface FileOperations {
+  copyFile: typeof copyFile;
+  link: typeof link;
+  mkdir: typeof mkdir;
+  open: typeof open;
+  opendir: typeof opendir;
+  rename: typeof rename;
+  rm: typeof rm;
+  rmdir: typeof rmdir;
+  stat: typeof stat;
+  unlink: typeof unlink;
+}
+
+export const nodeFiles: FileOperations = {
+  copyFile,
+  link,
+  mkdir,
+  open,
+  opendir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+};
+
 /** Another writer may remove an emptied folder between our mkdir and our rename; so often it is tried again. */
 const RENAME_ATTEMPTS = 5;
 
@@ -30,16 +57,19 @@ const RENAME_ATTEMPTS = 5;
  * Opens the store, and makes its folder where there is none.
  * @throws HedgerowError UNAVAILABLE where the folder cannot be written
  */
-export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
+export async function openDiskBlobStore(
+  folder: string,
+  files: FileOperations = nodeFiles,
+): Promise<BlobStore> {
   const root = resolve(folder);
   const temporary = join(root, TEMPORARY);
-  await translatingFileErrors(() => mkdir(temporary, { recursive: true }));
+  await translatingFileErrors(() => files.mkdir(temporary, { recursive: true }));
   return {
     stat: (key) =>
       translatingFileErrors(async () => {
         const path = pathOf(root, key);
         try {
-          const found = await stat(path);
+          const found = await files.stat(path);
           return found.isFile() ? { size: found.size, modifiedAt: found.mtimeMs } : null;
         } catch (error) {
           if (isAbsent(error)) return null;
@@ -49,40 +79,42 @@ export async function openDiskBlobStore(folder: string): Promise<BlobStore> {
     read: async (key, range = null) => openFileStream(pathOf(root, key), range),
     bytes: async (key, start, length) => readFileBytes(pathOf(root, key), start, length),
     write: (key, source, options) =>
-      translatingFileErrors(() => write(root, join(temporary, randomName()), key, source, options)),
+      translatingFileErrors(() => write(files, root, join(temporary, randomName()), key, source, options)),
     delete: (key) =>
       translatingFileErrors(async () => {
         const path = pathOf(root, key);
         try {
-          await unlink(path);
+          await files.unlink(path);
         } catch (error) {
           if (!isAbsent(error)) throw error;
         }
-        await removeEmptied(root, dirname(path));
+        await removeEmptied(files, root, dirname(path));
       }),
     deleteAll: (prefix) =>
       translatingFileErrors(async () => {
         const path = folderOf(root, prefix);
         // A writer may still add to the folder while it is emptied.
-        await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
-        await removeEmptied(root, dirname(path));
+        await files.rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+        await removeEmptied(files, root, dirname(path));
       }),
     copyAll: (from, to) =>
       translatingFileErrors(async () => {
-        for await (const { key } of list(root, folderOf(root, from))) {
+        for await (const { key } of list(files, root, folderOf(root, from))) {
           await copy(
+            files,
             pathOf(root, key),
             pathOf(root, to + key.slice(from.length)),
             join(temporary, randomName()),
           );
         }
       }),
-    list: (prefix) => list(root, folderOf(root, prefix)),
-    sweep: (olderThan = 0) => translatingFileErrors(() => sweep(temporary, olderThan)),
+    list: (prefix) => list(files, root, folderOf(root, prefix)),
+    sweep: (olderThan = 0) => translatingFileErrors(() => sweep(files, temporary, olderThan)),
   };
 }
 
 async function write(
+  files: FileOperations,
   root: string,
   temporary: string,
   key: WriteKey,
@@ -91,7 +123,7 @@ async function write(
 ): Promise<Written> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(temporary, 'wx', 0o640);
+    handle = await files.open(temporary, 'wx', 0o640);
     const written = await fill(handle, source, options);
     if (options.size !== undefined && written.size !== options.size) {
       throw new HedgerowError(
@@ -107,13 +139,13 @@ async function write(
     handle = undefined;
     const finalKey = typeof key === 'string' ? key : key(written.digest);
     const path = pathOf(root, finalKey);
-    await moveTo(temporary, path);
+    await moveTo(files, temporary, path);
     // A name is only as durable as the folder that it stands in.
-    if (options.sync) await syncFolder(dirname(path));
+    if (options.sync) await syncFolder(files, dirname(path));
     return { ...written, key: finalKey };
   } catch (error) {
     await handle?.close().catch(() => {});
-    await unlink(temporary).catch(() => {});
+    await files.unlink(temporary).catch(() => {});
     if (!Buffer.isBuffer(source)) source.destroy();
     throw error;
   }
@@ -151,33 +183,33 @@ async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): 
   }
 }
 
-async function moveTo(temporary: string, path: string): Promise<void> {
+async function moveTo(files: FileOperations, temporary: string, path: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await rename(temporary, path);
+      await files.rename(temporary, path);
       return;
     } catch (error) {
       if (systemCode(error) !== 'ENOENT' || attempt === RENAME_ATTEMPTS) throw error;
-      await mkdir(dirname(path), { recursive: true });
+      await files.mkdir(dirname(path), { recursive: true });
     }
   }
 }
 
 /** A blob never changes under its key, so two names for one file do; where the disk has no such names, a copy. */
-async function copy(from: string, path: string, temporary: string): Promise<void> {
+async function copy(files: FileOperations, from: string, path: string, temporary: string): Promise<void> {
   try {
-    await link(from, temporary);
+    await files.link(from, temporary);
   } catch (error) {
     if (isAbsent(error)) return;
-    await copyFile(from, temporary);
+    await files.copyFile(from, temporary);
   }
-  await moveTo(temporary, path);
+  await moveTo(files, temporary, path);
   // Of two names of one file, rename leaves both.
-  await unlink(temporary).catch(() => {});
+  await files.unlink(temporary).catch(() => {});
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+async function syncFolder(files: FileOperations, path: string): Promise<void> {
+  const folder = await files.open(path, 'r');
   try {
     await folder.sync();
   } finally {
@@ -186,11 +218,11 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** Removes folders from `path` upwards as long as they are empty, up to those directly below the root. */
-async function removeEmptied(root: string, path: string): Promise<void> {
+async function removeEmptied(files: FileOperations, root: string, path: string): Promise<void> {
   let folder = path;
   while (folder.startsWith(root + sep) && dirname(folder) !== root) {
     try {
-      await rmdir(folder);
+      await files.rmdir(folder);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') return;
     }
@@ -198,11 +230,11 @@ async function removeEmptied(root: string, path: string): Promise<void> {
   }
 }
 
-async function* list(root: string, folder: string): AsyncIterable<BlobEntry> {
+async function* list(files: FileOperations, root: string, folder: string): AsyncIterable<BlobEntry> {
   const folders = [folder];
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     try {
-      for await (const entry of await opendir(path)) {
+      for await (const entry of await files.opendir(path)) {
         const child = join(path, entry.name);
         if (entry.isDirectory()) {
           folders.push(child);
@@ -210,7 +242,7 @@ async function* list(root: string, folder: string): AsyncIterable<BlobEntry> {
         }
         const key = keyOf(root, child);
         if (key === null) continue;
-        const found = await stat(child).catch(() => null);
+        const found = await files.stat(child).catch(() => null);
         if (found !== null) yield { key, size: found.size, modifiedAt: found.mtimeMs };
       }
     } catch (error) {
@@ -219,19 +251,23 @@ async function* list(root: string, folder: string): AsyncIterable<BlobEntry> {
   }
 }
 
-async function sweep(temporary: string, olderThan: number): Promise<{ files: number; bytes: number }> {
-  let files = 0;
+async function sweep(
+  files: FileOperations,
+  temporary: string,
+  olderThan: number,
+): Promise<{ files: number; bytes: number }> {
+  let swept = 0;
   let bytes = 0;
   const youngest = Date.now() - olderThan;
-  for await (const entry of await opendir(temporary)) {
+  for await (const entry of await files.opendir(temporary)) {
     const path = join(temporary, entry.name);
-    const found = await stat(path).catch(() => null);
+    const found = await files.stat(path).catch(() => null);
     if (found === null || (olderThan > 0 && found.mtimeMs > youngest)) continue;
-    await rm(path, { recursive: true, force: true });
-    files += 1;
+    await files.rm(path, { recursive: true, force: true });
+    swept += 1;
     bytes += found.size;
   }
-  return { files, bytes };
+  return { files: swept, bytes };
 }
 
 function isAbsent(error: unknown): boolean {

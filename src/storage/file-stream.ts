@@ -4,7 +4,7 @@ import { close, fstat, open, read, type Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { HedgerowError } from '../lib/errors.ts';
-import { lease, POOLED_BYTES, release } from './buffer-pool.ts';
+import { lease, ReadPace, release, SMALL_BYTES } from './buffer-pool.ts';
 import { translateFileError } from './file-errors.ts';
 
 const openFile = promisify(open);
@@ -53,13 +53,13 @@ export async function openFileStream(
 }
 
 /**
- * Reads a range of a file into one buffer, at most POOLED_BYTES of it: fewer where the file ends before. The
+ * Reads a range of a file into one buffer, at most POOLED_BYTES (buffer-pool.ts) of it: fewer where the file ends before. The
  * buffer may be given back with `release`.
  * @throws HedgerowError NOT_FOUND, UNAVAILABLE
  */
 export async function readFileBytes(path: string, start: number, length: number): Promise<Buffer> {
   let descriptor: number | undefined;
-  const buffer = length > POOLED_BYTES / 4 ? lease() : Buffer.allocUnsafeSlow(length);
+  const buffer = length > SMALL_BYTES / 4 ? lease(length) : Buffer.allocUnsafeSlow(length);
   const wanted = Math.min(length, buffer.length);
   try {
     descriptor = await openFile(path, 'r');
@@ -82,24 +82,25 @@ class DescriptorStream extends Readable {
   readonly #descriptor: number;
   #position: number;
   readonly #last: number;
+  readonly #pace = new ReadPace();
   #reading = false;
   #closing: (() => void) | undefined;
 
   constructor(descriptor: number, start: number, last: number) {
-    // One chunk at a time: the next is read while the former is being sent.
-    super({ highWaterMark: 1 });
+    // Nothing is read ahead of a reader that pauses: a thousand slow ones would hold a chunk more each.
+    super({ highWaterMark: 0 });
     this.#descriptor = descriptor;
     this.#position = start;
     this.#last = last;
   }
 
   override _read(): void {
-    const length = Math.min(POOLED_BYTES, this.#last - this.#position + 1);
+    const length = Math.min(this.#pace.next(), this.#last - this.#position + 1);
     if (length <= 0) {
       this.push(null);
       return;
     }
-    const buffer = lease();
+    const buffer = lease(length);
     this.#reading = true;
     read(this.#descriptor, buffer, 0, length, this.#position, (error, bytesRead) => {
       this.#reading = false;

@@ -122,6 +122,20 @@ export function folderOf(root: string, prefix: string): string {
   throw new HedgerowError('INVALID', 'This is not a prefix of the blob store.');
 }
 
+export function isKey(key: string): boolean {
+  return CONTENT_KEY.test(key) || CACHE_KEY.test(key);
+}
+
+/** @throws HedgerowError INVALID for anything that is not a key as drawn above, `..` included */
+export function assertKey(key: string): void {
+  if (!isKey(key)) throw new HedgerowError('INVALID', 'This is not a key of the blob store.');
+}
+
+/** @throws HedgerowError INVALID for anything but a whole part of the layout, ending with `/` */
+export function assertPrefix(prefix: string): void {
+  folderOf('/', prefix);
+}
+
 /** The key of a file below the root, or null for one that the layout does not know. */
 export function keyOf(root: string, path: string): string | null {
   const parts = path.slice(root.length + 1).split(sep);

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { defineConfig, type Plugin } from 'vite';
+import sharp from 'sharp';
+import { defineConfig, type Plugin, type Rolldown } from 'vite';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
@@ -27,12 +29,145 @@ export default defineConfig({
       onLog: (level, log, report) => {
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') report(level, log);
       },
-      input: ['index', 'sign-in', 'setup', 'password', 'graphiql'].map((page) => join(root, `${page}.html`)),
+      input: [
+        ...['index', 'sign-in', 'setup', 'password', 'offline', 'graphiql'].map((page) =>
+          join(root, `${page}.html`),
+        ),
+        join(root, 'worker', 'worker.ts'),
+      ],
+      output: {
+        // A worker rules what lies beside it and below, and is looked for where it was.
+        entryFileNames: ({ name }) => (name === 'worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
     },
   },
   worker: { format: 'es' },
-  plugins: [precompressed()],
+  plugins: [installable(), precompressed()],
 });
+
+/** Of `tokens.css`, in light. */
+const PAPER = '#faf5ea';
+/** Px of the icons that browsers ask for; on one that may be cut to any shape the mark keeps away from the edge. */
+const ICONS = [
+  { name: 'icon-192', size: 192, purpose: 'any' },
+  { name: 'icon-512', size: 512, purpose: 'any' },
+  { name: 'icon-shaped-512', size: 512, purpose: 'maskable' },
+  { name: 'icon-touch-180', size: 180, purpose: 'touch' },
+] as const;
+
+/**
+ * What makes the gallery an app that can be installed: icons drawn from the mark, the manifest, to which the server adds
+ * the instance's name, and the list of what the service worker keeps.
+ */
+function installable(): Plugin {
+  const icons = new Map<string, { file: string; size: number; purpose: string; bytes: Buffer }>();
+  return {
+    name: 'installable',
+    apply: 'build',
+    buildStart: async () => {
+      const mark = await readFile(join(root, 'images', 'mark.svg'));
+      for (const { name, size, purpose } of ICONS) {
+        const bytes = await drawIcon(mark, size, purpose !== 'any');
+        icons.set(name, { file: `assets/${name}-${hashOf([bytes])}.png`, size, purpose, bytes });
+      }
+    },
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, { filename }) => {
+        if (filename !== join(root, 'index.html')) return html;
+        const link = (rel: string, href: string) => ({
+          tag: 'link',
+          attrs: { rel, href },
+          injectTo: 'head' as const,
+        });
+        return [
+          link('manifest', './manifest.webmanifest'),
+          link('apple-touch-icon', `./${icons.get('icon-touch-180')?.file}`),
+        ];
+      },
+    },
+    generateBundle: {
+      // When the pages are there, which Vite makes at this step too.
+      order: 'post',
+      handler(_options, bundle) {
+        for (const { file, bytes } of icons.values()) {
+          this.emitFile({ type: 'asset', fileName: file, source: bytes });
+        }
+        const manifest = {
+          id: './',
+          start_url: './',
+          scope: './',
+          display: 'standalone',
+          background_color: PAPER,
+          theme_color: PAPER,
+          icons: [...icons.values()]
+            .filter(({ purpose }) => purpose !== 'touch')
+            .map(({ file, size, purpose }) => ({
+              src: `./${file}`,
+              sizes: `${size}x${size}`,
+              type: 'image/png',
+              purpose,
+            })),
+        };
+        this.emitFile({ type: 'asset', fileName: 'manifest.json', source: JSON.stringify(manifest) });
+
+        const worker = bundle['worker.js'];
+        if (worker?.type !== 'chunk') throw new Error('The service worker was not built.');
+        const files = shellOf(bundle, [join(root, 'index.html'), join(root, 'offline.html')]);
+        const offline = bundle['offline.html'];
+        const version = hashOf([
+          worker.code,
+          files.join(' '),
+          offline?.type === 'asset' ? offline.source : '',
+        ]);
+        worker.code = `const SHELL=${JSON.stringify({ version, files })};\n${worker.code}`;
+      },
+    },
+  };
+}
+
+/** What only some documents need is large, and left to the browser's ordinary cache. */
+const SELDOM = /\/gallery\/pages\.tsx$/;
+
+/** Scripts, styles and pictures of pages, what they load later included. */
+function shellOf(bundle: Rolldown.OutputBundle, pages: readonly string[]): string[] {
+  const files = new Set<string>();
+  const add = (name: string): void => {
+    const chunk = bundle[name];
+    if (files.has(name) || chunk?.type !== 'chunk' || SELDOM.test(chunk.facadeModuleId ?? '')) return;
+    files.add(name);
+    for (const style of chunk.viteMetadata?.importedCss ?? []) files.add(style);
+    for (const asset of chunk.viteMetadata?.importedAssets ?? []) files.add(asset);
+    for (const next of [...chunk.imports, ...chunk.dynamicImports]) add(next);
+  };
+  for (const [name, chunk] of Object.entries(bundle)) {
+    if (chunk.type === 'chunk' && pages.includes(chunk.facadeModuleId ?? '')) add(name);
+  }
+  return [...files].sort();
+}
+
+function drawIcon(mark: Buffer, size: number, whole: boolean): Promise<Buffer> {
+  const inner = whole ? Math.round(size * 0.7) : size;
+  const edge = Math.floor((size - inner) / 2);
+  return sharp(mark, { density: 72 * (inner / 64) })
+    .resize(inner, inner)
+    .extend({
+      top: edge,
+      left: edge,
+      bottom: size - inner - edge,
+      right: size - inner - edge,
+      background: PAPER,
+    })
+    .flatten(whole ? { background: PAPER } : false)
+    .png({ palette: true })
+    .toBuffer();
+}
+
+function hashOf(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('base64url').slice(0, 8);
+}
 
 /** Puts .br and .gz beside each text asset, so that the server compresses nothing while it answers. */
 function precompressed(): Plugin {
@@ -45,7 +180,7 @@ function precompressed(): Plugin {
     },
     closeBundle: async () => {
       for (const name of await readdir(folder)) {
-        if (!/\.(js|css|svg|ttf)$/.test(name)) continue;
+        if (!/\.(m?js|css|svg|ttf)$/.test(name)) continue;
         const bytes = await readFile(join(folder, name));
         if (bytes.length < 1024) continue;
         const params = { [constants.BROTLI_PARAM_QUALITY]: 9 };

@@ -298,6 +298,8 @@ describe('two people at two instances', () => {
     }
     expect(errors.splice(0).filter((error) => !isSandboxNote(error))).toEqual([]);
 
+    // Whose page would say, and rightly, that its server is away.
+    await onA.page.goto('about:blank');
     await a.stop();
     // What plays from now on cannot come from what the browser kept.
     const client = await page.context().newCDPSession(page);
@@ -363,6 +365,37 @@ describe('two people at two instances', () => {
       ).toBeLessThanOrEqual(0);
       await shot(page, `10 home, ${name}`, true);
     }
+  });
+
+  it('have all of it back with the peer, add to it, and see by themselves what the end of the pairing takes away', async () => {
+    const { page, errors } = onB;
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await a.start();
+    await b.query('mutation ($id: ID!) { refreshPeer(input: { id: $id }) { pulls { id } } }', { id: peerId });
+    await settled(b, peerId);
+    await page.goto('/');
+    await page.getByText('19 items in one catalog: 4 of this server, 15 of its peers.').waitFor();
+    expect(await page.getByText(/Last read/).count()).toBe(0);
+    await page.locator('input[type=file]').setInputFiles(join(SAMPLES, 'garden', 'plan-of-the-beds.png'));
+    await page.getByText('20 items in one catalog: 5 of this server, 15 of its peers.').waitFor();
+    await page.getByRole('button', { name: 'Garden' }).click();
+    await page.getByText('15 items.').waitFor();
+    await shot(page, '11 the peer alone');
+
+    await b.query('mutation ($id: ID!) { revokePeer(input: { id: $id }) { peer { id } } }', { id: peerId });
+    await page.getByText('Nothing matches.').first().waitFor();
+    await page
+      .getByRole('link', { name: /from Garden/ })
+      .first()
+      .waitFor({ state: 'detached' });
+    await page.reload();
+    await page.getByText('Nothing matches.').first().waitFor();
+    await page.getByRole('button', { name: 'Clear all' }).click();
+    await page.getByText('5 items, all of this server.').waitFor();
+    await shot(page, '11 the pairing has ended');
+    // Pictures that were on their way as the pairing ended.
+    expect(errors.splice(0).filter((error) => !/40[34]/.test(error))).toEqual([]);
   });
 
   it('see nothing any more once they have signed out', async () => {

@@ -82,6 +82,7 @@ export async function startGraphql(
     people,
     signUrl: signedUrls.sign,
     library: catalog.local,
+    cache: emptyCache(),
     availability: async () => new Map(),
     publicPath: '',
     version: '1.2.3',
@@ -118,6 +119,16 @@ export async function startGraphql(
       return { status: response.status, headers: response.headers, data: body.data, errors: body.errors };
     },
     [Symbol.asyncDispose]: () => app.close(),
+  };
+}
+
+/** A cache in which nothing is. */
+function emptyCache(): GraphqlServices['cache'] {
+  return {
+    usage: async () => ({ bytes: 0, budget: 1000, pinnedBytes: 0, items: 0, peers: [] }),
+    purge: async () => {},
+    pin: async () => {},
+    explain: async () => [],
   };
 }
 

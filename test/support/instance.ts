@@ -14,6 +14,7 @@ import {
 import { type AppOptions, type RunningApp, startApp } from '../../src/app.ts';
 import { decideConfig } from '../../src/config/config.ts';
 import type { Settings } from '../../src/config/env.ts';
+import { createMediaPool } from '../../src/library/media-worker.ts';
 import { eventually } from './eventually.ts';
 
 export { eventually };
@@ -54,6 +55,9 @@ export interface Instance extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** One for all instances of this process: to start a decoder takes longer than to read a small picture. */
+const media = createMediaPool();
+
 export async function startInstance(
   name: string,
   settings: Settings = {},
@@ -80,7 +84,7 @@ export async function startInstance(
       config,
       secrets,
       log,
-      overrides,
+      overrides: { media, ...overrides },
     });
     port = new URL(running.url).port;
   };

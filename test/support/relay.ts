@@ -67,13 +67,13 @@ export async function startRelay(server: string | (() => string), hooks: RelayHo
     requests.push(request);
     const fate = (await current.onRequest?.(request)) ?? 'pass';
     if (fate === 'drop') return void incoming.socket.destroy();
-    if (fate !== 'pass' && 'answer' in fate) return reply(response, fate.answer);
+    if (fate !== 'pass' && 'answer' in fate) return reply(response, request, fate.answer);
     if (fate !== 'pass') request = fate.alter;
     const answer = await forward(typeof server === 'string' ? server : server(), request);
     answers.push({ ...answer, to: request });
     const end = (await current.onAnswer?.(answer, request)) ?? 'pass';
     if (end === 'drop') return void incoming.socket.destroy();
-    reply(response, end === 'pass' ? answer : end.alter);
+    reply(response, request, end === 'pass' ? answer : end.alter);
   }
 
   const listener = createServer((incoming, response) => {
@@ -131,9 +131,13 @@ async function forward(server: string, request: RelayedRequest): Promise<Relayed
   return { status: answer.statusCode ?? 0, headers: answer.rawHeaders, body: await wholeBody(answer) };
 }
 
-function reply(response: ServerResponse, answer: RelayedAnswer): void {
+function reply(response: ServerResponse, { method }: RelayedRequest, answer: RelayedAnswer): void {
   response.sendDate = false;
-  response.writeHead(answer.status, withLength(answer.headers, answer.body, 'POST'));
+  const headers = withLength(answer.headers, answer.body, 'POST');
+  // What a HEAD is answered has the length of what a GET would be.
+  const length = method === 'HEAD' ? headerOf(answer, 'content-length') : undefined;
+  if (length !== undefined) headers[headers.length - 1] = length;
+  response.writeHead(answer.status, headers);
   response.end(answer.body);
 }
 

@@ -33,6 +33,8 @@ export interface ListingPage {
   /** Null while more is to come; then what the whole should be. */
   complete: WholeListing | null;
   roundTripMs: number;
+  /** Of its content, decoded, where it is known: what it takes to hold it. */
+  bytes?: number;
 }
 
 export interface MediaRef {

@@ -56,6 +56,7 @@ export async function readUnreadPage(
         epoch: page.epoch,
         complete: page.complete ? { total: page.total, checksum: page.checksum } : null,
         roundTripMs: unread.roundTripMs,
+        bytes: content.length,
       };
     },
   };

@@ -17,3 +17,26 @@ export async function cacheModeOf(database: Sql, peerKey: number): Promise<Cache
   );
   return row?.mode ?? 'NONE';
 }
+
+/** Whether a peer is asked for bytes, and what went wrong the last time; null where it is gone. */
+export async function standingOf(
+  database: Sql,
+  peerKey: number,
+): Promise<{ name: string; asked: boolean; trouble: string | null } | null> {
+  const row = await database.get<{
+    name: string;
+    status: string;
+    health: string;
+    hidden: number | null;
+    message: string | null;
+  }>(
+    sql`SELECT peer_name AS name, status, health, CASE WHEN hidden_since IS NULL THEN NULL ELSE 1 END AS hidden, error_message AS message FROM federation_peers WHERE key = ${peerKey}`,
+  );
+  if (row === undefined) return null;
+  const away = row.health === 'OFFLINE' || row.health === 'AUTH_FAILED' || row.health === 'INCOMPATIBLE';
+  return {
+    name: row.name,
+    asked: row.status !== 'REVOKED' && row.hidden === null,
+    trouble: away ? (row.message ?? 'It could not be reached the last time.') : null,
+  };
+}

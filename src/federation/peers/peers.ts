@@ -12,22 +12,28 @@ import type { PeerHealth } from './health.ts';
 import type { Notices } from './notices.ts';
 
 const NAME_LENGTH = 200;
+/** Bytes; what a number holds exactly. */
+const BUDGET_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 /** Seconds. */
 const INTERVAL = { min: 10, max: 604_800 };
 
-/** @throws HedgerowError NOT_FOUND, INVALID with the field, REVOKED where the peer is history */
+/**
+ * @param enforceBudgets - evicts what a smaller budget no longer holds
+ * @throws HedgerowError NOT_FOUND, INVALID with the field, REVOKED where the peer is history
+ */
 export async function updatePeer(
   context: FederationContext,
   pulls: PullManager,
   peerId: string,
   input: UpdatePeer,
+  enforceBudgets: () => Promise<void>,
 ): Promise<void> {
   const { prisma } = context.database;
   const peer = await prisma.peer.findUnique({ where: { id: peerId } });
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'There is no such peer.');
   if (peer.status === 'REVOKED')
     throw new HedgerowError('REVOKED', 'The peer was revoked; pair again to go on.');
-  const { name, endpoint, paused, interval, cacheMode, audience, limits, grant } = input;
+  const { name, endpoint, paused, interval, cacheMode, cacheBudget, audience, limits, grant } = input;
   if (grant !== undefined && !peer.serves) {
     throw new HedgerowError(
       'CONFLICT',
@@ -45,6 +51,7 @@ export async function updatePeer(
     ...(endpoint !== undefined && { endpoint: checkedEndpoint(endpoint), endpointOurs: true }),
     ...(interval !== undefined && { interval: checkedInterval(interval) }),
     ...(cacheMode !== undefined && { cacheMode }),
+    ...(cacheBudget !== undefined && { cacheBudget: checkedBudget(cacheBudget) }),
     ...(audience !== undefined && { audience }),
     ...(limits !== undefined && checkedLimits(limits)),
     status,
@@ -56,11 +63,22 @@ export async function updatePeer(
     const { serveGrant } = await tx.peer.update({ where: { key: peer.key }, data });
     if (grant !== undefined) await putGrant(tx, peer.key, serveGrant, grant);
   });
+  if (cacheBudget !== undefined) await enforceBudgets();
   if (cacheMode !== undefined && cacheMode !== peer.cacheMode) {
     await context.database.write((tx) => wantThumbnailsAgain(tx, peer.key));
-    pulls.fetchThumbnails(peer.key);
+    pulls.fetchAhead(peer.key);
+  } else if (cacheBudget !== undefined) {
+    pulls.fetchAhead(peer.key);
   }
   await pulls.reschedule(peer.key);
+}
+
+/** @throws HedgerowError INVALID */
+function checkedBudget(budget: bigint | null): bigint | null {
+  if (budget === null || (budget >= 0n && budget <= BUDGET_MAX)) return budget;
+  throw new HedgerowError('INVALID', `The budget is between 0 and ${BUDGET_MAX} bytes.`, {
+    field: ['cacheBudget'],
+  });
 }
 
 /** Queues pulls; of one peer, or of every active one. A copy that disagrees is listed anew, for somebody asks. */

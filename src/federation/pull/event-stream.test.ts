@@ -133,6 +133,19 @@ describe('the stream of a peer', () => {
     expect(told).not.toContain(`lost ${PEER}`);
   });
 
+  it('is not opened anew where it was ended for good in the pause before', async () => {
+    const { streams, stream, bodies, pass, running } = following({ timing: { reopen: 60_000 } });
+    streams.open(PEER);
+    (await stream(0)).write(HEARTBEAT);
+    pass(60_000);
+    (await stream(0)).end();
+    await eventually('the pause', async () => running.size === 0);
+    streams.close(PEER);
+    // It waits for every stream to have ended.
+    await streams[Symbol.asyncDispose]();
+    expect(bodies).toHaveLength(1);
+  });
+
   it('is ended and signed anew by this side before it is too old, whatever the other side does', async () => {
     const { streams, stream, bodies } = following({ timing: { reopen: 1, longest: 60 } });
     streams.open(PEER);

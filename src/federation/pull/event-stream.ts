@@ -122,6 +122,7 @@ export function createEventStreams(options: EventStreamOptions): EventStreams {
       if (lasted) peer.failures = 0;
       if (lasted && end.kind === 'over') {
         await pause(peer, timing.reopen * (1 + random()));
+        if (peer.abort.signal.aborted) return;
         continue;
       }
       peer.failures += 1;

@@ -29,6 +29,8 @@ import {
 const THREAD = new URL('./ingest-thread.ts', import.meta.url);
 /** Of the thread, MiB: two pages of each of the pulls that run at once, as objects, and more than enough besides. */
 const HEAP = 256;
+/** Of it, MiB, for what has just been made: nearly all of a page is of no use any more once it is stored. */
+const YOUNG = 16;
 /** ms without a pull after which the thread ends, and its memory is free. */
 const IDLE = 60_000;
 /** Bytes of a page, encoded and decoded, that are read among everything else. */
@@ -79,7 +81,7 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
   function start(): Thread {
     const worker = new Worker(program, {
       workerData: { beside: database.beside } satisfies IngestData,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: YOUNG },
       // Nothing of how this process was started, such as a debugger's port.
       execArgv: [],
       name: 'ingest',
@@ -261,7 +263,11 @@ async function beginHere(
   options: PullOptions,
 ): Promise<PullOutcome | null> {
   try {
-    return await pullPages(database, source, readingHere(client), options, { ...HERE, pages: 1 });
+    const { read, writeRecoverable } = database;
+    return await pullPages({ read, write: writeRecoverable }, source, readingHere(client), options, {
+      ...HERE,
+      pages: 1,
+    });
   } catch (error) {
     // Nothing of it was stored; the thread asks for it again.
     if (error instanceof TooLarge) return null;

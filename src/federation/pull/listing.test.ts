@@ -4,12 +4,13 @@ import { expect, it } from 'vitest';
 import { describeOnBothDatabases } from '../../../test/support/databases.ts';
 import { remoteItem, seedPeer } from '../../../test/support/items.ts';
 import { createCatalog } from '../../catalog/catalog.ts';
+import { readPage } from '../../catalog/query.ts';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
 import type { Database } from '../../database/database.ts';
 import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../../lib/checksum.ts';
 import { CursorExpired, type ListingPage, type PeerClient } from '../dialects/dialect.ts';
 import type { CursorExpiry } from '../wire/messages.ts';
-import { pullPeer, resolveHeldItems } from './pull-peer.ts';
+import { APART, pullPeer, resolveHeldItems } from './pull-peer.ts';
 
 describeOnBothDatabases('a listing', (open) => {
   async function setUp() {
@@ -45,6 +46,131 @@ describeOnBothDatabases('a listing', (open) => {
           .sort(),
     };
   }
+
+  it('stores pages together as there is room, and asks for one more and no further', async () => {
+    for (const [room, bytes, most] of [
+      [0, undefined, 2],
+      [25, undefined, 4],
+      [25, 5_000_000, 3],
+      [25, 9_000_000, 2],
+    ] as const) {
+      const { database, peer, options, here } = await setUp();
+      const pages = Array.from({ length: 9 }, (_, page) => ({
+        items: names(10).map((id) => listed(`${id}-of-${page}`)),
+        ...(bytes !== undefined && { bytes }),
+      }));
+      const { client } = pagingPeer(pages);
+      let given = 0;
+      let stored = 0;
+      let waiting = 0;
+      const counting: PeerClient = {
+        ...client,
+        list: (...asked) => {
+          given += 1;
+          waiting = Math.max(waiting, given - stored);
+          return client.list(...asked);
+        },
+      };
+      const outcome = await pullPeer(
+        { read: database.read, write: database.write, room: () => room },
+        peer.key,
+        counting,
+        {
+          ...options,
+          onPage: ({ added }) => {
+            stored = added / 10;
+          },
+        },
+        APART,
+      );
+      expect(outcome).toMatchObject({ added: 90, inSync: true });
+      expect((await here()).length).toBe(90);
+      expect(waiting).toBe(most);
+    }
+  });
+
+  it('writes nothing where nothing has changed, and still notices that the peer is paused', async () => {
+    const { database, peer, options } = await setUp();
+    const { client } = pagingPeer([{ items: names(3).map(listed) }]);
+    await pullPeer(database, peer.key, client, options);
+    const last = await client.list('0', 10, options.signal);
+    const idle: PeerClient = {
+      ...client,
+      list: async (cursor) => ({ ...last, items: [], cursor: cursor ?? 'none' }),
+    };
+    let writes = 0;
+    const counting: Pick<Database, 'read' | 'write'> = {
+      read: database.read,
+      write: (work) => {
+        writes += 1;
+        return database.write(work);
+      },
+    };
+    expect(await pullPeer(counting, peer.key, idle, options)).toMatchObject({ inSync: true, changed: 0 });
+    expect(writes).toBe(0);
+    await database.prisma.peer.update({ where: { key: peer.key }, data: { status: 'PAUSED' } });
+    await expect(pullPeer(counting, peer.key, idle, options)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(writes).toBe(0);
+  });
+
+  it('has an item as the last of the pages says that are stored together', async () => {
+    const { database, peer, options, here, row } = await setUp();
+    const one = (version: string, tags: string[], albums: string[]) =>
+      remoteItem({
+        remoteId: 'one',
+        version,
+        title: `in ${version}`,
+        tags,
+        albums: albums.map((id) => ({ id, title: `Album ${id}` })),
+      });
+    const other = remoteItem({
+      remoteId: 'other',
+      version: '1',
+      tags: ['t'],
+      albums: [{ id: 'left', title: 'Left' }],
+    });
+    const again = remoteItem({
+      remoteId: 'again',
+      version: '1',
+      title: 'once',
+      albums: [{ id: 'left', title: 'Left' }],
+    });
+    const pages: Told[] = [
+      { items: [one('1', ['a'], ['x']), other, again] },
+      { items: [one('2', ['b'], ['x', 'y'])], removed: ['again'] },
+      { items: [one('3', ['c'], ['z'])], removed: ['other'] },
+      { items: [{ ...again, version: '2', title: 'twice', albums: [] }] },
+    ];
+    const on = { read: database.read, write: database.write, room: () => 100 };
+    expect(await pullPeer(on, peer.key, pagingPeer(pages).client, options, APART)).toMatchObject({
+      inSync: true,
+      total: 2,
+    });
+    expect(await here()).toEqual(['again', 'one']);
+    expect(await row()).toMatchObject({ itemCount: 2, cursor: '4' });
+    const { prisma } = database;
+    expect(await prisma.itemTag.findMany({ select: { tag: true } })).toEqual([{ tag: 'c' }]);
+    const albums = await prisma.album.findMany({ include: { items: { include: { item: true } } } });
+    expect(albums.map(({ remoteId, items }) => [remoteId, items.map(({ item }) => item.remoteId)])).toEqual([
+      ['z', ['one']],
+    ]);
+    const found = async (word: string) =>
+      (
+        await readPage(
+          database.read,
+          { kind: 'ADMIN', userId: null },
+          { origin: 'ALL', filter: { query: word }, order: { field: 'TITLE', direction: 'ASC' } },
+          { first: 10 },
+        )
+      ).edges.map(({ item }) => item.remoteId);
+    expect(await found('in')).toEqual(['one']);
+    expect(await found('3')).toEqual(['one']);
+    expect(await found('2')).toEqual([]);
+    expect(await found('once')).toEqual([]);
+    expect(await found('twice')).toEqual(['again']);
+    const counted = await prisma.itemCount.findMany({ where: { facet: 0, total: { not: 0 } } });
+    expect(counted.reduce((sum, { total }) => sum + total, 0)).toBe(2);
+  });
 
   it('holds a removal of more than 50 items and more than a fifth, and agrees with the peer all the same', async () => {
     const { pull, row, here, held, stale } = await setUp();
@@ -281,6 +407,46 @@ function names(count: number): string[] {
 
 function listed(id: string): RemoteItem {
   return remoteItem({ remoteId: id, title: id });
+}
+
+/** What one page says. */
+interface Told {
+  items?: RemoteItem[];
+  removed?: string[];
+  /** Of its content. */
+  bytes?: number;
+}
+
+/** A peer with a checksum, and the pages that it gives from the start. `waiting` is how many it gave that are not stored. */
+function pagingPeer(pages: Told[]) {
+  const versions = new Map<string, string>();
+  for (const { items = [], removed = [] } of pages) {
+    for (const { remoteId, version } of items) versions.set(remoteId, version);
+    for (const id of removed) versions.delete(id);
+  }
+  const sum = [...versions].reduce((total, one) => addChecksum(total, checksumTerm(...one)), EMPTY_CHECKSUM);
+  const peer = { given: 0, client: null as unknown as PeerClient };
+  peer.client = {
+    list: async (cursor): Promise<ListingPage> => {
+      const at = Number(cursor ?? 0);
+      peer.given += 1;
+      const { items = [], removed = [], bytes } = pages[at] ?? {};
+      const last = at >= pages.length - 1;
+      return {
+        items,
+        skipped: [],
+        removed,
+        cursor: String(at + 1),
+        epoch: 'e',
+        complete: last ? { total: versions.size, checksum: formatChecksum(sum) } : null,
+        roundTripMs: 1,
+        ...(bytes !== undefined && { bytes }),
+      };
+    },
+    bytes: async () => Promise.reject(new Error('not asked for')),
+    segmentList: async () => Promise.reject(new Error('not asked for')),
+  };
+  return peer;
 }
 
 /** A peer with a checksum, which names what it removes only where it is told to. */

@@ -1,5 +1,6 @@
 /** When which peer is pulled: on its interval, at once when asked, sooner or later after a failure. */
 import type { Item } from '../../catalog/items.ts';
+import type { Prisma } from '../../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
 import type { FederationContext } from '../context.ts';
@@ -55,6 +56,8 @@ export interface PullManagerOptions {
   purgePeer: (peerKey: number) => Promise<void>;
   takeOverBytes: TakeOverBytes;
   fetchThumbnail: (item: Item, signal: AbortSignal) => Promise<boolean>;
+  /** Fetches what is to be kept of a peer ahead of anybody's asking, beside its thumbnails. */
+  mirror: (peerKey: number, signal: AbortSignal) => Promise<void>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
   /** Whether somebody answers there, as a pull has found out. */
@@ -79,8 +82,8 @@ export interface PullManager extends AsyncDisposable {
   refused(peerKey: number, error: HedgerowError): void;
   /** Something of the peer was reached: one that is held to be away is looked after at once. */
   reached(peerKey: number): void;
-  /** Takes up the queue of thumbnails, where it is not worked at already. */
-  fetchThumbnails(peerKey: number): void;
+  /** Takes up what is fetched ahead, where it is not worked at already. */
+  fetchAhead(peerKey: number): void;
   /** Ends what runs for the peer and plans nothing more. */
   forget(peerKey: number): Promise<void>;
   /** Plans anew after the peer's row changed. */
@@ -93,8 +96,11 @@ interface Scheduled {
   timer: NodeJS.Timeout | undefined;
   thumbnailTimer: NodeJS.Timeout | undefined;
   queued: string | null;
+  /** When the row of what is queued is there. */
+  stored: Promise<void>;
   running: Promise<void> | null;
   thumbnails: Promise<void> | null;
+  mirror: Promise<void> | null;
   abort: AbortController;
   suspectedAt: number;
   /** Since the last pull failed. */
@@ -134,8 +140,10 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         timer: undefined,
         thumbnailTimer: undefined,
         queued: null,
+        stored: Promise.resolve(),
         running: null,
         thumbnails: null,
+        mirror: null,
         abort: new AbortController(),
         suspectedAt: 0,
         away: false,
@@ -185,11 +193,18 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   async function request(peerKey: number): Promise<string> {
     const scheduled = entry(peerKey);
-    if (scheduled.queued !== null) return scheduled.queued;
+    if (scheduled.queued !== null) {
+      const { queued } = scheduled;
+      // Whoever joins it may look for its row at once.
+      await scheduled.stored;
+      return queued;
+    }
     const id = newId('pull', context.now());
     scheduled.queued = id;
+    const data = { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) };
+    scheduled.stored = prisma.pull.create({ data }).then(() => {});
     try {
-      await prisma.pull.create({ data: { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) } });
+      await scheduled.stored;
     } catch (error) {
       scheduled.queued = null;
       throw error;
@@ -261,12 +276,12 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const { hinted } = scheduled;
     scheduled.hinted = false;
     scheduled.begunAt = context.now();
-    await prisma.pull.update({
-      where: { id: pullId },
-      data: { state: 'RUNNING', startedAt: new Date(context.now()) },
-    });
+    const startedAt = new Date(context.now());
+    await prisma.$transaction([
+      prisma.pull.update({ where: { id: pullId }, data: { state: 'RUNNING', startedAt } }),
+      prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: startedAt } }),
+    ]);
     options.onChanged(pullId);
-    await prisma.peer.update({ where: { key: peerKey }, data: { lastAttemptAt: new Date(context.now()) } });
     let counts: PullCounts = { added: 0, changed: 0, removed: 0, skipped: 0 };
     let shownAt = 0;
     // Short pulls ask nothing besides.
@@ -320,7 +335,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
     // The first disagreement is mended at once by a new listing, later ones at the peer's interval.
     const delay = inSync !== false || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
-    await prisma.peer.updateMany({
+    const found = prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
         health: inSync === false ? 'DIVERGED' : 'ONLINE',
@@ -341,14 +356,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
             }),
       },
     });
-    await endPull(pullId, 'SUCCEEDED', null, counts, total);
+    await endPull(pullId, 'SUCCEEDED', null, counts, total, [found]);
     context.log.pulled({ peerId: peer.id, ...counts });
     // Ended from here at the last moment: there is nothing more to plan.
     if (signal.aborted) return;
     entry(peerKey).away = false;
     options.onFound(peerKey, 'answered');
     plan(peerKey, now + delay);
-    startThumbnails(peerKey);
+    fetchAhead(peerKey);
   }
 
   async function failed(
@@ -429,8 +444,16 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     error: { code: string; message: string } | null,
     counts: Partial<PullCounts> = {},
     total: number | null = null,
+    found: Prisma.PrismaPromise<unknown>[] = [],
   ): Promise<void> {
-    const row = await prisma.pull.update({
+    const old = await prisma.pull.findMany({
+      where: { peer: { history: { some: { id } } } },
+      orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
+      skip: HISTORY,
+      take: HISTORY,
+      select: { id: true },
+    });
+    const ended = prisma.pull.update({
       where: { id },
       data: {
         ...counts,
@@ -441,15 +464,13 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         errorMessage: error?.message ?? null,
       },
     });
+    const tooOld = old.map((pull) => pull.id);
+    await prisma.$transaction([
+      ...found,
+      ended,
+      ...(tooOld.length > 0 ? [prisma.pull.deleteMany({ where: { id: { in: tooOld } } })] : []),
+    ]);
     options.onChanged(id);
-    const old = await prisma.pull.findMany({
-      where: { peerKey: row.peerKey },
-      orderBy: [{ queuedAt: 'desc' }, { id: 'desc' }],
-      skip: HISTORY,
-      take: HISTORY,
-      select: { id: true },
-    });
-    if (old.length > 0) await prisma.pull.deleteMany({ where: { id: { in: old.map((pull) => pull.id) } } });
   }
 
   function startThumbnails(peerKey: number): void {
@@ -474,6 +495,20 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
   }
 
+  function fetchAhead(peerKey: number): void {
+    startThumbnails(peerKey);
+    const scheduled = entry(peerKey);
+    if (closed || scheduled.mirror !== null || scheduled.abort.signal.aborted) return;
+    const { signal } = scheduled.abort;
+    const ended = runningFor(peerKey);
+    // The small ones first: they are what people see before they open anything.
+    const work = (scheduled.thumbnails ?? Promise.resolve()).then(() => options.mirror(peerKey, signal));
+    scheduled.mirror = background(work, 'fetching ahead').finally(() => {
+      ended();
+      scheduled.mirror = null;
+    });
+  }
+
   async function forget(peerKey: number): Promise<void> {
     const scheduled = peers.get(peerKey);
     if (scheduled === undefined) return;
@@ -483,7 +518,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     options.onEnded(peerKey);
     scheduled.abort.abort();
     peers.delete(peerKey);
-    await Promise.all([scheduled.running, scheduled.thumbnails]);
+    await Promise.all([scheduled.running, scheduled.thumbnails, scheduled.mirror]);
   }
 
   /** Many readers may notice at once; one look in a while is enough. */
@@ -554,14 +589,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       });
       for (const row of rows) {
         plan(row.key, row.nextAttemptAt?.getTime() ?? context.now());
-        startThumbnails(row.key);
+        fetchAhead(row.key);
       }
       clearTimer = setInterval(() => void background(clearAll(), 'clearing revoked peers'), CLEAR_EVERY);
       clearTimer.unref();
       void background(clearAll(), 'clearing revoked peers');
     },
     request,
-    fetchThumbnails: startThumbnails,
+    fetchAhead,
     hinted: hint,
     listening,
     suspect: look,

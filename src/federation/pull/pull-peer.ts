@@ -1,4 +1,5 @@
 /** One pull: asks a peer for what changed, page by page, and puts each page into the catalog with its cursor. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   applyRemoteParts,
   countSeen,
@@ -28,9 +29,12 @@ export interface Place {
   page: number;
   /** Stored between two looks whether others wait to write. */
   step: number;
-  /** Of one transaction at most. */
+  /** Of one transaction at most, unless the database has room for more. */
   transaction: number;
-  /** Whether a page is asked for while the one before it is stored; of dialects whose cursor is all that a page needs. */
+  /**
+   * Whether a page is asked for while those before it are stored, and pages are gathered for a transaction of several; of
+   * dialects whose cursor is all that a page needs.
+   */
   ahead: boolean;
   /** After so many it is left to be gone on with from the stored cursor. */
   pages: number;
@@ -40,6 +44,8 @@ export interface Place {
 export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: false, pages: 200_000 };
 /** In a thread of its own (docs/adr/0055-how-a-catalog-is-taken-in.md). */
 export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
+/** Bytes of pages, decoded, that are gathered for one transaction. */
+const GATHERED_BYTES = 8 * 1024 * 1024;
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
 /** Items that one peer may have here, those that are skipped included. */
@@ -97,6 +103,9 @@ interface PeerState {
   heldCount: number;
   checksum: Checksum;
   divergedInARow: number;
+  /** As of the end of the last pull. */
+  inSync: boolean | null;
+  remoteTotal: number | null;
 }
 
 /** What a pull asks a peer. */
@@ -159,30 +168,57 @@ async function pullAll(
   let roundTripMs = 0;
   let next: ReturnType<typeof listPage> | null = null;
   let goesInACircle = watchCursors();
+  /** Pages that have come and are not stored yet. */
+  let gathered: ListingPage[] = [];
+  const store = async (): Promise<void> => {
+    const pages = gathered;
+    gathered = [];
+    const says = pages.some(
+      (page) => sizeOf(page) > 0 || page.cursor !== state.cursor || page.epoch !== state.epoch,
+    );
+    // A poll that finds nothing writes nothing; whether the peer may still be pulled from is read all the same.
+    if (says) await applyPages(database, source, pages, state.cursor, counts, options, place);
+    state = await readPeerState(database.read, source);
+    await options.onPage(counts, pages.at(-1)?.complete?.total ?? null);
+  };
+  /** What came before something that is wrong is stored all the same: the next pull goes on from there. */
+  const storeBefore = async (): Promise<void> => {
+    if (gathered.length > 0 && !options.signal.aborted) await store();
+  };
 
   for (let pages = 1; ; pages++) {
-    const asked = state.cursor;
-    const page = await (next ?? listPage(database, source, client, state.cursor, options, place));
-    next = null;
+    const before = stateAfter(state, gathered);
+    const asked = before.cursor;
+    let page: ListingPage | CursorExpired;
+    try {
+      page = await (next ?? listPage(database, source, client, asked, options, place));
+      next = null;
+      if (!(page instanceof CursorExpired)) {
+        checkPage(page, before);
+        if (page.complete === null && goesInACircle(page.cursor)) {
+          throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursors go in a circle.");
+        }
+      }
+    } catch (error) {
+      await storeBefore();
+      throw error;
+    }
     if (page instanceof CursorExpired) {
-      const before = await readPeerState(database.read, source);
-      state = await beginListing(database, source, before, page.reason, options.now());
+      await storeBefore();
+      const now = await readPeerState(database.read, source);
+      state = await beginListing(database, source, now, page.reason, options.now());
       goesInACircle = watchCursors();
       continue;
     }
     roundTripMs = page.roundTripMs;
-    checkPage(page, state);
-    if (page.complete === null && goesInACircle(page.cursor)) {
-      throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursors go in a circle.");
-    }
+    gathered.push(page);
     if (place.ahead && page.complete === null && pages < place.pages) {
       next = listPage(database, source, client, page.cursor, options, place);
       // Whoever waits for it hears of its failure; where this page fails first, nobody does.
       next.catch(() => {});
+      if (isRoomFor(gathered, database.room?.() ?? 0)) continue;
     }
-    await applyPage(database, source, page, state.cursor, counts, options, place);
-    state = await readPeerState(database.read, source);
-    await options.onPage(counts, page.complete?.total ?? null);
+    await store();
     if (page.complete === null) {
       if (pages >= place.pages) return null;
       continue;
@@ -223,34 +259,56 @@ async function isListingDue(
   return now() - (listedAt ?? 0) >= (await client.relistAfter(signal));
 }
 
+/** Whether another page may be gathered before these are stored. */
+function isRoomFor(gathered: readonly ListingPage[], room: number): boolean {
+  const entries = gathered.reduce((sum, page) => sum + sizeOf(page), 0);
+  const bytes = gathered.reduce((sum, page) => sum + (page.bytes ?? 0), 0);
+  return entries < room && bytes < GATHERED_BYTES;
+}
+
+/** As the peer's row will stand when these pages are stored, as far as the next page is checked against it. */
+function stateAfter(state: PeerState, gathered: readonly ListingPage[]): PeerState {
+  const last = gathered.at(-1);
+  if (last === undefined) return state;
+  const { cursor, epoch } = last;
+  const entries = gathered.reduce((sum, { items, skipped }) => sum + items.length + skipped.length, 0);
+  return { ...state, cursor, epoch, itemCount: state.itemCount + entries };
+}
+
 /**
- * One transaction that moves the cursor too; several where somebody else waits to write, or where the page is longer
- * than one may be: then the last one moves the cursor.
+ * Stores pages that follow each other. One transaction that moves the cursor too; several where somebody else waits to
+ * write, or where they are longer than one may be: then each moves the cursor past the pages that are whole with it.
  */
-async function applyPage(
+async function applyPages(
   database: WritingDatabase,
   source: number,
-  page: ListingPage,
+  pages: readonly ListingPage[],
   cursorBefore: string | null,
   counts: PullCounts,
   options: PullOptions,
   place: Place,
 ): Promise<void> {
-  const parts = partsOf(page, place.step);
+  const parts = pages.flatMap((page) => {
+    const all = partsOf(page, place.step);
+    return all.map((part, index) => ({ part, ends: index === all.length - 1 ? page : null }));
+  });
+  const most = Math.max(place.transaction, database.room?.() ?? 0);
+  let cursor = cursorBefore;
   let stored = 0;
   do {
     const from = stored;
+    let ended: ListingPage | null = null;
     const result = await database.write(async (tx) => {
-      const current = await lockPeerState(tx, source, cursorBefore);
+      const current = await lockPeerState(tx, source, cursor);
       let entries = 0;
       function* next(): Generator<RemotePart> {
-        for (const part of parts.slice(from)) {
+        for (const { part, ends } of parts.slice(from)) {
           const more = sizeOf(part);
-          const full = entries + more > place.transaction;
-          if (entries > 0 && (full || database.isWanted?.())) return;
+          if (entries > 0 && (entries + more > most || database.isWanted?.())) return;
           entries += more;
           stored += 1;
           yield part;
+          ended = ends ?? ended;
         }
       }
       const applied = await applyRemoteParts(
@@ -261,21 +319,17 @@ async function applyPage(
         current.checksum,
         options.now(),
       );
-      if (stored === parts.length) {
-        await tx.run(
-          sql`UPDATE federation_peers SET cursor = ${page.cursor}, epoch = ${page.epoch} WHERE key = ${source}`,
-        );
-      }
-      await storeCounts(tx, source, current, applied);
+      await storeCounts(tx, source, current, applied, ended);
       return applied;
     });
-    const skipped = parts.slice(from, stored).reduce((sum, part) => sum + part.skipped.length, 0);
+    cursor = (ended as ListingPage | null)?.cursor ?? cursor;
+    const skipped = parts.slice(from, stored).reduce((sum, { part }) => sum + part.skipped.length, 0);
     count(counts, result, skipped);
     if (result.stale.length > 0) await options.onStale(result.stale);
   } while (stored < parts.length);
 }
 
-function sizeOf({ items, skipped, removed }: RemotePart): number {
+function sizeOf({ items, skipped, removed }: Pick<RemotePart, 'items' | 'skipped' | 'removed'>): number {
   return items.length + skipped.length + removed.length;
 }
 
@@ -547,6 +601,8 @@ async function countRows(
     count += rows.length;
     after = rows.at(-1)?.id ?? after;
     if (rows.length < COUNT_AT_ONCE) return { count, checksum };
+    // A million rows are a second, in which others are to be heard.
+    await nextTurn();
   }
 }
 
@@ -572,6 +628,12 @@ async function compare(
     inSync === false
       ? divergedInARow < 2 || sinceListing >= DIVERGED_PAUSE
       : inSync === null && !listed && !sameNumber && sinceListing >= MISCOUNT_PAUSE;
+  const same =
+    state.inSync === inSync &&
+    state.remoteTotal === told.total &&
+    state.divergedInARow === divergedInARow &&
+    !listAnew;
+  if (same) return inSync;
   await database.write(async (tx) => {
     await tx.run(
       sql`UPDATE federation_peers SET in_sync = ${inSync}, remote_total = ${told.total}, diverged_in_a_row = ${divergedInARow} WHERE key = ${source}`,
@@ -588,17 +650,26 @@ function count(counts: PullCounts, result: RemoteResult, skipped: number): void 
   counts.skipped += skipped;
 }
 
-async function storeCounts(tx: Sql, source: number, before: PeerState, result: RemoteResult): Promise<void> {
+/** @param ended - the page that is whole with this, where one is: its cursor is moved to */
+async function storeCounts(
+  tx: Sql,
+  source: number,
+  before: PeerState,
+  result: RemoteResult,
+  ended: Pick<ListingPage, 'cursor' | 'epoch'> | null = null,
+): Promise<void> {
+  const { cursor, epoch } = ended ?? before;
   await tx.run(
-    sql`UPDATE federation_peers SET item_count = ${before.itemCount + result.itemCount}, skipped_count = ${before.skippedCount + result.skippedCount}, held_count = ${before.heldCount + result.heldCount}, checksum_first = ${result.checksum.first}, checksum_second = ${result.checksum.second} WHERE key = ${source}`,
+    sql`UPDATE federation_peers SET cursor = ${cursor}, epoch = ${epoch}, item_count = ${before.itemCount + result.itemCount}, skipped_count = ${before.skippedCount + result.skippedCount}, held_count = ${before.heldCount + result.heldCount}, checksum_first = ${result.checksum.first}, checksum_second = ${result.checksum.second} WHERE key = ${source}`,
   );
 }
 
-const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", listing_cause AS "listingCause", listing_window_at AS "windowAt", listings_in_window AS listings, held_count AS "heldCount", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow"`;
+const STATE = sql`status, pulls, cursor, epoch, generation, listing, listing_begun_at AS "listedAt", listing_cause AS "listingCause", listing_window_at AS "windowAt", listings_in_window AS listings, held_count AS "heldCount", item_count AS "itemCount", skipped_count AS "skippedCount", checksum_first AS "first", checksum_second AS "second", diverged_in_a_row AS "divergedInARow", in_sync AS "inSync", remote_total AS "remoteTotal"`;
 
-type StateRow = Omit<PeerState, 'listing' | 'checksum'> & {
+type StateRow = Omit<PeerState, 'listing' | 'checksum' | 'inSync'> & {
   status: string;
   listing: number | boolean;
+  inSync: number | boolean | null;
   first: number;
   second: number;
 };
@@ -627,6 +698,11 @@ function stateOf(row: StateRow | undefined): PeerState {
   if (row === undefined || row.status !== 'ACTIVE') {
     throw new HedgerowError('CONFLICT', 'The peer was paused or revoked meanwhile.');
   }
-  const { status: _status, first, second, listing, ...rest } = row;
-  return { ...rest, listing: Boolean(listing), checksum: { first, second } };
+  const { status: _status, first, second, listing, inSync, ...rest } = row;
+  return {
+    ...rest,
+    listing: Boolean(listing),
+    inSync: inSync === null ? null : Boolean(inSync),
+    checksum: { first, second },
+  };
 }

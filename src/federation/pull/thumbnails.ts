@@ -65,7 +65,7 @@ async function fetchOne(
   try {
     const kept = await fetch(item, signal);
     // What must not be kept would be asked for again and again; it is fetched when somebody looks.
-    await database.write((tx) =>
+    await database.writeRecoverable((tx) =>
       kept
         ? thumbnailFetched(tx, item.key, item.version)
         : thumbnailFailed(tx, item.key, item.version, 99, 0),
@@ -81,7 +81,7 @@ async function fetchOne(
     }
     if (!(error instanceof HedgerowError)) throw error;
     const attempts = item.attempts + 1;
-    await database.write((tx) =>
+    await database.writeRecoverable((tx) =>
       thumbnailFailed(
         tx,
         item.key,

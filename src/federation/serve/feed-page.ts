@@ -53,7 +53,11 @@ export async function feedPage(
   const next = complete
     ? { sequence: feed.sequence, start: feed.sequence }
     : { sequence: last, start: cursor.start };
-  const sealed = await sealFeedCursor(context, peer, { epoch: feed.epoch, ...next });
+  // Nothing new: the same cursor, so that whoever polls has nothing to write either.
+  const stays =
+    feed.epoch === cursor.epoch && next.sequence === cursor.sequence && next.start === cursor.start;
+  const sealed =
+    after !== null && stays ? after : await sealFeedCursor(context, peer, { epoch: feed.epoch, ...next });
   const { sum } = feed;
   const end = complete && sum !== null ? `,"total":${sum.total},"checksum":"${sum.checksum}"` : '';
   return `{"epoch":${JSON.stringify(feed.epoch)},"items":[${items.join(',')}],"removed":${JSON.stringify(removed)},"cursor":"${sealed}","complete":${complete}${end}}`;

@@ -6,7 +6,7 @@ import {
   GalleryPlacesDocument,
   type GalleryPlacesQuery,
 } from '../generated/graphql.ts';
-import { ask, Refused } from '../scripts/ask.ts';
+import { ask, askLast, Refused } from '../scripts/ask.ts';
 import { stateOf } from '../scripts/words.ts';
 import { Bar } from './bar.tsx';
 import { Filters } from './filters.tsx';
@@ -141,9 +141,10 @@ export function App({ instance, viewer, role }: AppProps) {
     refreshPlaces();
   }, [refresh, refreshPlaces]);
   const [note, setNote] = useNote();
-  useLive(viewer, renew);
+  const [leaving, setLeaving] = useState(false);
+  useLive(viewer, !leaving, renew);
   const uploads = useUploads(renew);
-  const { leaving, remove, undo } = useRemoval(renew, setNote);
+  const { leaving: removed, remove, undo } = useRemoval(renew, setNote);
 
   // Items came or went, or a peer is away or back: what is shown of them is read anew.
   const pulse = useRef<string | null>(null);
@@ -211,7 +212,16 @@ export function App({ instance, viewer, role }: AppProps) {
       <a className="skip" href="#items">
         {texts.skip}
       </a>
-      <Bar instance={instance} viewer={viewer} role={role} place={place} go={go} onKeys={() => setKeys(true)}>
+      <Bar
+        instance={instance}
+        viewer={viewer}
+        role={role}
+        place={place}
+        go={go}
+        onKeys={() => setKeys(true)}
+        onLeaving={setLeaving}
+        ill={places.data?.peers.nodes.filter((one) => stateOf(one).mood === 'ill').length ?? 0}
+      >
         {mayWrite ? <UploadButton uploads={uploads} /> : null}
       </Bar>
       {place.view === 'items' && listing !== null ? (
@@ -220,7 +230,7 @@ export function App({ instance, viewer, role }: AppProps) {
           hrefOf={hrefOf}
           onOpen={openAt}
           picked={picked}
-          leaving={leaving}
+          leaving={removed}
           onPick={pick}
           standing={standing}
         >
@@ -257,9 +267,7 @@ export function App({ instance, viewer, role }: AppProps) {
                 </button>
               </p>
             )}
-            {total > 0 || busy ? null : (
-              <Nothing narrowed={narrowed} mayImport={role !== '' && role !== 'viewer'} />
-            )}
+            {total > 0 || busy ? null : <Nothing narrowed={narrowed} mayWrite={mayWrite} />}
           </div>
         </Timeline>
       ) : (
@@ -341,7 +349,7 @@ export function App({ instance, viewer, role }: AppProps) {
       {mayWrite ? <UploadPanel uploads={uploads} /> : null}
       <p className={note === null ? 'unseen' : note.bad ? 'note bad' : 'note'} role="status">
         {note?.sentence}
-        {leaving.size > 0 ? (
+        {removed.size > 0 ? (
           <button type="button" className="link" onClick={undo}>
             {texts.undo}
           </button>
@@ -426,7 +434,15 @@ function useRemoval(renew: () => void, setNote: (note: Note | null) => void): Re
     commitNow.current = commit;
   });
   useEffect(() => {
-    const onLeave = () => void commitNow.current();
+    const onLeave = () => {
+      const batch = waiting.current;
+      waiting.current = null;
+      if (batch === null) return;
+      clearTimeout(batch.timer);
+      askLast(GalleryDeleteDocument, { input: { ids: batch.ids } });
+      // A page that the way back shows again has nothing to take back any more.
+      setLeaving(NONE);
+    };
     window.addEventListener('pagehide', onLeave);
     return () => window.removeEventListener('pagehide', onLeave);
   }, []);
@@ -450,12 +466,12 @@ function useRemoval(renew: () => void, setNote: (note: Note | null) => void): Re
   };
 }
 
-function Nothing({ narrowed, mayImport }: { narrowed: boolean; mayImport: boolean }) {
+function Nothing({ narrowed, mayWrite }: { narrowed: boolean; mayWrite: boolean }) {
   return (
     <div className="nothing">
       <p className="title">{narrowed ? texts.nothingMatches : texts.nothing}</p>
       {narrowed ? <p>{texts.nothingMatchesHint}</p> : null}
-      {!narrowed && mayImport ? (
+      {!narrowed && mayWrite ? (
         <>
           <p>{texts.nothingHint}</p>
           <p>

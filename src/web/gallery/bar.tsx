@@ -15,6 +15,10 @@ export interface BarProps {
   place: Place;
   go: Go;
   onKeys: () => void;
+  /** Somebody signs out; or could not. */
+  onLeaving: (leaving: boolean) => void;
+  /** Peers with which something is wrong. */
+  ill: number;
   /** Beside the account. */
   children: ReactNode;
 }
@@ -25,7 +29,7 @@ const VIEWS: { view: Place['view']; icon: IconName; name: string }[] = [
   { view: 'peers', icon: 'peers', name: texts.peers },
 ];
 
-export function Bar({ instance, viewer, role, place, go, onKeys, children }: BarProps) {
+export function Bar({ instance, viewer, role, place, go, onKeys, onLeaving, ill, children }: BarProps) {
   return (
     <header className="bar">
       <Link className="brand" to={START} go={go} label={instance}>
@@ -38,11 +42,17 @@ export function Bar({ instance, viewer, role, place, go, onKeys, children }: Bar
           <Link key={view} to={{ ...START, view }} go={go} {...(place.view === view && { current: true })}>
             <Icon name={icon} />
             <span>{name}</span>
+            {view === 'peers' && ill > 0 ? (
+              <span className="badge" title={texts.peersIll(ill)}>
+                <span aria-hidden="true">!</span>
+                <span className="unseen">{texts.peersIll(ill)}</span>
+              </span>
+            ) : null}
           </Link>
         ))}
       </nav>
       {children}
-      <Account viewer={viewer} role={role} onKeys={onKeys} />
+      <Account viewer={viewer} role={role} onKeys={onKeys} onLeaving={onLeaving} />
     </header>
   );
 }
@@ -126,7 +136,12 @@ function Search({ place, go }: { place: Place; go: Go }) {
   );
 }
 
-function Account({ viewer, role, onKeys }: { viewer: string; role: string; onKeys: () => void }) {
+function Account({
+  viewer,
+  role,
+  onKeys,
+  onLeaving,
+}: Pick<BarProps, 'viewer' | 'role' | 'onKeys' | 'onLeaving'>) {
   const [refusal, setRefusal] = useState('');
   const [leaving, setLeaving] = useState(false);
   if (viewer === '') {
@@ -139,11 +154,13 @@ function Account({ viewer, role, onKeys }: { viewer: string; role: string; onKey
   }
   const signOut = async () => {
     setLeaving(true);
+    onLeaving(true);
     const refused = await send('DELETE', './session');
     if (refused === undefined) location.replace('./sign-in');
     else {
       setRefusal(refused);
       setLeaving(false);
+      onLeaving(false);
     }
   };
   return (

@@ -3,7 +3,7 @@
 import { type FormEvent, useState } from 'react';
 import { GalleryUpdateItemDocument } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
-import { refuse, VISIBILITIES } from './selection.tsx';
+import { refuse, splitTags, VISIBILITIES } from './selection.tsx';
 import { texts } from './texts.ts';
 import type { WholeItem } from './viewer.tsx';
 
@@ -16,12 +16,12 @@ export interface EditProps {
 export function Edit({ item, onSaved, onCancel }: EditProps) {
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState('');
+  const [visibility, setVisibility] = useState(item.visibility);
   const joined = item.tags.join(', ');
   const save = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const text = (name: string) => String(form.get(name) ?? '').trim();
-    const visibility = VISIBILITIES.find((one) => one === text('visibility')) ?? item.visibility;
     setBusy(true);
     setRefusal('');
     try {
@@ -31,7 +31,7 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
           title: text('title'),
           description: text('description') || null,
           // A tag with a comma in it stays whole as long as nobody touches the field.
-          ...(text('tags') !== joined && { tags: [...new Set(splitTags(text('tags')))] }),
+          ...(text('tags') !== joined && { tags: splitTags(text('tags')) }),
           creator: text('creator') || null,
           license: text('license') || null,
           ...(visibility !== item.visibility && { visibility }),
@@ -47,6 +47,7 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
       setBusy(false);
     }
   };
+  const withdrawn = visibility === 'PRIVATE' || visibility === 'INSTANCE';
   const shared = (item.sharedWith ?? []).map(({ name }) => name);
   return (
     <form className="edit" aria-label={texts.editTitle} onSubmit={save}>
@@ -72,7 +73,12 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
       </label>
       <label>
         {texts.fieldVisibility}
-        <select name="visibility" defaultValue={item.visibility}>
+        <select
+          value={visibility}
+          onChange={({ target: { value } }) =>
+            setVisibility(VISIBILITIES.find((one) => one === value) ?? item.visibility)
+          }
+        >
           {VISIBILITIES.map((one) => (
             <option key={one} value={one}>
               {texts.visibility(one)}
@@ -80,7 +86,11 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
           ))}
         </select>
       </label>
-      {shared.length > 0 ? <p className="quiet">{texts.shownTo(shared)}</p> : null}
+      {shared.length === 0 ? null : (
+        <p className="quiet" role="status">
+          {withdrawn ? texts.willRemove(shared) : texts.shownTo(shared)}
+        </p>
+      )}
       {refusal === '' ? null : (
         <p className="error" role="alert">
           {refusal}
@@ -96,11 +106,4 @@ export function Edit({ item, onSaved, onCancel }: EditProps) {
       </p>
     </form>
   );
-}
-
-function splitTags(text: string): string[] {
-  return text
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '');
 }

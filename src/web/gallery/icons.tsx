@@ -28,6 +28,7 @@ const PATHS = {
   check: 'M5 12.5 10 17.5 19.5 7',
   upload: 'M12 16V5M7.5 9 12 4.5 16.5 9M5 20h14',
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
+  tag: 'M4 4h8l8 8-8 8-8-8zM8.5 8.5h.01',
   edit: 'M5 19h3L19 8l-3-3L5 16zM14 7l3 3',
 } as const;
 

@@ -69,6 +69,25 @@ function tile(at: number, takenAt: string): Tile {
 }
 
 describe('a listing', () => {
+  it('keeps few of very many, and of all that it ever read what their rows need', async () => {
+    const { listing, tiles } = server(Array.from({ length: 20 }, () => 1_000));
+    for (let from = 0; from < tiles.length; from += 400) {
+      listing.want(from, from + 400);
+      await listing.load(from, from + 400);
+    }
+    const kept = () => tiles.filter((_, index) => listing.item(index) !== undefined).length;
+    expect(kept()).toBeLessThan(5_000);
+    expect(listing.item(0)).toBeUndefined();
+    expect(listing.indexOf('media_0')).toBeUndefined();
+    expect(tiles.every((_, index) => listing.shape(index)?.aspect === 1.5)).toBe(true);
+    expect(listing.shape(0)?.day).toBe('2024-05-14');
+    // What was let go is read again where somebody goes back.
+    listing.want(0, 10);
+    await listing.load(0, 10);
+    expect(listing.item(0)?.id).toBe('media_0');
+    expect(kept()).toBeLessThan(5_000);
+  });
+
   it('puts every item where it belongs, wherever it is read, in few pages', async () => {
     await fc.assert(
       fc.asyncProperty(

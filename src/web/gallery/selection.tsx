@@ -4,6 +4,7 @@ import { useState } from 'react';
 import {
   GalleryCreateAlbumDocument,
   GallerySetVisibilityDocument,
+  GalleryTagDocument,
   GalleryUpdateAlbumDocument,
   type Visibility,
 } from '../generated/graphql.ts';
@@ -31,8 +32,13 @@ export interface SelectionProps {
 
 export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }: SelectionProps) {
   const [busy, setBusy] = useState(false);
-  const [naming, setNaming] = useState(false);
+  /** What the name is for that is being written. */
+  const [naming, setNaming] = useState<'album' | 'tags' | null>(null);
   const [name, setName] = useState('');
+  const endNaming = () => {
+    setNaming(null);
+    setName('');
+  };
   const albums = (places?.albums.nodes ?? []).filter(({ peer }) => peer === null);
 
   const act = async (work: () => Promise<string>): Promise<void> => {
@@ -71,10 +77,18 @@ export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }:
         input: { title: name.trim(), mediaIds: [...ids] },
       });
       refuse(done.userErrors);
-      setNaming(false);
-      setName('');
+      endNaming();
       return texts.addedToAlbum(done.album?.title ?? '');
     });
+  const tag = () =>
+    act(async () => {
+      const add = splitTags(name);
+      const { tagMedia: done } = await ask(GalleryTagDocument, { input: { ids: [...ids], add } });
+      refuse(done.userErrors);
+      endNaming();
+      return texts.taggedWith(done.media.length, add);
+    });
+  const fieldName = naming === 'tags' ? texts.tagsToAdd : texts.newAlbumName;
 
   return (
     <section className="selection" aria-label={texts.selection}>
@@ -82,28 +96,28 @@ export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }:
         <Icon name="close" />
       </button>
       <p role="status">{texts.selected(ids.length)}</p>
-      {naming ? (
+      {naming !== null ? (
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            if (name.trim() !== '') void create();
+            if (name.trim() !== '') void (naming === 'tags' ? tag() : create());
           }}
         >
           <input
-            aria-label={texts.newAlbumName}
-            placeholder={texts.newAlbumName}
+            aria-label={fieldName}
+            placeholder={fieldName}
             value={name}
             maxLength={500}
             ref={focusOnce}
             onChange={(event) => setName(event.target.value)}
             onKeyDown={(event) => {
-              if (event.key === 'Escape') setNaming(false);
+              if (event.key === 'Escape') endNaming();
             }}
           />
           <button type="submit" className="chip set" disabled={busy || name.trim() === ''}>
-            {texts.create}
+            {naming === 'tags' ? texts.addTags : texts.create}
           </button>
-          <button type="button" className="chip" onClick={() => setNaming(false)}>
+          <button type="button" className="chip" onClick={endNaming}>
             {texts.cancel}
           </button>
         </form>
@@ -115,7 +129,7 @@ export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }:
               disabled={busy}
               value=""
               onChange={({ target: { value } }) => {
-                if (value === 'new') setNaming(true);
+                if (value === 'new') setNaming('album');
                 else if (value !== '') void addTo(value);
               }}
             >
@@ -146,6 +160,10 @@ export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }:
               ))}
             </select>
           </span>
+          <button type="button" className="chip" disabled={busy} onClick={() => setNaming('tags')}>
+            <Icon name="tag" size={17} />
+            {texts.addTags}
+          </button>
           <button type="button" className="chip danger" disabled={busy} onClick={onDelete}>
             <Icon name="trash" size={17} />
             {texts.delete}
@@ -154,6 +172,12 @@ export function Selection({ ids, places, onDone, onTrouble, onDelete, onClear }:
       )}
     </section>
   );
+}
+
+/** Tags as they are written: commas between them. */
+export function splitTags(text: string): string[] {
+  const tags = text.split(',').map((tag) => tag.trim());
+  return [...new Set(tags.filter((tag) => tag !== ''))];
 }
 
 /** @throws Error with what the caller can put right */

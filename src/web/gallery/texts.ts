@@ -64,6 +64,7 @@ export const texts = {
   albums: 'Albums',
   peers: 'Peers',
   views: 'Views',
+  peersIll: (number: number) => `${count(number, 'peer')} with a problem`,
   search: 'Search',
   searchHint: 'Search titles, tags, words',
   clearSearch: 'Clear the search',
@@ -76,6 +77,9 @@ export const texts = {
   keys: 'Keys',
   close: 'Close',
   retry: 'Try again',
+  mishap: 'The page has stumbled',
+  mishapHint: 'A part of it could not be loaded, or has a fault. Nothing that was saved is lost.',
+  reload: 'Load it again',
 
   filters: 'Filters',
   from: 'From',
@@ -107,7 +111,8 @@ export const texts = {
   found: (number: number) => (number === 0 ? 'Nothing matches.' : `${count(number, 'item')}.`),
   loading: 'Reading the catalog …',
   nothing: 'Nothing is here yet.',
-  nothingHint: 'A folder is imported in the terminal of the server:',
+  nothingHint:
+    'Drop pictures, films or PDFs here, or have a whole folder imported in the terminal of the server:',
   nothingMatches: 'Nothing matches.',
   nothingMatchesHint: 'Fewer words or filters show more.',
   signedOut: 'You are signed out.',
@@ -139,6 +144,7 @@ export const texts = {
   leaveFullScreen: 'Leave full screen',
   zoomIn: 'Zoom in',
   zoomOut: 'Zoom out',
+  pageOf: (number: number, all: number) => `Page ${NUMBER.format(number)} of ${NUMBER.format(all)}`,
   openDocument: 'Open the document',
   notShown: 'This browser cannot show it here.',
   cannotBeHad: (peer: string) =>
@@ -236,6 +242,10 @@ export const texts = {
   newAlbum: 'New album …',
   newAlbumName: 'Name of the new album',
   create: 'Create',
+  addTags: 'Add tags',
+  tagsToAdd: 'Tags, separated by commas',
+  taggedWith: (number: number, tags: readonly string[]) =>
+    `${count(number, 'item')} tagged with ${tags.join(', ')}.`,
   delete: 'Delete',
   deleting: (number: number) => `${count(number, 'item')} will be deleted.`,
   undo: 'Undo',
@@ -260,6 +270,8 @@ export const texts = {
   fieldCreator: 'Made by',
   fieldLicense: 'Licence',
   fieldVisibility: 'Who may see it',
+  willRemove: (names: readonly string[]) =>
+    `${names.join(', ')} ${names.length === 1 ? 'has' : 'have'} it now, will be told to remove it, and may keep it.`,
   shownTo: (names: readonly string[]) => `Shown to ${names.join(', ')} now.`,
   save: 'Save',
 

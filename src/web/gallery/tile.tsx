@@ -1,6 +1,6 @@
 /** One item in a list of many. */
 
-import { memo, useState } from 'react';
+import { memo, useEffect, useState } from 'react';
 import { Icon, type IconName } from './icons.tsx';
 import { dayOf, type Tile as Item } from './listing.ts';
 import { placeholder } from './placeholder.ts';
@@ -33,9 +33,19 @@ export interface TileProps {
   onReach: (index: number) => void;
 }
 
+/** Ms until a picture that could not be had is asked for again, and how often: a server that is busy has it later. */
+const AGAIN = 4_000;
+const TRIES = 3;
+
 export const Tile = memo(function Tile(props: TileProps) {
   const { item, index, x, y, width, height, href, reachable, picked, picking, leaving } = props;
+  const [failed, setFailed] = useState(0);
   const [broken, setBroken] = useState(false);
+  useEffect(() => {
+    if (!broken || failed >= TRIES) return;
+    const timer = setTimeout(() => setBroken(false), AGAIN * failed);
+    return () => clearTimeout(timer);
+  }, [broken, failed]);
   const [loaded, setLoaded] = useState(false);
   const place = { transform: `translate(${x}px, ${y}px)`, width, height };
   if (item === undefined) return <div className="tile empty" style={place} />;
@@ -89,7 +99,10 @@ export const Tile = memo(function Tile(props: TileProps) {
             draggable={false}
             className={loaded ? 'there' : ''}
             onLoad={() => setLoaded(true)}
-            onError={() => setBroken(true)}
+            onError={() => {
+              setFailed(failed + 1);
+              setBroken(true);
+            }}
           />
         )}
         {extent === null ? null : (

@@ -6,13 +6,17 @@ import { readEvents } from '../scripts/events.ts';
 import { type Change, startLive } from './live.ts';
 import { createPace } from './pace.ts';
 
-/** @param onChange what is shown is to be read anew; of changes that come one upon the other not each is told */
-export function useLive(viewer: string, onChange: () => void): void {
+/**
+ * @param onChange what is shown is to be read anew; of changes that come one upon the other not each is told
+ * @param on whether it is followed: not while somebody signs out, which would cut the stream
+ */
+export function useLive(viewer: string, on: boolean, onChange: () => void): void {
   const told = useRef(onChange);
   useEffect(() => {
     told.current = onChange;
   });
   useEffect(() => {
+    if (!on) return;
     const pace = createPace(() => told.current());
     // Two instances may stand under one origin, and two people may follow each other in one browser.
     const name = `hedgerow ${new URL('./', location.href).pathname} ${viewer}`;
@@ -35,7 +39,7 @@ export function useLive(viewer: string, onChange: () => void): void {
       stop();
       pace.stop();
     };
-  }, [viewer]);
+  }, [viewer, on]);
 }
 
 async function* followCatalog(since: string | null, signal: AbortSignal): AsyncGenerator<Change, void> {

@@ -1,6 +1,6 @@
 /** One item, as large as the window: looked at closer, played, leafed through; and what is known of it. */
 
-import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { GalleryItemDocument, type GalleryItemQuery } from '../generated/graphql.ts';
 import { ask, Refused } from '../scripts/ask.ts';
 import { Details } from './details.tsx';
@@ -10,6 +10,8 @@ import { dayOf, type Tile } from './listing.ts';
 import { placeholder } from './placeholder.ts';
 import { texts } from './texts.ts';
 import { Zoomed, type ZoomHandle } from './zoomed.tsx';
+
+const Pages = lazy(async () => ({ default: (await import('./pages.tsx')).Pages }));
 
 export type WholeItem = Extract<NonNullable<GalleryItemQuery['node']>, { kind: unknown }>;
 
@@ -40,6 +42,8 @@ const SWIPE = 60;
 export function Viewer(props: ViewerProps) {
   const { id, tile, hasPrevious, hasNext, onStep, onClose, onKeys, onItem } = props;
   const dialog = useRef<HTMLDialogElement>(null);
+  /** A dialog itself cannot fill the screen. */
+  const whole = useRef<HTMLDivElement>(null);
   const zoom = useRef<ZoomHandle>(null);
   const [item, setItem] = useState<WholeItem | null>(null);
   const [refusal, setRefusal] = useState<string | null>(null);
@@ -85,7 +89,7 @@ export function Viewer(props: ViewerProps) {
   }, [onClose]);
   const toggleFull = useCallback(() => {
     if (document.fullscreenElement !== null) void document.exitFullscreen();
-    else void dialog.current?.requestFullscreen?.();
+    else void whole.current?.requestFullscreen?.();
   }, []);
 
   const known = item ?? tile;
@@ -141,7 +145,7 @@ export function Viewer(props: ViewerProps) {
   const touch = useRef<{ x: number; y: number } | null>(null);
   return (
     <dialog
-      className={details || editing ? 'viewer with-details' : 'viewer'}
+      className="viewer-frame"
       ref={dialog}
       aria-label={known?.title ?? texts.items}
       onKeyDown={onKeyDown}
@@ -150,130 +154,134 @@ export function Viewer(props: ViewerProps) {
         close();
       }}
     >
-      <header className="viewer-bar">
-        <Tool icon="back" label={texts.back} onClick={close} />
-        <div className="viewer-title">
-          <p className="title">{known?.title}</p>
-          <p className="sub">
-            {known === undefined ? null : texts.wholeDay(dayOf(known))}
-            {known?.peer ? ` · ${texts.fromPeer(known.peer.name)}` : null}
-          </p>
-        </div>
-        {known?.kind === 'IMAGE' ? (
-          <>
-            <Tool icon="zoomOut" label={texts.zoomOut} onClick={() => zoom.current?.by(1 / 1.5)} wide />
-            <Tool icon="zoomIn" label={texts.zoomIn} onClick={() => zoom.current?.by(1.5)} wide />
-          </>
-        ) : null}
-        <Tool
-          icon={full ? 'smallScreen' : 'fullScreen'}
-          label={full ? texts.leaveFullScreen : texts.fullScreen}
-          onClick={toggleFull}
-          wide
-        />
-        {item?.originalUrl && item.availability !== 'UNAVAILABLE' ? (
-          <a
-            className="tool"
-            href={item.originalUrl}
-            download={item.filename ?? item.title}
-            aria-label={texts.download}
-            title={texts.download}
-          >
-            <Icon name="download" size={22} />
-          </a>
-        ) : null}
-        {item !== null && 'visibility' in item && item.viewerCanUpdate ? (
+      <div className={details || editing ? 'viewer with-details' : 'viewer'} ref={whole}>
+        <header className="viewer-bar">
+          <Tool icon="back" label={texts.back} onClick={close} />
+          <div className="viewer-title">
+            <p className="title">{known?.title}</p>
+            <p className="sub">
+              {known === undefined ? null : texts.wholeDay(dayOf(known))}
+              {known?.peer ? ` · ${texts.fromPeer(known.peer.name)}` : null}
+            </p>
+          </div>
+          {known?.kind === 'IMAGE' || known?.kind === 'DOCUMENT' ? (
+            <>
+              <Tool icon="zoomOut" label={texts.zoomOut} onClick={() => zoom.current?.by(1 / 1.5)} wide />
+              <Tool icon="zoomIn" label={texts.zoomIn} onClick={() => zoom.current?.by(1.5)} wide />
+            </>
+          ) : null}
           <Tool
-            icon="edit"
-            label={texts.edit}
-            pressed={editing}
-            onClick={() => {
-              setEditing(!editing);
-              setDetails(false);
-            }}
+            icon={full ? 'smallScreen' : 'fullScreen'}
+            label={full ? texts.leaveFullScreen : texts.fullScreen}
+            onClick={toggleFull}
+            wide
           />
-        ) : null}
-        {item?.viewerCanDelete === true && item.peer === null ? (
-          <Tool icon="trash" label={texts.delete} onClick={() => props.onDelete(item.id)} />
-        ) : null}
-        <Tool icon="keys" label={texts.keys} onClick={onKeys} wide />
-        <Tool
-          icon="info"
-          label={texts.details}
-          onClick={() => {
-            setDetails(!details);
-            setEditing(false);
+          {item?.originalUrl && item.availability !== 'UNAVAILABLE' ? (
+            <a
+              className="tool"
+              href={item.originalUrl}
+              download={item.filename ?? item.title}
+              aria-label={texts.download}
+              title={texts.download}
+            >
+              <Icon name="download" size={22} />
+            </a>
+          ) : null}
+          {item !== null && 'visibility' in item && item.viewerCanUpdate ? (
+            <Tool
+              icon="edit"
+              label={texts.edit}
+              pressed={editing}
+              onClick={() => {
+                setEditing(!editing);
+                setDetails(false);
+              }}
+            />
+          ) : null}
+          {item?.viewerCanDelete === true && item.peer === null ? (
+            <Tool icon="trash" label={texts.delete} onClick={() => props.onDelete(item.id)} />
+          ) : null}
+          <Tool icon="keys" label={texts.keys} onClick={onKeys} wide />
+          <Tool
+            icon="info"
+            label={texts.details}
+            onClick={() => {
+              setDetails(!details);
+              setEditing(false);
+            }}
+            pressed={details}
+          />
+        </header>
+        <div
+          className="stage"
+          onTouchStart={({ touches }) => {
+            const first = touches.item(0);
+            touch.current = touches.length === 1 ? { x: first.clientX, y: first.clientY } : null;
           }}
-          pressed={details}
-        />
-      </header>
-      <div
-        className="stage"
-        onTouchStart={({ touches }) => {
-          const first = touches.item(0);
-          touch.current = touches.length === 1 ? { x: first.clientX, y: first.clientY } : null;
-        }}
-        onTouchEnd={({ changedTouches }) => {
-          const finger = changedTouches.item(0);
-          const from = touch.current;
-          touch.current = null;
-          if (from === null || finger === null || zoomed) return;
-          const x = finger.clientX - from.x;
-          const y = finger.clientY - from.y;
-          if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) {
-            if (x < 0 && hasNext) onStep(1);
-            if (x > 0 && hasPrevious) onStep(-1);
-          } else if (y > 2 * SWIPE && y > 2 * Math.abs(x)) close();
-        }}
-      >
-        {refusal !== null ? (
-          <Said icon="warning">{refusal}</Said>
-        ) : (
-          <Shown key={id} item={item} tile={tile} zoom={zoom} onZoom={setZoomed} />
-        )}
-        {hasPrevious ? (
-          <button
-            type="button"
-            className="turn previous"
-            aria-label={texts.previous}
-            onClick={() => onStep(-1)}
-          >
-            <Icon name="previous" size={28} />
-          </button>
+          onTouchEnd={({ changedTouches, target }) => {
+            const finger = changedTouches.item(0);
+            const from = touch.current;
+            touch.current = null;
+            if (from === null || finger === null || zoomed) return;
+            const x = finger.clientX - from.x;
+            const y = finger.clientY - from.y;
+            // A finger on pages leafs through them.
+            const onPages = target instanceof Element && target.closest('.pages') !== null;
+            if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) {
+              if (x < 0 && hasNext) onStep(1);
+              if (x > 0 && hasPrevious) onStep(-1);
+            } else if (!onPages && y > 2 * SWIPE && y > 2 * Math.abs(x)) close();
+          }}
+        >
+          {refusal !== null ? (
+            <Said icon="warning">{refusal}</Said>
+          ) : (
+            <Shown key={id} item={item} tile={tile} zoom={zoom} onZoom={setZoomed} />
+          )}
+          {hasPrevious && !zoomed ? (
+            <button
+              type="button"
+              className="turn previous"
+              aria-label={texts.previous}
+              onClick={() => onStep(-1)}
+            >
+              <Icon name="previous" size={28} />
+            </button>
+          ) : null}
+          {hasNext && !zoomed ? (
+            <button type="button" className="turn next" aria-label={texts.next} onClick={() => onStep(1)}>
+              <Icon name="next" size={28} />
+            </button>
+          ) : null}
+        </div>
+        {editing && item !== null && 'visibility' in item ? (
+          <aside className="details" aria-label={texts.editTitle}>
+            <header>
+              <h2>{texts.editTitle}</h2>
+            </header>
+            <Edit
+              key={item.id}
+              item={item}
+              onCancel={() => setEditing(false)}
+              onSaved={(saved, sentence) => {
+                setItem(saved);
+                setEditing(false);
+                setDetails(true);
+                props.onChanged(saved, sentence);
+              }}
+            />
+          </aside>
         ) : null}
-        {hasNext ? (
-          <button type="button" className="turn next" aria-label={texts.next} onClick={() => onStep(1)}>
-            <Icon name="next" size={28} />
-          </button>
+        {details && item !== null ? (
+          <Details
+            item={item}
+            onClose={() => setDetails(false)}
+            onTag={props.onTag}
+            onAlbum={props.onAlbum}
+            onPeer={props.onPeer}
+          />
         ) : null}
       </div>
-      {editing && item !== null && 'visibility' in item ? (
-        <aside className="details" aria-label={texts.editTitle}>
-          <header>
-            <h2>{texts.editTitle}</h2>
-          </header>
-          <Edit
-            key={item.id}
-            item={item}
-            onCancel={() => setEditing(false)}
-            onSaved={(saved, sentence) => {
-              setItem(saved);
-              setEditing(false);
-              setDetails(true);
-              props.onChanged(saved, sentence);
-            }}
-          />
-        </aside>
-      ) : null}
-      {details && item !== null ? (
-        <Details
-          item={item}
-          onClose={() => setDetails(false)}
-          onTag={props.onTag}
-          onAlbum={props.onAlbum}
-          onPeer={props.onPeer}
-        />
-      ) : null}
     </dialog>
   );
 }
@@ -292,6 +300,9 @@ interface ShownProps {
 
 function Shown({ item, tile, zoom, onZoom }: ShownProps) {
   const [broken, setBroken] = useState(false);
+  /** Pages that cannot be drawn here. */
+  const [blank, setBlank] = useState(false);
+  const onBlank = useCallback(() => setBlank(true), []);
   const known = item ?? tile;
   if (known === undefined) return <Said>{texts.loading}</Said>;
   const { kind, title, availability, peer, previewUrl, thumbnailUrl, width, height } = known;
@@ -337,8 +348,12 @@ function Shown({ item, tile, zoom, onZoom }: ShownProps) {
         </Said>
       );
     }
-    if (item.mimeType === 'application/pdf' && navigator.pdfViewerEnabled) {
-      return <iframe className="pages" src={item.originalUrl} title={title} />;
+    if (item.mimeType === 'application/pdf' && !blank) {
+      return (
+        <Suspense fallback={<Said>{texts.loading}</Said>}>
+          <Pages ref={zoom} src={item.originalUrl} title={title} onBroken={onBlank} />
+        </Suspense>
+      );
     }
     return (
       <div className="cover">

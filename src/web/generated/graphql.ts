@@ -185,6 +185,16 @@ export type TagFilter = {
   none?: Array<string> | null | undefined;
 };
 
+/** Tags to be put on items, and taken from them. */
+export type TagMediaInput = {
+  /** Put on each item that does not have them. */
+  add?: Array<string> | null | undefined;
+  /** Of local items, at most 500. */
+  ids: Array<string | number>;
+  /** Taken from each item that has them. */
+  remove?: Array<string> | null | undefined;
+};
+
 /** Changes of an album of this instance; what is left out stays. */
 export type UpdateAlbumInput = {
   /** Items that the viewer sees, at most 500. */
@@ -330,6 +340,13 @@ export type GallerySetVisibilityMutationVariables = Exact<{
 
 
 export type GallerySetVisibilityMutation = { setVisibility: { media: Array<{ id: string, visibility: Visibility, sharedWith: Array<{ name: string }> | null }>, unsharedFrom: Array<{ name: string }>, userErrors: Array<{ message: string }> } };
+
+export type GalleryTagMutationVariables = Exact<{
+  input: TagMediaInput;
+}>;
+
+
+export type GalleryTagMutation = { tagMedia: { media: Array<{ id: string }>, userErrors: Array<{ message: string }> } };
 
 export type GalleryUpdateItemMutationVariables = Exact<{
   input: UpdateMediaInput;
@@ -710,6 +727,18 @@ export const GallerySetVisibilityDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<GallerySetVisibilityMutation, GallerySetVisibilityMutationVariables>;
+export const GalleryTagDocument = new TypedDocumentString(`
+    mutation GalleryTag($input: TagMediaInput!) {
+  tagMedia(input: $input) {
+    media {
+      id
+    }
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GalleryTagMutation, GalleryTagMutationVariables>;
 export const GalleryUpdateItemDocument = new TypedDocumentString(`
     mutation GalleryUpdateItem($input: UpdateMediaInput!) {
   updateMedia(input: $input) {

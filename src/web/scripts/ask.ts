@@ -1,6 +1,7 @@
 /** One GraphQL operation of a page, typed by its document. */
 
 import type { TypedDocumentString } from '../generated/graphql.ts';
+import type { LastWord } from '../worker/last-word.ts';
 
 /** What the server refused, with the code that it gave. */
 export class Refused extends Error {
@@ -10,6 +11,23 @@ export class Refused extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/**
+ * Sends a change as the page is left, and waits for no answer. Where a service worker stands between page and server, it has
+ * to send it: what a page sends through one is given up with the page.
+ */
+export function askLast<Variables extends Record<string, unknown>>(
+  document: TypedDocumentString<unknown, Variables>,
+  variables: Variables,
+): void {
+  const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
+  const word: LastWord = {
+    kind: 'last word',
+    body: JSON.stringify({ query: document.toString(), variables }),
+  };
+  if (serviceWorker?.controller) serviceWorker.controller.postMessage(word);
+  else ask(document, variables).catch(() => undefined);
 }
 
 /** @throws Refused with a sentence for people; AbortError once the signal says so */

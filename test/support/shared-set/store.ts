@@ -232,6 +232,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
       prisma,
       read: steps.sql(plain, steps.read),
       write: (work) => steps.write((inner) => connections.write(inner), work),
+      writeRecoverable: (work) => steps.write((inner) => connections.writeRecoverable(inner), work),
       scrub: () => connections.scrub(),
       get beside() {
         return { location: { dialect: 'sqlite', path } as const, asking: connections.lock.asking };
@@ -303,6 +304,7 @@ async function createPostgresStore(): Promise<Store> {
       prisma: inner.prisma,
       read: steps.sql(inner.read, steps.read),
       write: (work) => steps.write((work) => inner.write(work), work),
+      writeRecoverable: (work) => steps.write((work) => inner.writeRecoverable(work), work),
       scrub: () => inner.scrub(),
       beside: inner.beside,
       takeTurn: () => inner.takeTurn(),

@@ -47,7 +47,7 @@ const HIDDEN = -1;
 /** More removals at once than these are held (docs/federation.md). */
 const HELD_FROM = 50;
 
-/** As in a thread beside the rest, with steps so small that a page is stored in several transactions. */
+/** As in a thread beside the rest, with steps so small that a page is stored in several transactions, or several in one. */
 const APART: Place = { page: 500, step: 1, transaction: 3, ahead: true, pages: 200_000 };
 
 /** What the rows of the server say, as a moment has it. */
@@ -299,7 +299,7 @@ async function beginRun({ server, puller, wire, now, pass, note }: RunParts) {
       let looks = 0;
       const outcome = apart
         ? await pullPeer(
-            { read, write, isWanted: () => ++looks % 3 === 0 },
+            { read, write, isWanted: () => ++looks % 3 === 0, room: () => looks % 8 },
             PEER,
             wire.client,
             options,

@@ -1,0 +1,14 @@
+/** Has the browser keep the shell (`worker/worker.ts`): where it can, and once the page has nothing better to do. */
+
+import { scriptUrl } from './script-url.ts';
+
+/** Not there where the page came by plain HTTP from another machine. */
+export function registerWorker(): void {
+  if (!('serviceWorker' in navigator)) return;
+  const register = (): void => {
+    // Without it everything works but for the page that is shown while the server is away.
+    navigator.serviceWorker.register(scriptUrl('./worker.js') as string).catch(() => undefined);
+  };
+  if (document.readyState === 'complete') register();
+  else window.addEventListener('load', register, { once: true });
+}
