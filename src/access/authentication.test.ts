@@ -77,6 +77,12 @@ describe('a sign-in', () => {
     );
   });
 
+  test('takes the longest name that there may be', async () => {
+    const name = '🌿'.repeat(64);
+    await users.create({ name, role: 'VIEWER', password: PASSWORD });
+    expect((await open(authentication, { name })).token).toMatch(/^.{20,}$/);
+  });
+
   test('says the same whatever is wrong, and passes on what is no one’s fault', async () => {
     for (const more of [
       { password: 'not the password' },

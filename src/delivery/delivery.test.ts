@@ -513,6 +513,51 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     await expect(read(file, SEGMENT, SEGMENT + 9)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' });
   });
 
+  it('answers what is read again from memory, verified, and not of films, nor what was purged', async () => {
+    const readings: string[] = [];
+    const store: BlobStore = {
+      ...fixture.store,
+      bytes: (key, start, length) => {
+        readings.push(key);
+        return fixture.store.bytes(key, start, length);
+      },
+    };
+    await fixture.restart({ store, verifyShare: 0 });
+    const picture = content(7 * SEGMENT + 5);
+    const film = content(33 * SEGMENT);
+    const [one, two] = [await fixture.addRemote(picture), await fixture.addRemote(film)];
+    for (const [file, bytes] of [
+      [one, picture],
+      [two, film],
+    ] as const) {
+      for (let turn = 0; turn < 4; turn += 1) {
+        readings.length = 0;
+        expect((await read(file)).content.equals(bytes)).toBe(true);
+      }
+      expect(readings.length > 0).toBe(file === two);
+    }
+    readings.length = 0;
+    const part = await read(one, SEGMENT - 3, 2 * SEGMENT + 3);
+    expect(part.content.equals(picture.subarray(SEGMENT - 3, 2 * SEGMENT + 4))).toBe(true);
+    expect(readings).toEqual([]);
+    await fixture.delivery.purgeItem(one.itemKey);
+    const before = fixture.peer.bytesRequests().length;
+    expect((await read(one)).content.equals(picture)).toBe(true);
+    expect(fixture.peer.bytesRequests()).toHaveLength(before + 1);
+    // Damage on the disk is found before the bytes are answered from memory.
+    const third = await fixture.addRemote(content(3 * SEGMENT));
+    await read(third);
+    const [key = ''] = (await blobs()).filter(
+      (each) => each.includes(`/${third.itemKey}/`) && each.endsWith('/1'),
+    );
+    const path = pathOf(fixture.folder, key);
+    await writeFile(path, Buffer.alloc(SEGMENT, 9));
+    await read(third, 0, 10);
+    const whole = fixture.peer.files.get(`${third.remoteId}/original`) as Buffer;
+    await read(third);
+    expect((await read(third)).content.equals(whole)).toBe(true);
+  });
+
   it('keeps what is pinned before and after its bytes are another version, until it is unpinned', async () => {
     await fixture.restart({ cacheBudget: 3 * SEGMENT });
     const file = await fixture.addRemote(content(SEGMENT));

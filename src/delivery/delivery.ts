@@ -20,6 +20,7 @@ import { CacheLedger, type CacheRecord, type CacheUsage, segmentKey } from './ca
 import type { KeptFile, LastAnswer } from './explain.ts';
 import {
   type HeldSegments,
+  type HotSegments,
   type OpenedAnswer,
   openAnswer,
   RemoteFile,
@@ -193,6 +194,9 @@ export interface Delivery extends AsyncDisposable {
 /** Small files stay in memory: reading a thumbnail costs three system calls, finding it here none. */
 const SMALL = 65_536;
 const SMALL_TOTAL = 33_554_432;
+/** Bytes of segments that are answered from memory, and how many are remembered to have been asked for once. */
+const HOT_TOTAL = 33_554_432;
+const ASKED_ONCE = 4_096;
 /** ms after which a file without a digest is compared with the peer's again, by tag. */
 const COMPARE_AFTER = 3_600_000;
 /** ms after which that is tried again where the peer could not be asked. */
@@ -237,6 +241,26 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     maxSize: SMALL_TOTAL,
     sizeCalculation: (bytes) => bytes.length + 100,
   });
+
+  const hotBytes = new LRUCache<string, Buffer>({
+    maxSize: HOT_TOTAL,
+    sizeCalculation: (bytes) => bytes.length + 100,
+  });
+  const asked = new LRUCache<string, true>({ max: ASKED_ONCE });
+  const hot: HotSegments = {
+    get: (key) => hotBytes.get(key),
+    set: (key, bytes) => hotBytes.set(key, bytes),
+    again: (key) => {
+      const before = asked.has(key);
+      asked.set(key, true);
+      return before;
+    },
+  };
+  /** What was answered from memory may not be here any more. */
+  const forgetMemory = (): void => {
+    small.clear();
+    hotBytes.clear();
+  };
 
   const openLocal = async (file: DeliverableFile, range: ByteRange | null): Promise<OpenedFile> => {
     const { local } = file;
@@ -284,6 +308,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let upstream: Promise<Upstream> | undefined;
     const host: RemoteHost = {
       held,
+      hot,
       verifies: () => random() < verifyShare,
       onDamage: (error) => onDamage(file, error),
       onWhole: () => onWhole(file),
@@ -543,19 +568,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     prefetch,
     has: (itemKeys) => ledger.availability(itemKeys),
     purgeItem: async (itemKey, source) => {
-      small.clear();
+      forgetMemory();
       await ledger.purgeItem(itemKey, source);
     },
     purgePeer: async (peerKey) => {
-      small.clear();
+      forgetMemory();
       await ledger.purgePeer(peerKey);
     },
     purgeAll: async () => {
-      small.clear();
+      forgetMemory();
       await ledger.purgeAll();
     },
     takeOver: async (from, to, itemKeys, move) => {
-      small.clear();
+      forgetMemory();
       await ledger.takeOver(from, to, itemKeys, move);
     },
     pin: (itemKey, pinned, file = null) => ledger.pin(itemKey, pinned, file),

@@ -33,6 +33,8 @@ const TOO_MANY = 384;
 const WRITES = 2;
 /** How far ahead of a run a reader may ask and still wait for it rather than begin another. */
 const JOIN_DISTANCE = 8;
+/** Bytes of the longest file of which segments are answered from memory: a film would only drive out pictures. */
+const HOT_FILE = 8_388_608;
 /** s; a peer that ended an answer early is asked again not before. */
 const RETRY_AFTER = 5;
 
@@ -51,8 +53,17 @@ export interface HeldSegments {
   count: number;
 }
 
+export interface HotSegments {
+  get(key: string): Buffer | undefined;
+  set(key: string, bytes: Buffer): unknown;
+  /** Whether the blob was asked for not long ago. */
+  again(key: string): boolean;
+}
+
 export interface RemoteHost {
   held: HeldSegments;
+  /** Segments of shorter files that were asked for again, by the keys of their blobs; verified when they were put here. */
+  hot: HotSegments;
   /** Whether this reading of the store is one of those whose bytes are verified again. */
   verifies: () => boolean;
   /** Told of a kept segment that is not what was kept; it is fetched again. */
@@ -225,16 +236,20 @@ export class RemoteFile {
 
   async #stored(index: number, from: number, to: number): Promise<Buffer | null> {
     const { host, record } = this;
+    const key = segmentKey(record, index);
+    const near = host.hot.get(key);
+    if (near !== undefined) return near.subarray(from, to);
     try {
-      if (host.verifies() && !(await this.#isSound(index))) {
+      const warms = record.size <= HOT_FILE && from === 0 && host.hot.again(key);
+      if ((warms || host.verifies()) && !(await this.#isSound(index, warms))) {
         host.onDamage(
           new HedgerowError('INTEGRITY_FAILED', 'Kept bytes were damaged; they are fetched again.'),
         );
         host.ledger.lost(record, index);
-        await host.store.delete(segmentKey(record, index));
+        await host.store.delete(key);
         return null;
       }
-      const bytes = await host.store.bytes(segmentKey(record, index), from, to - from);
+      const bytes = await host.store.bytes(key, from, to - from);
       if (bytes.length === to - from) return bytes;
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
@@ -243,8 +258,11 @@ export class RemoteFile {
     return null;
   }
 
-  /** Whether a kept segment is still what was verified; true where nothing is known to verify it by. */
-  async #isSound(index: number): Promise<boolean> {
+  /**
+   * Whether a kept segment is still what was verified; true where nothing is known to verify it by.
+   * @param warms - it is answered from memory from now on, where it could be verified
+   */
+  async #isSound(index: number, warms: boolean): Promise<boolean> {
     const { host, record, spec } = this;
     const list =
       record.segments.count === 1 ? digestBytes(spec.digest) : await this.#keptList().catch(() => null);
@@ -252,6 +270,8 @@ export class RemoteFile {
     const length = segmentLength(record.size, index);
     const bytes = await host.store.bytes(segmentKey(record, index), 0, length);
     const sound = bytes.length === length && verify(bytes, list, index) !== 'wrong';
+    // The buffer belongs to the pool.
+    if (sound && warms && !record.dead) host.hot.set(segmentKey(record, index), Buffer.from(bytes));
     release(bytes);
     return sound;
   }

@@ -290,7 +290,8 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     try {
       const client = await options.clientFor(peerKey);
       if (peer.generation === 0 || peer.inheritsFrom !== null) {
-        await takeOver(context.database, options.takeOverBytes, peerKey, { now: context.now, signal });
+        const bytes = { takeOver: options.takeOverBytes, purge: options.purgePeer };
+        await takeOver(context.database, bytes, peerKey, { now: context.now, signal });
       }
       // In a first listing the pages do not say it until the last.
       const expected = (await statuses.look(peer, client, signal)) ?? peer.remoteTotal;

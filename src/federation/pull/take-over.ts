@@ -19,6 +19,12 @@ export type TakeOverBytes = (
   move: (transaction: Sql) => Promise<readonly number[]>,
 ) => Promise<void>;
 
+export interface KeptBytes {
+  takeOver: TakeOverBytes;
+  /** All that is still kept under the name of a peer. */
+  purge: (peerKey: number) => Promise<void>;
+}
+
 /**
  * Goes on where a former call has ended, whatever ended it. Does nothing where nothing was kept under this key, or the
  * peer has been listed already.
@@ -27,7 +33,7 @@ export type TakeOverBytes = (
  */
 export async function takeOver(
   database: Database,
-  takeOverBytes: TakeOverBytes,
+  bytes: KeptBytes,
   peerKey: number,
   { now, signal }: { now: () => number; signal: AbortSignal },
 ): Promise<void> {
@@ -37,12 +43,12 @@ export async function takeOver(
     const from = await database.write((tx) => nextSource(tx, peerKey));
     if (from === null) break;
     moved = true;
-    for (;;) {
+    let isKept = true;
+    while (isKept) {
       signal.throwIfAborted();
       const keys = await itemsToTakeOver(database.read, from, AT_ONCE);
       if (keys.length === 0) break;
-      let isKept = true;
-      await takeOverBytes(from, peerKey, keys, async (tx) => {
+      await bytes.takeOver(from, peerKey, keys, async (tx) => {
         isKept = await lockBoth(tx, from, peerKey);
         if (!isKept) return [];
         const taken = await takeOverItems(tx, from, peerKey, keys, now());
@@ -51,8 +57,9 @@ export async function takeOver(
         );
         return taken;
       });
-      if (!isKept) break;
     }
+    // A batch that a crash has parted may have left blobs behind whose rows it had moved.
+    if (isKept) await bytes.purge(from);
     await database.write((tx) => finish(tx, from, peerKey));
   }
   // From the rows: what the former row counted was of its own listing, and not all of it may have come along.
