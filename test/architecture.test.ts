@@ -85,6 +85,7 @@ const CLIENT_TYPES: readonly string[] = [
   'access/users.ts',
   'federation/pairing/',
   'federation/peers/grant-changes.ts',
+  'federation/pull/pull-manager.ts',
   'library/uploads.ts',
 ];
 
