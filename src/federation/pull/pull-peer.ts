@@ -46,6 +46,8 @@ export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: fals
 export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
 /** Bytes of pages, decoded, that are gathered for one transaction. */
 const GATHERED_BYTES = 8 * 1024 * 1024;
+/** ms for which pages that have come wait for the next one. What a slow peer has told is shown meanwhile. */
+const PATIENCE = 100;
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
 /** Items that one peer may have here, those that are skipped included. */
@@ -216,7 +218,7 @@ async function pullAll(
       next = listPage(database, source, client, page.cursor, options, place);
       // Whoever waits for it hears of its failure; where this page fails first, nobody does.
       next.catch(() => {});
-      if (isRoomFor(gathered, database.room?.() ?? 0)) continue;
+      if (isRoomFor(gathered, database.room?.() ?? 0) && (await comesWithin(next, PATIENCE))) continue;
     }
     await store();
     if (page.complete === null) {
@@ -264,6 +266,19 @@ function isRoomFor(gathered: readonly ListingPage[], room: number): boolean {
   const entries = gathered.reduce((sum, page) => sum + sizeOf(page), 0);
   const bytes = gathered.reduce((sum, page) => sum + (page.bytes ?? 0), 0);
   return entries < room && bytes < GATHERED_BYTES;
+}
+
+/** Whether it has come or failed within so many ms. */
+async function comesWithin(coming: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  const came = () => resolve(true);
+  coming.then(came, came);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** As the peer's row will stand when these pages are stored, as far as the next page is checked against it. */
