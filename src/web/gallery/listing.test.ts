@@ -152,12 +152,12 @@ describe('a listing', () => {
     const changed = vi.fn();
     listing.subscribe(changed);
     listing.want(0, 50);
-    await vi.waitFor(() => expect(listing.trouble?.message).toBe('away'));
+    await vi.waitFor(() => expect(listing.trouble?.message).toBe('away'), 20_000);
     expect(changed).toHaveBeenCalled();
     listing.want(0, 60);
     expect(request).toHaveBeenCalledTimes(1);
     listing.retry();
-    await vi.waitFor(() => expect(listing.item(59)?.id).toBe('media_59'));
+    await vi.waitFor(() => expect(listing.item(59)?.id).toBe('media_59'), 20_000);
     expect(listing.trouble).toBeNull();
   });
 

@@ -113,7 +113,7 @@ function createBrowser({ secure = true } = {}) {
     },
     /** The server tells whoever follows. */
     tell: async (change: Change) => {
-      await vi.waitFor(() => expect(streams.size).toBeGreaterThan(0));
+      await vi.waitFor(() => expect(streams.size).toBeGreaterThan(0), 20_000);
       for (const stream of streams) stream.push(change);
     },
   };
@@ -126,44 +126,44 @@ describe('the catalog as it changes', () => {
     const two = browser.openTab();
     await browser.tell({ revision: '5', some: false });
     // What was read before the stream began may be older.
-    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(1), 20_000);
     expect(one.onChange).toHaveBeenCalledTimes(1);
     await browser.tell({ revision: '6', some: true });
-    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(2), 20_000);
     expect(one.onChange).toHaveBeenCalledTimes(2);
     expect([browser.streams.size, browser.opened]).toEqual([1, 1]);
 
     one.stop();
-    await vi.waitFor(() => expect(browser.opened).toBe(2));
+    await vi.waitFor(() => expect(browser.opened).toBe(2), 20_000);
     expect([...browser.streams].map(({ since }) => since)).toEqual(['6']);
     await browser.tell({ revision: '6', some: false });
     await browser.tell({ revision: '7', some: true });
-    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(3));
+    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(3), 20_000);
     expect(one.onChange).toHaveBeenCalledTimes(2);
     two.stop();
-    await vi.waitFor(() => expect(browser.streams.size).toBe(0));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(0), 20_000);
   });
 
   it('is not followed by a tab that nobody looks at, which asks what it missed when it is looked at again', async () => {
     const browser = createBrowser();
     const one = browser.openTab();
     await browser.tell({ revision: '5', some: false });
-    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(1), 20_000);
     one.look(false);
-    await vi.waitFor(() => expect(browser.streams.size).toBe(0));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(0), 20_000);
     one.look(true);
-    await vi.waitFor(() => expect([...browser.streams].map(({ since }) => since)).toEqual(['5']));
+    await vi.waitFor(() => expect([...browser.streams].map(({ since }) => since)).toEqual(['5']), 20_000);
     // Nothing was missed.
     await browser.tell({ revision: '5', some: false });
     await browser.tell({ revision: '9', some: true });
-    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(2), 20_000);
 
     // Another tab leads, and this one sleeps so deeply that it hears nothing.
     const two = browser.openTab();
     expect(two.onChange).toHaveBeenCalledTimes(1);
     two.look(false);
     await browser.tell({ revision: '10', some: true });
-    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(3));
+    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(3), 20_000);
     expect(two.onChange).toHaveBeenCalledTimes(2);
     two.look(true);
     expect(two.onChange).toHaveBeenCalledTimes(2);
@@ -177,16 +177,16 @@ describe('the catalog as it changes', () => {
     const one = browser.openTab();
     const deaf = browser.openTab();
     await browser.tell({ revision: '5', some: false });
-    await vi.waitFor(() => expect(deaf.onChange).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(deaf.onChange).toHaveBeenCalledTimes(1), 20_000);
     deaf.stop();
     await browser.tell({ revision: '6', some: true });
-    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(2), 20_000);
     // Whoever comes later knows nothing, and is told where the catalog is.
     const late = browser.openTab();
     expect(late.onChange).toHaveBeenCalledTimes(1);
     await browser.tell({ revision: '7', some: false });
     await browser.tell({ revision: '8', some: true });
-    await vi.waitFor(() => expect(late.onChange).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(late.onChange).toHaveBeenCalledTimes(2), 20_000);
     one.stop();
     late.stop();
   });
@@ -196,14 +196,14 @@ describe('the catalog as it changes', () => {
     browser.refuse(3);
     const one = browser.openTab();
     await browser.tell({ revision: '5', some: false });
-    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(one.onChange).toHaveBeenCalledTimes(1), 20_000);
     expect(one.onLost).toHaveBeenCalledTimes(3);
     for (const stream of [...browser.streams]) stream.cut();
-    await vi.waitFor(() => expect(browser.opened).toBe(2));
+    await vi.waitFor(() => expect(browser.opened).toBe(2), 20_000);
     expect([...browser.streams].map(({ since }) => since)).toEqual(['5']);
     expect(one.onLost).toHaveBeenCalledTimes(4);
     one.stop();
-    await vi.waitFor(() => expect(browser.streams.size).toBe(0));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(0), 20_000);
     expect(one.onLost).toHaveBeenCalledTimes(4);
   });
 
@@ -211,11 +211,11 @@ describe('the catalog as it changes', () => {
     const browser = createBrowser({ secure: false });
     const one = browser.openTab();
     const two = browser.openTab();
-    await vi.waitFor(() => expect(browser.streams.size).toBe(2));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(2), 20_000);
     two.look(false);
-    await vi.waitFor(() => expect(browser.streams.size).toBe(1));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(1), 20_000);
     one.stop();
     two.stop();
-    await vi.waitFor(() => expect(browser.streams.size).toBe(0));
+    await vi.waitFor(() => expect(browser.streams.size).toBe(0), 20_000);
   });
 });

@@ -68,7 +68,7 @@ describe('uploads', () => {
     const states: string[] = [];
     uploads.subscribe(() => states.push(uploads.list[0]?.state ?? ''));
     uploads.add([file()]);
-    await vi.waitFor(() => expect(uploads.list[0]).toMatchObject({ state: 'done', sent: 100 }));
+    await vi.waitFor(() => expect(uploads.list[0]).toMatchObject({ state: 'done', sent: 100 }), 20_000);
     expect(state.parts).toEqual([0, 30, 55]);
     expect(states).toContain('lost');
     expect(transport.create).toHaveBeenCalledTimes(1);
@@ -81,10 +81,10 @@ describe('uploads', () => {
     const kept = memory();
     state.cut = [40];
     createUploads({ transport, memory: kept, onDone: () => undefined, delay: () => 1e9 }).add([file()]);
-    await vi.waitFor(() => expect(state.parts).toEqual([0]));
+    await vi.waitFor(() => expect(state.parts).toEqual([0]), 20_000);
     const again = createUploads({ transport, memory: kept, onDone: () => undefined });
     again.add([file()]);
-    await vi.waitFor(() => expect(again.list[0]?.state).toBe('done'));
+    await vi.waitFor(() => expect(again.list[0]?.state).toBe('done'), 20_000);
     expect(state.parts).toEqual([0, 40]);
   });
 
@@ -93,11 +93,11 @@ describe('uploads', () => {
     const kept = memory();
     state.cut = [40];
     createUploads({ transport, memory: kept, onDone: () => undefined, delay: () => 1e9 }).add([file()]);
-    await vi.waitFor(() => expect(state.parts).toEqual([0]));
+    await vi.waitFor(() => expect(state.parts).toEqual([0]), 20_000);
     held.clear();
     const again = createUploads({ transport, memory: kept, onDone: () => undefined });
     again.add([file()]);
-    await vi.waitFor(() => expect(again.list[0]?.state).toBe('done'));
+    await vi.waitFor(() => expect(again.list[0]?.state).toBe('done'), 20_000);
     expect(state.parts).toEqual([0, 0]);
   });
 
@@ -112,7 +112,10 @@ describe('uploads', () => {
       'waiting',
       'waiting',
     ]);
-    await vi.waitFor(() => expect(uploads.list.every((upload) => upload.state === 'done')).toBe(true));
+    await vi.waitFor(
+      () => expect(uploads.list.every((upload) => upload.state === 'done')).toBe(true),
+      20_000,
+    );
     expect(state.most).toBeLessThanOrEqual(2);
     uploads.clear();
     expect(uploads.list).toEqual([]);
@@ -124,12 +127,12 @@ describe('uploads', () => {
     const uploads = createUploads({ transport, memory: memory(), onDone });
     vi.mocked(transport.create).mockRejectedValueOnce(new Rejected('Your quota is used up.'));
     uploads.add([file()]);
-    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('failed'));
+    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('failed'), 20_000);
     expect(uploads.list[0]?.message).toBe('Your quota is used up.');
     expect(onDone).not.toHaveBeenCalled();
     state.rejects = 'No picture.';
     uploads.retry(0);
-    await vi.waitFor(() => expect(uploads.list[0]?.message).toBe('No picture.'));
+    await vi.waitFor(() => expect(uploads.list[0]?.message).toBe('No picture.'), 20_000);
     expect(onDone).not.toHaveBeenCalled();
     expect(transport.create).toHaveBeenCalledTimes(2);
   });
@@ -140,9 +143,12 @@ describe('uploads', () => {
     const kept = memory();
     const uploads = createUploads({ transport, memory: kept, onDone: () => undefined, delay: () => 1e9 });
     uploads.add([file('a'), file('b'), file('c')]);
-    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('lost'));
+    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('lost'), 20_000);
     uploads.cancel(0);
-    await vi.waitFor(() => expect(uploads.list.map(({ state: one }) => one)).toEqual(['done', 'done']));
+    await vi.waitFor(
+      () => expect(uploads.list.map(({ state: one }) => one)).toEqual(['done', 'done']),
+      20_000,
+    );
     expect(transport.remove).toHaveBeenCalledWith('/uploads/0');
     expect(held.has('/uploads/0')).toBe(false);
     expect(kept.kept.size).toBe(0);
@@ -153,8 +159,8 @@ describe('uploads', () => {
     state.cut = [10];
     const uploads = createUploads({ transport, memory: memory(), onDone: () => undefined, delay: () => 1e9 });
     uploads.add([file()]);
-    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('lost'));
+    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('lost'), 20_000);
     uploads.wake();
-    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('done'));
+    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe('done'), 20_000);
   });
 });
