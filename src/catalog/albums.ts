@@ -179,7 +179,7 @@ async function readAlbums(
   ] as const) {
     if (cursor === undefined) continue;
     const { value, id } = decodeCursor(fingerprint, cursor);
-    if (typeof value !== 'string') throw new HedgerowError('BAD_CURSOR');
+    if (typeof value !== 'string' || typeof id !== 'string') throw new HedgerowError('BAD_CURSOR');
     conditions.push(sql`(a.title_key, a.id) ${raw(comparison)} (${value}, ${id})`);
   }
   const direction = raw(backward ? 'DESC' : 'ASC');

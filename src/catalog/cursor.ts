@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { HedgerowError } from '../lib/errors.ts';
 
-/** Where a page ended: the sort value and id of an item, in one order under one filter. */
+/** Where a page ended: the sort value of an item and what decides between equal ones, in one order under one filter. */
 export interface Position {
   value: number | string | null;
-  id: string;
+  /** An id, or the key of a row. */
+  id: string | number;
 }
 
 const VERSION = 1;
@@ -32,8 +33,12 @@ export function decodeCursor(fingerprint: string, cursor: string): Position {
   if (!Array.isArray(parsed) || parsed.length !== 4) throw new HedgerowError('BAD_CURSOR');
   const [version, of, value, id] = parsed;
   const comparable = value === null || typeof value === 'string' || Number.isFinite(value);
-  if (version !== VERSION || of !== fingerprint || !comparable || typeof id !== 'string') {
+  if (version !== VERSION || of !== fingerprint || !comparable || !isDeciding(id)) {
     throw new HedgerowError('BAD_CURSOR');
   }
   return { value, id };
+}
+
+function isDeciding(id: unknown): id is Position['id'] {
+  return typeof id === 'string' || Number.isSafeInteger(id);
 }

@@ -1,6 +1,6 @@
 /** Everything that changes local items: one transaction each, with tags, search, sequence and checksum. */
 import type { Database } from '../database/database.ts';
-import { join, type Sql, sql } from '../database/sql.ts';
+import { join, type Sql, type SqlDialect, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, Variant } from '../lib/media.ts';
@@ -16,7 +16,7 @@ import {
   type Visibility,
   visibilityNumber,
 } from './items.ts';
-import { indexItems, unindexItems } from './search-index.ts';
+import { type IndexEntry, indexItems, searchTexts, unindexItems } from './search-index.ts';
 import { sharedVersion } from './shared-item.ts';
 import { finishChange, type SharedChange } from './state.ts';
 import { isShared } from './visibility.ts';
@@ -151,7 +151,7 @@ async function add(tx: Sql, items: readonly NewLocalItem[], now: number): Promis
       changes.push({ type: 'put', key: whole.key, id: whole.id, before: null, after: whole });
     }
   }
-  await indexItems(tx, added.map(indexEntry));
+  await indexItems(tx, indexEntries(tx.dialect, added));
   await recordCounts(tx, [], added.map(counted));
   await finishChange(
     tx,
@@ -197,7 +197,7 @@ async function change(
     result.push(after);
   }
   if (changed.length > 0) {
-    await indexItems(tx, changed.map(indexEntry));
+    await indexItems(tx, indexEntries(tx.dialect, changed));
     await recordCounts(tx, were.map(counted), changed.map(counted));
     await finishChange(
       tx,
@@ -264,6 +264,6 @@ async function putTags(tx: Sql, item: Item): Promise<void> {
   }
 }
 
-function indexEntry(item: Item) {
-  return { key: item.key, texts: item };
+function indexEntries(dialect: SqlDialect, items: readonly Item[]): IndexEntry[] {
+  return items.map((item) => ({ key: item.key, texts: searchTexts(dialect, item) }));
 }

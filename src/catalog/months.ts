@@ -52,8 +52,8 @@ export async function readMonths(database: Sql, reader: Reader, query: CatalogQu
   return rows.map((row) => ({
     month: row.month,
     count: row.count,
-    // No id sorts before the empty one: what is at this very moment is larger, so `after` it only where times rise.
-    cursor: encodeCursor(fingerprint, { value: edgeOf(row.month, query.order.direction), id: '' }),
+    // No key is as small as 0: what is at this very moment is larger, so `after` it only where times rise.
+    cursor: encodeCursor(fingerprint, { value: edgeOf(row.month, query.order.direction), id: 0 }),
   }));
 }
 

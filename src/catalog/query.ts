@@ -112,9 +112,9 @@ export async function readPage(
   });
   const rows = await database.all<PageRow>(
     pageStatement(database, reader, query, {
-      beyond: (column, id) =>
+      beyond: (column, key) =>
         positions.map(
-          ({ position, compare }) => sql`(${column}, ${id}) ${compare} (${position.value}, ${position.id})`,
+          ({ position, compare }) => sql`(${column}, ${key}) ${compare} (${position.value}, ${position.id})`,
         ),
       direction: raw((query.order.direction === 'ASC') !== backward ? 'ASC' : 'DESC'),
       take: size + 1,
@@ -124,7 +124,7 @@ export async function readPage(
   const kept = rows.slice(0, size);
   if (backward) kept.reverse();
   const edges = kept.map(({ place, ...row }) => ({
-    cursor: encodeCursor(fingerprint, { value: place, id: row.id }),
+    cursor: encodeCursor(fingerprint, { value: place, id: row.key }),
     item: itemFromRow(row),
   }));
   return {
@@ -139,8 +139,8 @@ export async function readPage(
 type PageRow = ItemRow & { place: number | string };
 
 interface Slice {
-  /** What lies beyond the cursors, in terms of what the order compares and the id. */
-  beyond: (column: Statement, id: Statement) => Statement[];
+  /** What lies beyond the cursors, in terms of what the order compares and the key. */
+  beyond: (column: Statement, key: Statement) => Statement[];
   direction: Statement;
   take: number;
 }
@@ -154,21 +154,21 @@ function pageStatement(
   const { field } = query.order;
   const column = raw(ORDERS[field]);
   const whole = (rows: Statement) =>
-    sql`SELECT ${ITEM_COLUMNS}, r.place FROM (${rows}) r CROSS JOIN items i WHERE i.key = r.key ORDER BY r.place ${direction}, r.id ${direction}`;
+    sql`SELECT ${ITEM_COLUMNS}, r.place FROM (${rows}) r CROSS JOIN items i WHERE i.key = r.key ORDER BY r.place ${direction}, r.key ${direction}`;
   if (field === 'RELEVANCE') {
-    const id = raw('r.id');
-    const conditions = join([sql`1 = 1`, ...beyond(column, id)], ' AND ');
+    const key = raw('r.key');
+    const conditions = join([sql`1 = 1`, ...beyond(column, key)], ' AND ');
     // Each match is weighed once, and only those of the page are read whole.
-    return sql`WITH m AS MATERIALIZED (SELECT i.key, i.id, ${relevance(database, query.filter.query)} AS place FROM items i WHERE ${shown(database, reader, query)}) ${whole(sql`SELECT r.key, r.id, r.place FROM m r WHERE ${conditions} ORDER BY ${column} ${direction}, ${id} ${direction} LIMIT ${take}`)}`;
+    return sql`WITH m AS MATERIALIZED (SELECT i.key, ${relevance(database, query.filter.query)} AS place FROM items i WHERE ${shown(database, reader, query)}) ${whole(sql`SELECT r.key, r.place FROM m r WHERE ${conditions} ORDER BY ${column} ${direction}, ${key} ${direction} LIMIT ${take}`)}`;
   }
-  const id = raw('i.id');
+  const key = raw('i.key');
   const which = (access: 'look up' | 'walk') =>
-    sql`FROM items i WHERE ${join([shown(database, reader, query, access), ...beyond(column, id)], ' AND ')} ORDER BY ${column} ${direction}, ${id} ${direction}`;
+    sql`FROM items i WHERE ${join([shown(database, reader, query, access), ...beyond(column, key)], ' AND ')} ORDER BY ${column} ${direction}, ${key} ${direction}`;
   const little = narrowsLittle(database, reader, query, field === 'TAKEN_AT');
   if (little === null)
     return sql`SELECT ${ITEM_COLUMNS}, ${column} AS place ${which('look up')} LIMIT ${take}`;
   const part = (access: 'look up' | 'walk', limit: Statement) =>
-    sql`SELECT * FROM (SELECT i.key, i.id, ${column} AS place ${which(access)} LIMIT (SELECT ${limit} FROM g))`;
+    sql`SELECT * FROM (SELECT i.key, ${column} AS place ${which(access)} LIMIT (SELECT ${limit} FROM g))`;
   // Both ways stand in the statement; the one with the limit 0 is not begun.
   return sql`WITH g AS MATERIALIZED (SELECT ${little} AS walk) ${whole(sql`${part('walk', sql`CASE WHEN walk THEN ${take} ELSE 0 END`)} UNION ALL ${part('look up', sql`CASE WHEN walk THEN 0 ELSE ${take} END`)}`)}`;
 }
@@ -247,7 +247,8 @@ function positionOf({ field }: CatalogOrder, fingerprint: string, cursor: string
   const { value, id } = position;
   const fits =
     field === 'TITLE' ? typeof value === 'string' && !value.includes('\0') : Number.isSafeInteger(value);
-  // PostgreSQL's texts have no zero characters, and no id or title key has one.
-  if (!fits || id.includes('\0')) throw new HedgerowError('BAD_CURSOR');
+  // PostgreSQL's texts have no zero characters, and no title key has one; its keys are of 32 bits.
+  const isKey = typeof id === 'number' && id >= 0 && id < 2 ** 31;
+  if (!fits || !isKey) throw new HedgerowError('BAD_CURSOR');
   return position;
 }

@@ -6,7 +6,8 @@ import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../l
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
 import { type CountedItem, lockCounted, recordCounts } from './counts.ts';
-import { HIDDEN, kindNumber } from './items.ts';
+import { HIDDEN } from './items.ts';
+import { ITEM_OWN, place, type ReadyItem, ROW, readyItem, stamp } from './ready-item.ts';
 import { indexItems, indexNewItem, unindexItems } from './search-index.ts';
 import { finishChange, readState } from './state.ts';
 import { titleKey } from './words.ts';
@@ -46,15 +47,28 @@ export interface RemoteItem {
 /** Of a peer's item that nobody hid. */
 const SHOWN = 1;
 
+/** Where in a row those values stand that are looked at. */
+const AT = {
+  kind: place('kind'),
+  title: place('title'),
+  description: place('description'),
+  filename: place('filename'),
+  creator: place('creator'),
+  tags: place('tags'),
+  properties: place('properties'),
+  variants: place('variants'),
+};
+
 /** Some entries of a listing. */
 export interface RemotePart {
-  items: readonly RemoteItem[];
+  items: readonly ReadyItem[];
   /** Items that broke a limit; counted, and part of the checksum. */
   skipped: readonly { remoteId: string; version: string; reason: string }[];
   removed: readonly string[];
 }
 
-export interface RemotePage extends RemotePart {
+export interface RemotePage extends Omit<RemotePart, 'items'> {
+  items: readonly RemoteItem[];
   /** The listing that the page belongs to, where one is under way. */
   generation: number;
 }
@@ -122,7 +136,8 @@ export function applyRemotePage(
   before: Checksum,
   now: number,
 ): Promise<RemoteResult> {
-  return applyRemoteParts(tx, source, page.generation, [page], before, now);
+  const items = page.items.map((item) => readyItem(item, tx.dialect));
+  return applyRemoteParts(tx, source, page.generation, [{ ...page, items }], before, now);
 }
 
 /**
@@ -135,7 +150,7 @@ export async function applyRemoteParts(
   tx: Sql,
   source: number,
   generation: number,
-  parts: Iterable<RemotePart>,
+  parts: Iterable<RemotePart> | AsyncIterable<RemotePart>,
   before: Checksum,
   now: number,
 ): Promise<RemoteResult> {
@@ -152,11 +167,11 @@ export async function applyRemoteParts(
   // Whoever writes to SQLite is alone, so what comes next is known before; there rows are written once.
   const revision = tx.dialect === 'sqlite' ? (await readState(tx)).revision + 1 : null;
   const taking = { source, generation, now, revision };
-  for (const part of parts) await applyPart(tx, taking, part, result, changes);
+  for await (const part of parts) await applyPart(tx, taking, part, result, changes);
   const { put, reworded, changed, inAlbums, back, were, are } = changes;
   await indexItems(
     tx,
-    Array.from(reworded, ([key, item]) => ({ key, texts: item })),
+    Array.from(reworded, ([key, texts]) => ({ key, texts })),
   );
   const left = await leaveAlbums(tx, source, [...changed]);
   await putAlbums(tx, taking, inAlbums, left);
@@ -179,7 +194,7 @@ interface Taking {
 /** An item and the key of its row. */
 interface Stored {
   key: number;
-  item: RemoteItem;
+  item: ReadyItem;
 }
 
 interface Changed extends Stored {
@@ -190,12 +205,12 @@ interface Changed extends Stored {
 interface Changes {
   /** Keys of items that are new or another version. */
   put: Set<number>;
-  /** Of these, those whose words are others and are not in the search index yet, by their keys. */
-  reworded: Map<number, RemoteItem>;
+  /** Of these, what the search index is to have of those whose words are others and are not in it yet, by their keys. */
+  reworded: Map<number, readonly string[]>;
   /** Keys of items that were here before in another version. */
   changed: Set<number>;
   /** Albums of items that are new or another version, where they are in any. */
-  inAlbums: Map<number, RemoteItem['albums']>;
+  inAlbums: Map<number, ReadyItem['albums']>;
   /** Keys of items that count again. */
   back: number[];
   /** What is changed or gone, and what is there now, for the kept counts. */
@@ -210,7 +225,7 @@ async function applyPart(
   result: RemoteResult,
   changes: Changes,
 ): Promise<void> {
-  const { source, generation } = taking;
+  const { source, generation, now } = taking;
   // Where a dialect lists by offset, an item may be on a page twice.
   const items = new Map(part.items.map((item) => [item.remoteId, item]));
   const gone = new Set([...part.skipped.map((item) => item.remoteId), ...part.removed]);
@@ -219,15 +234,15 @@ async function applyPart(
   const skippedBefore = new Map(
     (await selectSkipped(tx, source, all)).map((row) => [row.remoteId, row.version]),
   );
-  const replaceTerm = (remoteId: string, version: string | null): void => {
+  const replaceTerm = (remoteId: string, term: Checksum | null): void => {
     const row = known.get(remoteId);
     const old = row === undefined ? skippedBefore.get(remoteId) : isCounted(row) ? row.version : undefined;
     if (old !== undefined) result.checksum = subtractChecksum(result.checksum, checksumTerm(remoteId, old));
-    if (version !== null) result.checksum = addChecksum(result.checksum, checksumTerm(remoteId, version));
+    if (term !== null) result.checksum = addChecksum(result.checksum, term);
   };
 
-  const fresh: RemoteItem[] = [];
-  const others = new Map<number, RemoteItem>();
+  const fresh: ReadyItem[] = [];
+  const others = new Map<number, ReadyItem>();
   const seen: number[] = [];
   for (const item of items.values()) {
     const old = known.get(item.remoteId);
@@ -235,13 +250,13 @@ async function applyPart(
     if (old?.held) result.heldCount -= 1;
     if (old?.version === item.version) {
       if (!isCounted(old)) {
-        replaceTerm(item.remoteId, item.version);
+        replaceTerm(item.remoteId, item.term);
         changes.back.push(old.key);
       }
       seen.push(old.key);
       continue;
     }
-    replaceTerm(item.remoteId, item.version);
+    replaceTerm(item.remoteId, item.term);
     if (old === undefined || gone.has(item.remoteId)) {
       fresh.push(item);
       continue;
@@ -252,12 +267,16 @@ async function applyPart(
     const { key, id, addedAt } = former;
     const item = others.get(key);
     if (item === undefined) return [];
-    if (former.variants !== JSON.stringify(item.variants)) result.stale.push({ key, id });
-    return [{ key, former, item: { ...item, createdAt: item.createdAt ?? addedAt } }];
+    if (former.variants !== item.row[AT.variants]) result.stale.push({ key, id });
+    stamp(item, now, addedAt);
+    return [{ key, former, item }];
   });
+  for (const item of fresh) stamp(item, now);
   result.added += fresh.length;
   result.changed += changed.length;
-  for (const item of part.skipped) replaceTerm(item.remoteId, item.version);
+  for (const { remoteId, version } of part.skipped) {
+    replaceTerm(remoteId, checksumTerm(remoteId, version));
+  }
   for (const remoteId of part.removed) replaceTerm(remoteId, null);
 
   const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
@@ -288,16 +307,16 @@ async function applyPart(
     else changes.inAlbums.delete(key);
   }
   for (const { key } of changed) changes.changed.add(key);
-  for (const { key, item } of changed.filter(isReworded)) changes.reworded.set(key, item);
+  for (const { key, item } of changed.filter(isReworded)) changes.reworded.set(key, item.searchTexts);
   for (const { key, item } of added) {
-    if (tx.dialect === 'sqlite') await indexNewItem(tx, key, item);
-    else changes.reworded.set(key, item);
+    if (tx.dialect === 'sqlite') await indexNewItem(tx, { key, texts: item.searchTexts });
+    else changes.reworded.set(key, item.searchTexts);
   }
 
   for (const row of locked.values()) changes.were.push(row);
-  const countAs = (item: RemoteItem, visibility: number): void => {
-    const { takenAt, tags } = item;
-    changes.are.push({ source, visibility, ownerId: null, kind: kindNumber(item.kind), takenAt, tags });
+  const countAs = (item: ReadyItem, visibility: number): void => {
+    const { takenAt, tags, row } = item;
+    changes.are.push({ source, visibility, ownerId: null, kind: Number(row[AT.kind]), takenAt, tags });
   };
   for (const item of fresh) countAs(item, SHOWN);
   for (const { key, item } of changed) countAs(item, locked.get(key)?.visibility ?? SHOWN);
@@ -366,8 +385,8 @@ function remove(
   rows: readonly { remoteId: string }[],
   now: number,
 ): Promise<RemoteResult> {
-  const page: RemotePage = { items: [], skipped: [], removed: rows.map((row) => row.remoteId), generation };
-  return applyRemotePage(tx, source, page, before, now);
+  const part: RemotePart = { items: [], skipped: [], removed: rows.map((row) => row.remoteId) };
+  return applyRemoteParts(tx, source, generation, [part], before, now);
 }
 
 /** Holds what a listing did not show, at most `limit` items at once: shown as unavailable until an admin decides. */
@@ -477,13 +496,14 @@ async function selectFormer(tx: Sql, keys: readonly number[]): Promise<Former[]>
 
 /** Whether the search index must have it again. */
 function isReworded({ former, item }: Changed): boolean {
+  const { row } = item;
   return (
-    former.title !== item.title ||
-    former.description !== item.description ||
-    former.filename !== item.filename ||
-    former.creator !== item.creator ||
-    former.tags !== JSON.stringify(item.tags) ||
-    former.properties !== JSON.stringify(item.properties)
+    former.title !== row[AT.title] ||
+    former.description !== row[AT.description] ||
+    former.filename !== row[AT.filename] ||
+    former.creator !== row[AT.creator] ||
+    former.tags !== row[AT.tags] ||
+    former.properties !== row[AT.properties]
   );
 }
 
@@ -540,42 +560,11 @@ async function markSeen(tx: Sql, keys: readonly number[], generation: number): P
   );
 }
 
-/** Column, SQL type in PostgreSQL, and what an item puts there; the order is that of the JSON arrays. */
-const COLUMNS: [name: string, type: string, value: (item: RemoteItem, now: number) => unknown][] = [
-  ['remote_id', 'text', (item) => item.remoteId],
-  ['id', 'text', (_item, now) => newId('media', now)],
-  ['version', 'text', (item) => item.version],
-  ['kind', 'int', (item) => kindNumber(item.kind)],
-  ['title', 'text', (item) => item.title],
-  ['title_key', 'text', (item) => titleKey(item.title)],
-  ['description', 'text', (item) => item.description],
-  ['filename', 'text', (item) => item.filename],
-  ['mime_type', 'text', (item) => item.mimeType],
-  ['byte_size', 'bigint', (item) => item.byteSize],
-  ['digest', 'text', (item) => item.digest],
-  ['width', 'int', (item) => item.width],
-  ['height', 'int', (item) => item.height],
-  ['duration_ms', 'bigint', (item) => item.durationMs],
-  ['page_count', 'int', (item) => item.pageCount],
-  ['thumbhash', 'text', (item) => item.thumbhash],
-  ['taken_at', 'bigint', (item) => item.takenAt],
-  ['taken_at_offset', 'int', (item) => item.takenAtOffset],
-  ['timeline_at', 'bigint', (item, now) => item.takenAt ?? Math.min(item.createdAt ?? now, now)],
-  // A peer's clock may run ahead; nothing was added in the future.
-  ['added_at', 'bigint', (item, now) => Math.min(item.createdAt ?? now, now)],
-  ['updated_at', 'bigint', (item, now) => Math.min(item.updatedAt ?? now, now)],
-  ['tags', 'text', (item) => JSON.stringify(item.tags)],
-  ['creator', 'text', (item) => item.creator],
-  ['license', 'text', (item) => item.license],
-  ['properties', 'text', (item) => JSON.stringify(item.properties)],
-  ['variants', 'text', (item) => JSON.stringify(item.variants)],
-  ['thumb_state', 'int', (item) => (item.variants.some(({ name }) => name === 'thumbnail') ? 1 : 0)],
-];
-
-const NAMES = COLUMNS.map(([name]) => name);
 /** What an item keeps when the peer changes it: its id here, and whether an admin hid it. */
 const KEPT_COLUMNS = new Set(['remote_id', 'id']);
-const CHANGED = NAMES.filter((name) => !KEPT_COLUMNS.has(name));
+const NAMES = ITEM_OWN.map(([name]) => name);
+/** Of an item's own columns, those that another version of it sets, and where their values stand in its row. */
+const CHANGED = NAMES.filter((name) => !KEPT_COLUMNS.has(name)).map((name) => [name, place(name)] as const);
 /** What is begun again with another version. */
 const RESET = 'thumb_attempts = 0, fault = NULL';
 
@@ -583,7 +572,7 @@ const RESET = 'thumb_attempts = 0, fault = NULL';
  * SQLite: a row at a time, by bound values. With this many columns that takes half of what json_each and a json_extract
  * for each column take (docs/adr/0055-how-a-catalog-is-taken-in.md).
  */
-const INSERT_ROW = `INSERT INTO items (key, source, generation, revision, visibility, ${NAMES.join(', ')}) VALUES (?, ?, ?, ?, 1, ${NAMES.map(() => '?').join(', ')})`;
+const INSERT_ROW = `INSERT INTO items (visibility, ${ROW.join(', ')}) VALUES (${SHOWN}, ${ROW.map(() => '?').join(', ')})`;
 
 /** Columns with an index: SQLite writes an index again where its column is set, whether or not to another value. */
 const INDEXED = new Map<string, keyof Former>([
@@ -599,7 +588,7 @@ const INDEXED = new Map<string, keyof Former>([
 /** By the columns that are set: the same text is the same prepared statement. */
 const updates = new Map<string, string>();
 
-function updateRow({ key, item, former }: Changed, { generation, revision, now }: Taking): Runnable {
+function updateRow({ key, item: { row }, former }: Changed, { generation, revision }: Taking): Runnable {
   const names = ['generation', 'revision'];
   const values: unknown[] = [generation, revision];
   const set = (name: string, value: unknown): void => {
@@ -608,7 +597,7 @@ function updateRow({ key, item, former }: Changed, { generation, revision, now }
     names.push(name);
     values.push(value);
   };
-  for (const [name, , value] of COLUMNS) if (!KEPT_COLUMNS.has(name)) set(name, value(item, now));
+  for (const [name, index] of CHANGED) set(name, row[index]);
   set('thumb_next_at', 0);
   const list = names.join(' = ?, ');
   let text = updates.get(list);
@@ -620,13 +609,13 @@ function updateRow({ key, item, former }: Changed, { generation, revision, now }
 }
 
 /** PostgreSQL: one statement over a list for each column. */
-const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, 1, u.* FROM unnest(${COLUMNS.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map((name) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
+const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, ${SHOWN}, u.* FROM unnest(${ITEM_OWN.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map(([name]) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
 
 /** Answers the new ones with their keys; the search index does not have any of them yet. */
 async function putItems(
   tx: Sql,
   taking: Taking,
-  fresh: readonly RemoteItem[],
+  fresh: readonly ReadyItem[],
   changed: readonly Changed[],
 ): Promise<Stored[]> {
   if (fresh.length + changed.length === 0) return [];
@@ -634,7 +623,7 @@ async function putItems(
     tx.dialect === 'sqlite'
       ? await writeRows(tx, taking, fresh, changed)
       : await upsertRows(tx, taking, fresh, changed);
-  const retagged = changed.filter(({ former, item }) => former.tags !== JSON.stringify(item.tags));
+  const retagged = changed.filter(({ former, item }) => former.tags !== item.row[AT.tags]);
   await removeTags(
     tx,
     retagged.map(({ key }) => key),
@@ -649,7 +638,7 @@ async function putItems(
 async function writeRows(
   tx: Sql,
   taking: Taking,
-  fresh: readonly RemoteItem[],
+  fresh: readonly ReadyItem[],
   changed: readonly Changed[],
 ): Promise<Stored[]> {
   for (const one of changed) await tx.run(updateRow(one, taking));
@@ -660,11 +649,15 @@ async function writeRows(
   );
   let key = last?.key ?? 0;
   const added: Stored[] = [];
-  const { source, generation, revision, now } = taking;
+  const { source, generation, revision } = taking;
   for (const item of fresh) {
     key += 1;
-    const values = COLUMNS.map(([, , value]) => value(item, now));
-    await tx.run(prepared(INSERT_ROW, [key, source, generation, revision, ...values]));
+    const { row } = item;
+    row[0] = key;
+    row[1] = source;
+    row[2] = generation;
+    row[3] = revision;
+    await tx.run(prepared(INSERT_ROW, row));
     added.push({ key, item });
   }
   return added;
@@ -672,12 +665,12 @@ async function writeRows(
 
 async function upsertRows(
   tx: Sql,
-  { source, generation, now }: Taking,
-  fresh: readonly RemoteItem[],
+  { source, generation }: Taking,
+  fresh: readonly ReadyItem[],
   changed: readonly Stored[],
 ): Promise<Stored[]> {
   const all = [...fresh, ...changed.map(({ item }) => item)];
-  const lists = COLUMNS.map(([, , value]) => all.map((item) => value(item, now)));
+  const lists = NAMES.map(place).map((index) => all.map(({ row }) => row[index]));
   const stored = await tx.all<{ key: number; remoteId: string }>(
     prepared(UPSERT, [source, generation, ...lists]),
   );
@@ -729,7 +722,7 @@ async function leaveAlbums(tx: Sql, source: number, keys: readonly number[]): Pr
 async function putAlbums(
   tx: Sql,
   { source, now }: Taking,
-  inAlbums: ReadonlyMap<number, RemoteItem['albums']>,
+  inAlbums: ReadonlyMap<number, ReadyItem['albums']>,
   left: readonly number[],
 ): Promise<void> {
   const titles = new Map(

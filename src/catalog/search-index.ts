@@ -1,10 +1,17 @@
 import type { Database } from '../database/database.ts';
-import { prepared, type Sql, sql } from '../database/sql.ts';
+import { prepared, type Sql, type SqlDialect, sql } from '../database/sql.ts';
 import { fts5Texts, indexedWords, type SearchableTexts, tsvectorText, WORDS_VERSION } from './words.ts';
 
 export interface IndexEntry {
   key: number;
-  texts: SearchableTexts;
+  /** Of `searchTexts`. */
+  texts: readonly string[];
+}
+
+/** What the index of this database is given of an item: for SQLite a text for each part, for PostgreSQL one vector. */
+export function searchTexts(dialect: SqlDialect, item: SearchableTexts): string[] {
+  const words = indexedWords(item);
+  return dialect === 'sqlite' ? fts5Texts(words) : [tsvectorText(words)];
 }
 
 /**
@@ -20,11 +27,11 @@ export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promi
   if (entries.length === 0) return;
   if (tx.dialect === 'sqlite') {
     for (const { key, texts } of entries) {
-      await tx.run(prepared(REPLACE, [key, ...fts5Texts(indexedWords(texts))]));
+      await tx.run(prepared(REPLACE, [key, ...texts]));
     }
   } else {
     const keys = entries.map(({ key }) => key);
-    const vectors = entries.map(({ texts }) => tsvectorText(indexedWords(texts)));
+    const vectors = entries.map(({ texts: [vector] }) => vector);
     await tx.run(
       sql`INSERT INTO item_search (item_key, words) SELECT u.key, CAST(u.words AS tsvector) FROM unnest(CAST(${keys} AS int[]), CAST(${vectors} AS text[])) AS u (key, words) ON CONFLICT (item_key) DO UPDATE SET words = excluded.words`,
     );
@@ -32,8 +39,8 @@ export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promi
 }
 
 /** SQLite: puts an item into the search index that was never in it. */
-export async function indexNewItem(tx: Sql, key: number, item: SearchableTexts): Promise<void> {
-  await tx.run(prepared(ADD, [key, ...fts5Texts(indexedWords(item))]));
+export async function indexNewItem(tx: Sql, { key, texts }: IndexEntry): Promise<void> {
+  await tx.run(prepared(ADD, [key, ...texts]));
 }
 
 /** Takes items out of the search index. PostgreSQL does it by itself, with the item's row. */
@@ -80,7 +87,11 @@ export async function ensureIndexed(database: Database, onBegin: () => void): Pr
         tx,
         rows.map(({ key, tags, properties, ...texts }) => ({
           key,
-          texts: { ...texts, tags: JSON.parse(tags), properties: JSON.parse(properties) },
+          texts: searchTexts(tx.dialect, {
+            ...texts,
+            tags: JSON.parse(tags),
+            properties: JSON.parse(properties),
+          }),
         })),
       );
       const last = rows.at(-1)?.key ?? after;

@@ -25,10 +25,10 @@ export interface WritingDatabase {
   room?(): number;
 }
 
-/** Rows of a transaction, at least and at most: what is gathered for it is held in memory. */
-const ROOM = { least: 500, most: 2_000 };
-/** Rows after which the log is put into the file: about the thousand pages of SQLite's own default. */
-const CHECKPOINT = 300;
+/** Rows of a transaction, at least and at most. */
+const ROOM = { least: 500, most: 5_000 };
+/** Rows, those of the search index included, after which the log is put into the file. */
+const CHECKPOINT = 20_000;
 /** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
 const COMMIT = { short: 15, long: 40 };
 
@@ -53,8 +53,8 @@ export async function openBeside(
   const connection = connect(location.path);
   // As `Database.writeRecoverable`: what is fetched can be fetched again.
   connection.pragma('synchronous = NORMAL');
-  // A commit that put the log into the file as well would keep everybody waiting for that.
-  connection.pragma('wal_autocheckpoint = 0');
+  // Less than of the others: what it reads again is in the file, which is mapped.
+  connection.pragma('cache_size = -24000');
   const own = sqliteSql(connection);
   // One of those who ask is this thread itself.
   const isWanted = (): boolean => asking !== null && Atomics.load(asking, 0) > 1;

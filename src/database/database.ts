@@ -37,6 +37,8 @@ export interface Database extends AsyncDisposable {
   readonly beside: Beside;
   /** A turn to write, for such a thread; the function that it answers ends it, once. On PostgreSQL nobody waits. */
   takeTurn(): Promise<() => void>;
+  /** While such a thread writes, and puts SQLite's log into the file itself; answers what ends that. */
+  checkpointElsewhere(): () => void;
 }
 
 export type DatabaseLocation = { dialect: 'sqlite'; path: string } | { dialect: 'postgresql'; url: string };
@@ -70,6 +72,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     dialect: 'sqlite',
     beside: { location: { dialect: 'sqlite', path }, asking: connections.lock.asking },
     takeTurn: () => connections.lock.acquire(),
+    checkpointElsewhere: connections.checkpointElsewhere,
     prisma,
     read: connections.reader,
     write: connections.write,
@@ -102,6 +105,7 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
     dialect: 'postgresql',
     beside: { location: { dialect: 'postgresql', url }, asking: null },
     takeTurn: async () => () => {},
+    checkpointElsewhere: () => () => {},
     prisma,
     read: connections.reader,
     write: connections.write,

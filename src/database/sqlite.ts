@@ -1,5 +1,6 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import { createCheckpoints } from './checkpoints.ts';
 import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
@@ -19,6 +20,8 @@ export const PRAGMAS = [
   'temp_store = MEMORY',
   'cache_size = -32000',
   'mmap_size = 268435456',
+  // Never within a commit: see checkpoints.ts.
+  'wal_autocheckpoint = 0',
   // What is deleted or overwritten in a page that stays in use becomes zeros; so an erased secret is not left in its gaps.
   'secure_delete = FAST',
 ];
@@ -33,6 +36,8 @@ export interface SqliteConnections {
   snapshot(path: string): Promise<void>;
   /** Puts the whole log into the file and empties it, so that former states of pages are nowhere any more. */
   scrub(): Promise<void>;
+  /** While another thread puts the log into the file; answers what ends that. */
+  checkpointElsewhere(): () => void;
   close(): void;
 }
 
@@ -43,7 +48,8 @@ export interface SqliteConnections {
 export function openSqlite(path: string): SqliteConnections {
   const writer = connect(path);
   const reader = connect(path);
-  const lock = new WriteLock();
+  const lock = new WriteLock(() => checkpoints.wrote());
+  const checkpoints = createCheckpoints(() => void reader.pragma('wal_checkpoint(PASSIVE)'));
   const writerSql = sqliteSql(writer);
   return {
     reader: sqliteSql(reader),
@@ -65,7 +71,9 @@ export function openSqlite(path: string): SqliteConnections {
       lock.run(async () => {
         writer.pragma('wal_checkpoint(TRUNCATE)');
       }),
+    checkpointElsewhere: checkpoints.elsewhere,
     close: () => {
+      checkpoints[Symbol.dispose]();
       reader.close();
       writer.close();
     },
@@ -114,6 +122,11 @@ export function sqliteSql(connection: BetterSqlite3.Database): Sql {
 }
 
 /** SQLite has no booleans, and its driver refuses to guess. */
-function values(statement: Runnable): unknown[] {
-  return statement.values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+function values({ values }: Runnable): unknown[] {
+  if (!values.some(isBoolean)) return values;
+  return values.map((value) => (isBoolean(value) ? Number(value) : value));
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }

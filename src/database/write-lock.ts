@@ -21,6 +21,12 @@ export class WriteLock {
   readonly #holder = new AsyncLocalStorage<true>();
   /** When the first write was asked for since the event loop has gone round; null where none was. */
   #since: number | null = null;
+  readonly #released: () => void;
+
+  /** @param released - told whenever somebody has given it back */
+  constructor(released: () => void = () => {}) {
+    this.#released = released;
+  }
 
   /** Waits for its turn; the function that it answers gives the lock back, once. */
   async acquire(): Promise<() => void> {
@@ -44,6 +50,7 @@ export class WriteLock {
     return () => {
       Atomics.sub(this.asking, 0, 1);
       release();
+      this.#released();
     };
   }
 

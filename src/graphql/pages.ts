@@ -94,6 +94,6 @@ function ends(edges: readonly { cursor: string }[]): {
 
 function numericPosition(fingerprint: string, cursor: string): { value: number; id: string } {
   const { value, id } = decodeCursor(fingerprint, cursor);
-  if (typeof value !== 'number') throw new HedgerowError('BAD_CURSOR');
+  if (typeof value !== 'number' || typeof id !== 'string') throw new HedgerowError('BAD_CURSOR');
   return { value, id };
 }

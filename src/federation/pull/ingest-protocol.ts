@@ -1,28 +1,57 @@
-/** What the main thread and the one that takes catalogs in say to each other. */
+/** What the main thread and the two that take catalogs in say to each other. */
+import type { MessagePort } from 'node:worker_threads';
 import type { Beside } from '../../database/beside.ts';
+import type { SqlDialect } from '../../database/sql.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
 import { CursorExpired, type ListingPage } from '../dialects/dialect.ts';
 import type { UnreadPage } from '../dialects/hedgerow-page.ts';
 import type { AnswerVerdict } from '../identity/answer-signatures.ts';
 import type { PullCounts, PullOutcome } from './pull-peer.ts';
+import type { ReadyPage } from './ready-page.ts';
 
-/** The thread's `workerData`. */
+/** The `workerData` of the thread that stores. */
 export interface IngestData {
   beside: Beside;
+  /** Where pages come from. */
+  pages: MessagePort;
 }
 
-/** To the thread. `run` is the number of a pull, `call` that of a question within it. */
+/** The `workerData` of the thread that reads. */
+export interface ReaderData {
+  dialect: SqlDialect;
+  /** Where pages go. */
+  pages: MessagePort;
+}
+
+/** To the thread that stores. `run` is the number of a pull, `call` that of a question within it. */
 export type ToIngest =
   | { type: 'run'; run: number; source: number; peer: PeerKind; now: number }
-  /** An answer of a peer, to be proven and kept for the question that asked for it; `key` as peers' rows have it. */
-  | { type: 'prove'; run: number; call: number; unread: UnreadPage; key: string }
-  | { type: 'reply'; run: number; call: number; now: number; reply: Reply }
+  /** `spoilt`: what was read for this question and does not count. */
+  | { type: 'reply'; run: number; call: number; now: number; reply: Reply; spoilt: readonly number[] }
   | { type: 'turn'; turn: number };
 
-/** From the thread. */
+/** To the thread that reads: an answer of a peer, to be proven and read; `key` as peers' rows have it. */
+export interface ToReader {
+  reading: number;
+  unread: UnreadPage;
+  key: string;
+}
+
+/** From the thread that reads. Where the peer signed the answer, what is in it goes to the thread that stores. */
+export interface FromReader {
+  reading: number;
+  verdict: AnswerVerdict;
+}
+
+/** From the thread that reads to the one that stores. */
+export interface PageRead {
+  reading: number;
+  result: { page: ReadyPage } | { error: PostedError };
+}
+
+/** From the thread that stores. */
 export type FromIngest =
   | { type: 'call'; run: number; call: number; ask: Ask }
-  | { type: 'verdict'; run: number; call: number; verdict: AnswerVerdict }
   | { type: 'ended'; run: number; end: { outcome: PullOutcome } | { error: PostedError } }
   | { type: 'turn'; turn: number }
   | { type: 'turn over'; turn: number };
@@ -30,7 +59,7 @@ export type FromIngest =
 /** What the peer's client can do. */
 export interface PeerKind {
   relists: boolean;
-  /** Its answers are proven and read in the thread. */
+  /** Its answers are proven and read in a thread. */
   proves: boolean;
 }
 
@@ -43,8 +72,8 @@ export type Ask =
 
 export type Reply =
   | { type: 'page'; page: ListingPage }
-  /** The page that was proven last for this question counts. */
-  | { type: 'proven' }
+  /** The page is what was read so. */
+  | { type: 'proven'; reading: number }
   | { type: 'ms'; ms: number }
   | { type: 'done' }
   | { type: 'error'; error: PostedError };

@@ -1,16 +1,14 @@
 /**
- * The thread that takes in catalogs: it proves, decodes, parses and checks the pages of peers and stores them, on a
- * connection of its own. What it asks peers and the rest of the program goes through the main thread.
+ * The thread that takes in catalogs: it stores the pages of peers, on a connection of its own. What it asks peers and the
+ * rest of the program goes through the main thread; what they answer comes from the thread that reads (ingest-reader.ts).
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBeside } from '../../database/beside.ts';
-import type { ListingPage } from '../dialects/dialect.ts';
-import { type ProvenPage, readUnreadPage } from '../dialects/hedgerow-page.ts';
-import { storedPublicKey } from '../identity/keys.ts';
 import {
   type Ask,
   type FromIngest,
   type IngestData,
+  type PageRead,
   type PeerKind,
   postError,
   postedError,
@@ -19,23 +17,21 @@ import {
 } from './ingest-protocol.ts';
 import { APART, type Lister, pullPeer } from './pull-peer.ts';
 
-interface Call {
-  resolve: (reply: Reply) => void;
-  /** What was proven last. */
-  proven: ProvenPage<ListingPage> | null;
-}
-
 interface Run {
-  calls: Map<number, Call>;
+  /** Questions that are not answered yet. */
+  calls: Map<number, (reply: Reply) => void>;
   /** The main thread's clock, when it was last heard of; ms. */
   now: number;
 }
 
 if (parentPort === null) throw new Error('This runs as a thread.');
 const port = parentPort;
-const { beside } = workerData as IngestData;
+const { beside, pages } = workerData as IngestData;
 const runs = new Map<number, Run>();
 const turns = new Map<number, () => void>();
+/** What was read, until it is known whether it counts, and whoever waits for what is being read: null where nobody does. */
+const read = new Map<number, PageRead['result']>();
+const awaited = new Map<number, ((result: PageRead['result']) => void) | null>();
 let lastCall = 0;
 let lastTurn = 0;
 
@@ -56,15 +52,16 @@ port.on('message', (message: ToIngest) => {
     case 'run':
       void pull(message);
       return;
-    case 'prove':
-      void prove(message);
-      return;
     case 'reply': {
       const run = runs.get(message.run);
-      const call = run?.calls.get(message.call);
-      if (run === undefined || call === undefined) return;
+      const answered = run?.calls.get(message.call);
+      for (const reading of message.spoilt) forget(reading);
+      if (run === undefined || answered === undefined) {
+        if (message.reply.type === 'proven') forget(message.reply.reading);
+        return;
+      }
       run.now = message.now;
-      call.resolve(message.reply);
+      answered(message.reply);
       return;
     }
     case 'turn':
@@ -72,6 +69,17 @@ port.on('message', (message: ToIngest) => {
       turns.delete(message.turn);
   }
 });
+
+pages.on('message', ({ reading, result }: PageRead) => {
+  const waiting = awaited.get(reading);
+  awaited.delete(reading);
+  if (waiting === undefined) read.set(reading, result);
+  else waiting?.(result);
+});
+
+function forget(reading: number): void {
+  if (!read.delete(reading)) awaited.set(reading, null);
+}
 
 async function pull({ run: id, source, peer, now }: Extract<ToIngest, { type: 'run' }>): Promise<void> {
   const run: Run = { calls: new Map(), now };
@@ -112,12 +120,12 @@ const PAGE_OF_OTHERS = 100;
 
 function listerOf(id: number, run: Run, { relists }: PeerKind): Lister {
   const list: Lister['list'] = async (cursor, limit) => {
-    const call = begin(id, run, { name: 'list', cursor, limit });
-    const reply = await call.reply;
+    const reply = await ask(id, run, { name: 'list', cursor, limit });
     if (reply.type === 'page') return reply.page;
-    const { proven } = call;
-    if (reply.type !== 'proven' || proven === null) throw new Error('A page was answered without a page.');
-    return proven.page();
+    if (reply.type !== 'proven') throw new Error('A page was asked for.');
+    const result = await resultOf(reply.reading);
+    if ('error' in result) throw postedError(result.error);
+    return result.page;
   };
   if (!relists) return { list };
   return {
@@ -130,39 +138,26 @@ function listerOf(id: number, run: Run, { relists }: PeerKind): Lister {
   };
 }
 
-function ask(id: number, run: Run, what: Ask): Promise<Reply> {
-  return begin(id, run, what).reply;
-}
-
 /** Rejects with what the main thread failed with. */
-function begin(id: number, run: Run, what: Ask): { reply: Promise<Reply>; readonly proven: Call['proven'] } {
+async function ask(id: number, run: Run, what: Ask): Promise<Reply> {
   lastCall += 1;
-  const number = lastCall;
+  const call = lastCall;
   const { promise, resolve } = Promise.withResolvers<Reply>();
-  const call: Call = { resolve, proven: null };
-  run.calls.set(number, call);
-  post({ type: 'call', run: id, call: number, ask: what });
-  const reply = promise.then((answer) => {
-    run.calls.delete(number);
-    if (answer.type === 'error') throw postedError(answer.error);
-    return answer;
-  });
-  return {
-    reply,
-    get proven() {
-      return call.proven;
-    },
-  };
+  run.calls.set(call, resolve);
+  post({ type: 'call', run: id, call, ask: what });
+  const reply = await promise;
+  run.calls.delete(call);
+  if (reply.type === 'error') throw postedError(reply.error);
+  return reply;
 }
 
-async function prove({
-  run,
-  call: number,
-  unread,
-  key,
-}: Extract<ToIngest, { type: 'prove' }>): Promise<void> {
-  const call = runs.get(run)?.calls.get(number);
-  if (call === undefined) return;
-  call.proven = await readUnreadPage(unread, storedPublicKey(key));
-  post({ type: 'verdict', run, call: number, verdict: call.proven.verdict });
+async function resultOf(reading: number): Promise<PageRead['result']> {
+  const here = read.get(reading);
+  if (here !== undefined) {
+    read.delete(reading);
+    return here;
+  }
+  const { promise, resolve } = Promise.withResolvers<PageRead['result']>();
+  awaited.set(reading, resolve);
+  return promise;
 }

@@ -1,8 +1,9 @@
 /**
- * Where a pull is done: what is short at once, among everything else; what is long in a thread of its own, so that
- * nobody waits for it (docs/adr/0055-how-a-catalog-is-taken-in.md). What the thread dies of is a pull that failed.
+ * Where a pull is done: what is short at once, among everything else; what is long in two threads, so that nobody waits for
+ * it: one reads what the peer answers, and one stores it (docs/adr/0055-how-a-catalog-is-taken-in.md). What one of them
+ * dies of is a pull that failed.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Database } from '../../database/database.ts';
 import { HedgerowError, systemCode } from '../../lib/errors.ts';
 import type { ListingPage, PeerClient } from '../dialects/dialect.ts';
@@ -11,11 +12,14 @@ import type { AnswerVerdict } from '../identity/answer-signatures.ts';
 import {
   type Ask,
   type FromIngest,
+  type FromReader,
   type IngestData,
   postError,
   postedError,
+  type ReaderData,
   type Reply,
   type ToIngest,
+  type ToReader,
 } from './ingest-protocol.ts';
 import {
   HERE,
@@ -27,7 +31,8 @@ import {
 } from './pull-peer.ts';
 
 const THREAD = new URL('./ingest-thread.ts', import.meta.url);
-/** Of the thread, MiB: two pages of each of the pulls that run at once, as objects, and more than enough besides. */
+const READER = new URL('./ingest-reader.ts', import.meta.url);
+/** Of each thread, MiB: two pages of each of the pulls that run at once, as objects, and more than enough besides. */
 const HEAP = 256;
 /** Of it, MiB, for what has just been made: nearly all of a page is of no use any more once it is stored. */
 const YOUNG = 16;
@@ -45,7 +50,7 @@ export interface Ingest extends AsyncDisposable {
 
 export interface IngestOptions {
   database: Database;
-  /** The program of the thread. */
+  /** The program of the thread that stores. */
   program?: URL;
 }
 
@@ -55,16 +60,26 @@ class TooLarge extends Error {}
 interface Run {
   client: PeerClient;
   options: PullOptions;
-  /** What the thread found out about an answer, by the number of the question. */
-  verdicts: Map<number, (verdict: AnswerVerdict) => void>;
   /** Aborted when it has ended: what was asked for ahead is of no use any more. */
   over: AbortController;
   resolve(outcome: PullOutcome): void;
   reject(error: Error): void;
 }
 
+/** An answer that is being proven. */
+interface Proving {
+  resolve(verdict: AnswerVerdict): void;
+  reject(error: unknown): void;
+}
+
+/** What was read for one question so far: the one that counts comes last. */
+type Readings = { reading: number; signed: boolean }[];
+
+/** The two threads, which live and die together. */
 interface Thread {
   worker: Worker;
+  reader: Worker;
+  proving: Map<number, Proving>;
   runs: Map<number, Run>;
   /** Turns to write that it has. */
   turns: Map<number, () => void>;
@@ -76,41 +91,74 @@ interface Thread {
 export function createIngest({ database, program = THREAD }: IngestOptions): Ingest {
   let current: Thread | null = null;
   let lastRun = 0;
+  let lastReading = 0;
   const all = new Set<Thread>();
 
   function start(): Thread {
-    const worker = new Worker(program, {
-      workerData: { beside: database.beside } satisfies IngestData,
+    const { port1, port2 } = new MessageChannel();
+    const options = {
       resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: YOUNG },
       // Nothing of how this process was started, such as a debugger's port.
       execArgv: [],
+    };
+    const worker = new Worker(program, {
+      ...options,
+      workerData: { beside: database.beside, pages: port1 } satisfies IngestData,
+      transferList: [port1],
       name: 'ingest',
     });
+    const reader = new Worker(READER, {
+      ...options,
+      workerData: { dialect: database.dialect, pages: port2 } satisfies ReaderData,
+      transferList: [port2],
+      name: 'ingest reader',
+    });
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const thread: Thread = { worker, runs: new Map(), turns: new Map(), idle: undefined, ended };
+    const thread: Thread = {
+      worker,
+      reader,
+      proving: new Map(),
+      runs: new Map(),
+      turns: new Map(),
+      idle: undefined,
+      ended,
+    };
     let fault: unknown = null;
+    let left = 2;
     worker.on('message', (message: FromIngest) => heard(thread, message));
-    worker.on('error', (error) => {
-      fault = error;
-      if (current === thread) current = null;
+    reader.on('message', ({ reading, verdict }: FromReader) => {
+      thread.proving.get(reading)?.resolve(verdict);
+      thread.proving.delete(reading);
     });
-    worker.on('exit', () => {
-      if (current === thread) current = null;
-      all.delete(thread);
-      clearTimeout(thread.idle);
-      // The connection went with the thread, and what it had begun was rolled back.
-      for (const end of thread.turns.values()) end();
-      for (const run of thread.runs.values()) {
-        run.over.abort();
-        run.reject(
-          new HedgerowError('UNAVAILABLE', 'The thread that takes in catalogs ended unexpectedly.', {
-            cause: fault,
-          }),
+    for (const one of [worker, reader]) {
+      one.on('error', (error) => {
+        fault ??= error;
+        if (current === thread) current = null;
+      });
+      one.on('exit', () => {
+        if (current === thread) current = null;
+        all.delete(thread);
+        clearTimeout(thread.idle);
+        // One of them alone is of no use.
+        void (one === worker ? reader : worker).terminate();
+        // Where it stored, the connection went with it, and what it had begun was rolled back.
+        if (one === worker) for (const end of thread.turns.values()) end();
+        const error = new HedgerowError(
+          'UNAVAILABLE',
+          'The thread that takes in catalogs ended unexpectedly.',
+          { cause: fault },
         );
-      }
-      thread.runs.clear();
-      resolve();
-    });
+        for (const { reject } of thread.proving.values()) reject(error);
+        thread.proving.clear();
+        for (const run of thread.runs.values()) {
+          run.over.abort();
+          run.reject(error);
+        }
+        thread.runs.clear();
+        left -= 1;
+        if (left === 0) resolve();
+      });
+    }
     all.add(thread);
     return thread;
   }
@@ -126,9 +174,6 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
         return;
       case 'call':
         void answer(thread, message);
-        return;
-      case 'verdict':
-        thread.runs.get(message.run)?.verdicts.get(message.call)?.(message.verdict);
         return;
       case 'ended': {
         const run = thread.runs.get(message.run);
@@ -158,14 +203,16 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
   ): Promise<void> {
     const run = thread.runs.get(id);
     if (run === undefined) return;
-    const reply = await replyTo(thread, id, run, call, ask).catch(
+    const readings: Readings = [];
+    const reply = await replyTo(thread, run, readings, ask).catch(
       (error: unknown): Reply => ({ type: 'error', error: postError(error) }),
     );
-    run.verdicts.delete(call);
-    say(thread, { type: 'reply', run: id, call, now: run.options.now(), reply });
+    const counts = reply.type === 'proven' ? reply.reading : null;
+    const spoilt = readings.flatMap(({ reading, signed }) => (signed && reading !== counts ? reading : []));
+    say(thread, { type: 'reply', run: id, call, now: run.options.now(), reply, spoilt });
   }
 
-  async function replyTo(thread: Thread, id: number, run: Run, call: number, ask: Ask): Promise<Reply> {
+  async function replyTo(thread: Thread, run: Run, readings: Readings, ask: Ask): Promise<Reply> {
     const { client, options } = run;
     const signal = AbortSignal.any([options.signal, run.over.signal]);
     signal.throwIfAborted();
@@ -175,8 +222,10 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
         if (client.listBy === undefined) {
           return { type: 'page', page: await client.list(cursor, limit, signal) };
         }
-        await client.listBy(cursor, limit, signal, readBy(thread, id, run, call));
-        return { type: 'proven' };
+        await client.listBy(cursor, limit, signal, readBy(thread, run, readings));
+        const last = readings.at(-1);
+        if (last === undefined) throw new Error('A page was answered without a page.');
+        return { type: 'proven', reading: last.reading };
       }
       case 'relistAfter':
         return { type: 'ms', ms: (await client.relistAfter?.(signal)) ?? 0 };
@@ -189,14 +238,20 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
     }
   }
 
-  /** Proves and reads in the thread, where the page then stays. */
-  function readBy(thread: Thread, id: number, run: Run, call: number): PageReader<void> {
+  /** Proves and reads in the thread that reads; the page goes from there to the one that stores. */
+  function readBy(thread: Thread, run: Run, readings: Readings): PageReader<void> {
     return async (unread, { jwk }) => {
+      lastReading += 1;
+      const reading = lastReading;
       const { promise, resolve, reject } = Promise.withResolvers<AnswerVerdict>();
-      run.verdicts.set(call, resolve);
-      run.over.signal.addEventListener('abort', () => reject(run.over.signal.reason), { once: true });
-      say(thread, { type: 'prove', run: id, call, unread, key: JSON.stringify(jwk) });
-      return { verdict: await promise, page: async () => {} };
+      thread.proving.set(reading, { resolve, reject });
+      const one = { reading, signed: false };
+      readings.push(one);
+      if (!all.has(thread)) reject(run.over.signal.reason);
+      thread.reader.postMessage({ reading, unread, key: JSON.stringify(jwk) } satisfies ToReader);
+      const verdict = await promise;
+      one.signed = verdict.kind === 'signed';
+      return { verdict, page: async () => {} };
     };
   }
 
@@ -208,6 +263,7 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
   function rest(thread: Thread): void {
     if (thread.runs.size > 0) return;
     thread.worker.unref();
+    thread.reader.unref();
     clearTimeout(thread.idle);
     thread.idle = setTimeout(() => {
       if (current === thread) current = null;
@@ -221,14 +277,16 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
     const thread = current;
     clearTimeout(thread.idle);
     thread.worker.ref();
+    thread.reader.ref();
     lastRun += 1;
     const id = lastRun;
+    const checkpointHere = database.checkpointElsewhere();
     return new Promise<PullOutcome>((resolve, reject) => {
       const over = new AbortController();
-      thread.runs.set(id, { client, options, verdicts: new Map(), over, resolve, reject });
+      thread.runs.set(id, { client, options, over, resolve, reject });
       const peer = { relists: client.relistAfter !== undefined, proves: client.listBy !== undefined };
       say(thread, { type: 'run', run: id, source, peer, now: options.now() });
-    });
+    }).finally(checkpointHere);
   }
 
   return {
@@ -249,7 +307,7 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
     },
     [Symbol.asyncDispose]: async () => {
       const threads = [...all];
-      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+      await Promise.all(threads.flatMap(({ worker, reader }) => [worker.terminate(), reader.terminate()]));
       await Promise.all(threads.map(({ ended }) => ended));
     },
   };

@@ -47,46 +47,94 @@ describeOnBothDatabases('a listing', (open) => {
     };
   }
 
-  it('stores pages together as there is room, and asks for one more and no further', async () => {
-    for (const [room, bytes, most] of [
-      [0, undefined, 2],
-      [25, undefined, 4],
-      [25, 5_000_000, 3],
-      [25, 9_000_000, 2],
+  it('stores pages together as there is room', async () => {
+    for (const [room, transactions] of [
+      [0, 1],
+      [500, 1],
+      [1_000, 1],
     ] as const) {
       const { database, peer, options, here } = await setUp();
       const pages = Array.from({ length: 9 }, (_, page) => ({
         items: names(10).map((id) => listed(`${id}-of-${page}`)),
-        ...(bytes !== undefined && { bytes }),
       }));
-      const { client } = pagingPeer(pages);
-      let given = 0;
-      let stored = 0;
-      let waiting = 0;
-      const counting: PeerClient = {
-        ...client,
-        list: (...asked) => {
-          given += 1;
-          waiting = Math.max(waiting, given - stored);
-          return client.list(...asked);
-        },
-      };
+      const seen: number[] = [];
       const outcome = await pullPeer(
         { read: database.read, write: database.write, room: () => room },
         peer.key,
-        counting,
-        {
-          ...options,
-          onPage: ({ added }) => {
-            stored = added / 10;
-          },
-        },
-        APART,
+        pagingPeer(pages).client,
+        { ...options, onPage: ({ added }) => void seen.push(added) },
+        { ...APART, transaction: 30 },
       );
       expect(outcome).toMatchObject({ added: 90, inSync: true });
       expect((await here()).length).toBe(90);
-      expect(waiting).toBe(most);
+      expect(seen.length, String(room)).toBe(room === 0 ? 3 : transactions);
     }
+  });
+
+  it('ends a transaction where the next page keeps it waiting, and shows what has come', async () => {
+    const { database, peer, options, here } = await setUp();
+    const pages = Array.from({ length: 3 }, (_, page) => ({
+      items: names(10).map((id) => listed(`${id}-of-${page}`)),
+    }));
+    const { client } = pagingPeer(pages);
+    const last = Promise.withResolvers<void>();
+    let shown: number | null = null;
+    let asked = 0;
+    const slow: PeerClient = {
+      ...client,
+      list: async (...about) => {
+        asked += 1;
+        if (asked === 3) await last.promise;
+        return client.list(...about);
+      },
+    };
+    const outcome = await pullPeer(
+      { read: database.read, write: database.write, room: () => 1_000 },
+      peer.key,
+      slow,
+      {
+        ...options,
+        onPage: async () => {
+          shown ??= (await here()).length;
+          last.resolve();
+        },
+      },
+      APART,
+    );
+    expect(shown).toBe(20);
+    expect(outcome).toMatchObject({ added: 30, inSync: true });
+  });
+
+  it('lets others write between two parts of a page, and goes on where it was', async () => {
+    const { database, peer, options, here, row } = await setUp();
+    const { client } = pagingPeer([
+      { items: names(40).map(listed) },
+      { items: names(5).map((id) => listed(`${id}-more`)) },
+    ]);
+    const cursors: (string | null)[] = [];
+    const outcome = await pullPeer(
+      {
+        read: database.read,
+        write: async (work) => {
+          const done = await database.write(work);
+          cursors.push((await row()).cursor);
+          return done;
+        },
+        room: () => 1_000,
+        isWanted: () => true,
+      },
+      peer.key,
+      client,
+      options,
+      { ...APART, step: 10 },
+    );
+    expect(outcome).toMatchObject({ added: 45, inSync: true });
+    expect((await here()).length).toBe(45);
+    // The beginning, four parts of the first page, of which the last moves the cursor, and the second page.
+    const [, ...steps] = cursors;
+    expect(steps.slice(0, 3)).toEqual(['', '', '']);
+    expect(steps[3]).not.toBe('');
+    expect(steps[4]).not.toBe(steps[3]);
   });
 
   it('writes nothing where nothing has changed, and still notices that the peer is paused', async () => {

@@ -22,6 +22,8 @@ import {
 import { HedgerowError } from '../../lib/errors.ts';
 import { CursorExpired, type ListingPage, type PeerClient, type WholeListing } from '../dialects/dialect.ts';
 import type { CursorExpiry } from '../wire/messages.ts';
+import { type ReadAhead, readAhead } from './read-ahead.ts';
+import { type ReadyPage, readyPage } from './ready-page.ts';
 
 /** How a pull is done, by where it is done. All but `ahead` in entries or pages. */
 export interface Place {
@@ -32,8 +34,8 @@ export interface Place {
   /** Of one transaction at most, unless the database has room for more. */
   transaction: number;
   /**
-   * Whether a page is asked for while those before it are stored, and pages are gathered for a transaction of several; of
-   * dialects whose cursor is all that a page needs.
+   * Whether pages are asked for while those before them are stored, and gathered for a transaction of several; of
+   * dialects whose cursor is all that a page needs, and where others are heard within a transaction.
    */
   ahead: boolean;
   /** After so many it is left to be gone on with from the stored cursor. */
@@ -44,10 +46,12 @@ export interface Place {
 export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: false, pages: 200_000 };
 /** In a thread of its own (docs/adr/0055-how-a-catalog-is-taken-in.md). */
 export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
-/** Bytes of pages, decoded, that are gathered for one transaction. */
-const GATHERED_BYTES = 8 * 1024 * 1024;
-/** ms for which pages that have come wait for the next one. What a slow peer has told is shown meanwhile. */
-const PATIENCE = 100;
+/** Bytes of a page, decoded, that count as an entry where it is bounded how many are held: 2,000 are 8 MiB. */
+const ENTRY_BYTES = 4 * 1024;
+/** Entries, in pages, that are held before they are stored. */
+const AHEAD = 1_000;
+/** ms for which a transaction that has room waits for the next page. What a slow peer has told is shown meanwhile. */
+const PATIENCE = 10;
 /** Items that the end of a listing removes in one transaction. */
 const REMOVE_AT_ONCE = 500;
 /** Items that one peer may have here, those that are skipped included. */
@@ -110,8 +114,10 @@ interface PeerState {
   remoteTotal: number | null;
 }
 
-/** What a pull asks a peer. */
-export type Lister = Pick<PeerClient, 'list' | 'relistAfter'>;
+/** What a pull asks a peer. Whoever reads the pages may make them ready as well. */
+export interface Lister extends Pick<PeerClient, 'relistAfter'> {
+  list(cursor: string | null, limit: number, signal: AbortSignal): Promise<ListingPage | ReadyPage>;
+}
 
 /**
  * @throws HedgerowError as the dialect gives it; PEER_INVALID_ANSWER where the peer's pages make no sense;
@@ -167,62 +173,25 @@ async function pullAll(
   }
   let passes = 0;
   let seenBefore = 0;
-  let roundTripMs = 0;
-  let next: ReturnType<typeof listPage> | null = null;
-  let goesInACircle = watchCursors();
-  /** Pages that have come and are not stored yet. */
-  let gathered: ListingPage[] = [];
-  const store = async (): Promise<void> => {
-    const pages = gathered;
-    gathered = [];
-    const says = pages.some(
-      (page) => sizeOf(page) > 0 || page.cursor !== state.cursor || page.epoch !== state.epoch,
-    );
-    // A poll that finds nothing writes nothing; whether the peer may still be pulled from is read all the same.
-    if (says) await applyPages(database, source, pages, state.cursor, counts, options, place);
-    state = await readPeerState(database.read, source);
-    await options.onPage(counts, pages.at(-1)?.complete?.total ?? null);
-  };
-  /** What came before something that is wrong is stored all the same: the next pull goes on from there. */
-  const storeBefore = async (): Promise<void> => {
-    if (gathered.length > 0 && !options.signal.aborted) await store();
-  };
+  let coming = pagesFrom(database, source, client, state, options, place);
 
-  for (let pages = 1; ; pages++) {
-    const before = stateAfter(state, gathered);
-    const asked = before.cursor;
-    let page: ListingPage | CursorExpired;
-    try {
-      page = await (next ?? listPage(database, source, client, asked, options, place));
-      next = null;
-      if (!(page instanceof CursorExpired)) {
-        checkPage(page, before);
-        if (page.complete === null && goesInACircle(page.cursor)) {
-          throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursors go in a circle.");
-        }
-      }
-    } catch (error) {
-      await storeBefore();
-      throw error;
-    }
-    if (page instanceof CursorExpired) {
-      await storeBefore();
-      const now = await readPeerState(database.read, source);
-      state = await beginListing(database, source, now, page.reason, options.now());
-      goesInACircle = watchCursors();
+  for (;;) {
+    const asked = state.cursor;
+    const first = await coming.next();
+    const { page, expired } =
+      first instanceof CursorExpired
+        ? { page: null, expired: first }
+        : await storePages(database, source, first, coming, asked, state.epoch, counts, options, place);
+    state = await readPeerState(database.read, source);
+    if (page !== null) await options.onPage(counts, page.complete?.total ?? null);
+    if (page === null || expired !== null) {
+      state = await beginListing(database, source, state, expired?.reason ?? null, options.now());
+      coming = pagesFrom(database, source, client, state, options, place);
       continue;
     }
-    roundTripMs = page.roundTripMs;
-    gathered.push(page);
-    if (place.ahead && page.complete === null && pages < place.pages) {
-      next = listPage(database, source, client, page.cursor, options, place);
-      // Whoever waits for it hears of its failure; where this page fails first, nobody does.
-      next.catch(() => {});
-      if (isRoomFor(gathered, database.room?.() ?? 0) && (await comesWithin(next, PATIENCE))) continue;
-    }
-    await store();
+    coming.goOnFrom(state);
     if (page.complete === null) {
-      if (pages >= place.pages) return null;
+      if (coming.given >= place.pages) return null;
       continue;
     }
 
@@ -230,15 +199,14 @@ async function pullAll(
     if (listed) {
       passes += 1;
       const pass = await readPass(database.read, source, state.generation, page.complete, {
-        atOnce: asked === '',
+        atOnce: asked === '' && page === first,
         passes,
         seenBefore,
       });
       if (pass.shown === null) {
         seenBefore = pass.seen;
         state = await beginPass(database, source, state);
-        // Pages by offset have the same cursors in each pass.
-        goesInACircle = watchCursors();
+        coming = pagesFrom(database, source, client, state, options, place);
         continue;
       }
       const { shown } = pass;
@@ -247,7 +215,7 @@ async function pullAll(
     }
     state = await readPeerState(database.read, source);
     const inSync = await compare(database, source, state, page.complete, listed, options.now());
-    return { ...counts, inSync, total: page.complete.total, roundTripMs };
+    return { ...counts, inSync, total: page.complete.total, roundTripMs: page.roundTripMs };
   }
 }
 
@@ -261,97 +229,166 @@ async function isListingDue(
   return now() - (listedAt ?? 0) >= (await client.relistAfter(signal));
 }
 
-/** Whether another page may be gathered before these are stored. */
-function isRoomFor(gathered: readonly ListingPage[], room: number): boolean {
-  const entries = gathered.reduce((sum, page) => sum + sizeOf(page), 0);
-  const bytes = gathered.reduce((sum, page) => sum + (page.bytes ?? 0), 0);
-  return entries < room && bytes < GATHERED_BYTES;
+/** Pages that make sense, in their order. */
+interface Coming {
+  /** How many were given so far. */
+  readonly given: number;
+  /** Rejects where the next one makes none, or could not be had; what came before it is given first. */
+  next(): Promise<ReadyPage | CursorExpired>;
+  /** Whether the next one is here, or comes or fails, within so many ms; never where none is asked for ahead. */
+  comesWithin(ms: number): Promise<boolean>;
+  /** What is stored by now, against which the next one is checked. */
+  goOnFrom(state: PeerState): void;
 }
 
-/** Whether it has come or failed within so many ms. */
-async function comesWithin(coming: Promise<unknown>, ms: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), ms);
-  const came = () => resolve(true);
-  coming.then(came, came);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
+function pagesFrom(
+  database: { read: Sql },
+  source: number,
+  client: Lister,
+  begin: PeerState,
+  options: PullOptions,
+  place: Place,
+): Coming {
+  const list = (cursor: string | null) => listPage(database, source, client, cursor, options, place);
+  // Pages by offset have the same cursors in each pass.
+  const goesInACircle = watchCursors();
+  let state = begin;
+  let given = 0;
+  let ahead: ReadAhead<ReadyPage | CursorExpired> | null = null;
+  return {
+    get given() {
+      return given;
+    },
+    next: async () => {
+      ahead ??= readAhead(state.cursor, {
+        list,
+        after: (page) =>
+          !place.ahead || page instanceof CursorExpired || page.complete !== null ? null : page.cursor,
+        weight: (page) => (page instanceof CursorExpired ? 1 : weightOf(page)),
+        room: AHEAD,
+      });
+      const page = await ahead.next();
+      if (!place.ahead) ahead = null;
+      if (page instanceof CursorExpired) return page;
+      checkPage(page, state);
+      if (page.complete === null && goesInACircle(page.cursor)) {
+        throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursors go in a circle.");
+      }
+      const { cursor, epoch } = page;
+      const entries = page.ready.length + page.skipped.length;
+      state = { ...state, cursor, epoch, itemCount: state.itemCount + entries };
+      given += 1;
+      return page;
+    },
+    comesWithin: async (ms) => (await ahead?.comesWithin(ms)) ?? false,
+    goOnFrom: (stored) => {
+      state = stored;
+    },
+  };
 }
 
-/** As the peer's row will stand when these pages are stored, as far as the next page is checked against it. */
-function stateAfter(state: PeerState, gathered: readonly ListingPage[]): PeerState {
-  const last = gathered.at(-1);
-  if (last === undefined) return state;
-  const { cursor, epoch } = last;
-  const entries = gathered.reduce((sum, { items, skipped }) => sum + items.length + skipped.length, 0);
-  return { ...state, cursor, epoch, itemCount: state.itemCount + entries };
+/** What it takes to hold a page, in entries. */
+function weightOf(page: ReadyPage): number {
+  return Math.max(1, entriesOf(page), Math.ceil((page.bytes ?? 0) / ENTRY_BYTES));
 }
 
 /**
- * Stores pages that follow each other. One transaction that moves the cursor too; several where somebody else waits to
- * write, or where they are longer than one may be: then each moves the cursor past the pages that are whole with it.
+ * Stores a page, and those that follow it as long as they come at once and there is room, in one transaction that moves the
+ * cursor too; in several where somebody else waits to write, or where a page is longer than one may be: then each moves the
+ * cursor past the pages that are whole with it. What comes before something that is wrong is stored all the same: the next
+ * pull goes on from there.
+ *
+ * @returns the last page that was stored, and what came after it where that was no page
  */
-async function applyPages(
+async function storePages(
   database: WritingDatabase,
   source: number,
-  pages: readonly ListingPage[],
-  cursorBefore: string | null,
+  first: ReadyPage,
+  coming: Coming,
+  from: string | null,
+  epoch: string | null,
   counts: PullCounts,
   options: PullOptions,
   place: Place,
-): Promise<void> {
-  const parts = pages.flatMap((page) => {
-    const all = partsOf(page, place.step);
-    return all.map((part, index) => ({ part, ends: index === all.length - 1 ? page : null }));
-  });
+): Promise<{ page: ReadyPage; expired: CursorExpired | null }> {
+  const says = entriesOf(first) > 0 || first.cursor !== from || first.epoch !== epoch;
+  // A poll that finds nothing writes nothing.
+  if (!says) return { page: first, expired: null };
   const most = Math.max(place.transaction, database.room?.() ?? 0);
-  let cursor = cursorBefore;
-  let stored = 0;
+  const isWanted = (): boolean => database.isWanted?.() === true;
+  let cursor = from;
+  let page = first;
+  let parts = partsOf(first, place.step);
+  let end: { expired: CursorExpired } | { error: unknown } | null = null;
+  /** Whether another page was got, in a transaction that has room for it. */
+  const goesOn = async (): Promise<boolean> => {
+    if (page.complete !== null || coming.given >= place.pages) return false;
+    if (!(await coming.comesWithin(PATIENCE))) return false;
+    try {
+      const next = await coming.next();
+      if (next instanceof CursorExpired) {
+        end = { expired: next };
+        return false;
+      }
+      page = next;
+      parts = partsOf(page, place.step);
+      return true;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      end = { error };
+      return false;
+    }
+  };
   do {
-    const from = stored;
-    let ended: ListingPage | null = null;
+    let entries = 0;
+    let skipped = 0;
+    /** The last page that is whole with this transaction. */
+    const whole: ReadyPage[] = [];
+    async function* next(): AsyncGenerator<RemotePart> {
+      for (;;) {
+        // Pages that come meanwhile are heard of, and the ones after them asked for.
+        if (place.ahead) await nextTurn();
+        const [part] = parts;
+        if (part === undefined) {
+          whole[0] = page;
+          if (entries >= most || isWanted() || !(await goesOn())) return;
+          continue;
+        }
+        if (entries > 0 && (entries + sizeOf(part) > most || isWanted())) return;
+        parts = parts.slice(1);
+        entries += sizeOf(part);
+        skipped += part.skipped.length;
+        yield part;
+      }
+    }
     const result = await database.write(async (tx) => {
       const current = await lockPeerState(tx, source, cursor);
-      let entries = 0;
-      function* next(): Generator<RemotePart> {
-        for (const { part, ends } of parts.slice(from)) {
-          const more = sizeOf(part);
-          if (entries > 0 && (entries + more > most || database.isWanted?.())) return;
-          entries += more;
-          stored += 1;
-          yield part;
-          ended = ends ?? ended;
-        }
-      }
-      const applied = await applyRemoteParts(
-        tx,
-        source,
-        current.generation,
-        next(),
-        current.checksum,
-        options.now(),
-      );
-      await storeCounts(tx, source, current, applied, ended);
+      const { generation, checksum } = current;
+      const applied = await applyRemoteParts(tx, source, generation, next(), checksum, options.now());
+      await storeCounts(tx, source, current, applied, whole[0] ?? null);
       return applied;
     });
-    cursor = (ended as ListingPage | null)?.cursor ?? cursor;
-    const skipped = parts.slice(from, stored).reduce((sum, { part }) => sum + part.skipped.length, 0);
+    cursor = whole[0]?.cursor ?? cursor;
     count(counts, result, skipped);
     if (result.stale.length > 0) await options.onStale(result.stale);
-  } while (stored < parts.length);
+  } while (parts.length > 0);
+  const ended = end as { expired: CursorExpired } | { error: unknown } | null;
+  if (ended !== null && 'error' in ended) throw ended.error;
+  return { page, expired: ended?.expired ?? null };
 }
 
 function sizeOf({ items, skipped, removed }: Pick<RemotePart, 'items' | 'skipped' | 'removed'>): number {
   return items.length + skipped.length + removed.length;
 }
 
+function entriesOf({ ready, skipped, removed }: ReadyPage): number {
+  return ready.length + skipped.length + removed.length;
+}
+
 /** At least one, so that a page without entries moves the cursor too. */
-function partsOf(page: ListingPage, step: number): RemotePart[] {
-  const { items, skipped, removed } = page;
-  if (sizeOf(page) <= step) return [{ items, skipped, removed }];
+function partsOf(page: ReadyPage, step: number): RemotePart[] {
+  const { ready: items, skipped, removed } = page;
+  if (entriesOf(page) <= step) return [{ items, skipped, removed }];
   const slices = <T>(all: readonly T[], part: (slice: T[]) => RemotePart): RemotePart[] =>
     Array.from({ length: Math.ceil(all.length / step) }, (_, index) =>
       part(all.slice(index * step, (index + 1) * step)),
@@ -400,9 +437,10 @@ async function listPage(
   cursor: string | null,
   options: PullOptions,
   place: Place,
-): Promise<ListingPage | CursorExpired> {
+): Promise<ReadyPage | CursorExpired> {
   try {
-    return await client.list(cursor === '' ? null : cursor, place.page, options.signal);
+    const page = await client.list(cursor === '' ? null : cursor, place.page, options.signal);
+    return 'ready' in page ? page : readyPage(page, database.read.dialect);
   } catch (error) {
     if (!(error instanceof CursorExpired)) throw error;
     const { windowAt, listings } = await readPeerState(database.read, source);
@@ -442,17 +480,17 @@ function watchCursors(): (cursor: string) => boolean {
 }
 
 /** What would make a copy wrong, or a pull endless, is refused before anything of it is stored. */
-function checkPage(page: ListingPage, state: PeerState): void {
+function checkPage(page: ReadyPage, state: PeerState): void {
   if (page.complete === null && page.cursor === state.cursor) {
     throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's cursor does not advance.");
   }
-  if (page.complete === null && page.items.length + page.skipped.length + page.removed.length === 0) {
+  if (page.complete === null && entriesOf(page) === 0) {
     throw new HedgerowError('PEER_INVALID_ANSWER', 'The peer sent an empty page that is not the last.');
   }
   if (state.epoch !== null && state.cursor !== '' && page.epoch !== state.epoch) {
     throw new HedgerowError('PEER_INVALID_ANSWER', "The peer's epoch changed in the middle of a listing.");
   }
-  const entries = state.itemCount + state.skippedCount + page.items.length + page.skipped.length;
+  const entries = state.itemCount + state.skippedCount + page.ready.length + page.skipped.length;
   if (entries > ITEMS_MAX || (page.complete?.total ?? 0) > ITEMS_MAX) {
     throw new HedgerowError('PEER_INVALID_ANSWER', `The peer shares more than ${ITEMS_MAX} items.`);
   }

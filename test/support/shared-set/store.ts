@@ -238,6 +238,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
         return { location: { dialect: 'sqlite', path } as const, asking: connections.lock.asking };
       },
       takeTurn: () => connections.lock.acquire(),
+      checkpointElsewhere: () => () => {},
       [Symbol.asyncDispose]: async () => {},
     },
     get crashed() {
@@ -308,6 +309,7 @@ async function createPostgresStore(): Promise<Store> {
       scrub: () => inner.scrub(),
       beside: inner.beside,
       takeTurn: () => inner.takeTurn(),
+      checkpointElsewhere: () => () => {},
       [Symbol.asyncDispose]: async () => {},
     },
     get crashed() {

@@ -1,0 +1,34 @@
+/**
+ * The thread that reads what peers answer to those who pull: it proves, decodes, parses and checks pages, and makes what is
+ * in them ready to be stored. It has no connection to anything: what it finds out goes to the main thread, and what it has
+ * read to the thread that stores.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { readUnreadPage } from '../dialects/hedgerow-page.ts';
+import { storedPublicKey } from '../identity/keys.ts';
+import {
+  type FromReader,
+  type PageRead,
+  postError,
+  type ReaderData,
+  type ToReader,
+} from './ingest-protocol.ts';
+import { readyPage } from './ready-page.ts';
+
+if (parentPort === null) throw new Error('This runs as a thread.');
+const port = parentPort;
+const { dialect, pages } = workerData as ReaderData;
+
+port.on('message', (message: ToReader) => void read(message));
+
+async function read({ reading, unread, key }: ToReader): Promise<void> {
+  const { verdict, page } = await readUnreadPage(unread, storedPublicKey(key));
+  port.postMessage({ reading, verdict } satisfies FromReader);
+  // What somebody else has written is not looked at.
+  if (verdict.kind !== 'signed') return;
+  const result = await page().then(
+    (read) => ({ page: readyPage(read, dialect) }),
+    (error: unknown) => ({ error: postError(error) }),
+  );
+  pages.postMessage({ reading, result } satisfies PageRead);
+}
