@@ -227,6 +227,7 @@ async function build(
     database,
     secret: deriveKey(masterKey, 'hedgerow/session-cookies/1'),
     publicUrl,
+    instanceName,
     allowedOrigins: config.allowedOrigins,
     adminToken: secrets.adminToken ?? undefined,
     serviceToken,

@@ -9,7 +9,8 @@ import { cookiePrefix, createAuthentication, wrongCredentials } from './authenti
 import { createLimits, type Limits } from './limits.ts';
 import { nameKey } from './names.ts';
 import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
-import { createPasswords, PASSWORD_MAX, type Passwords } from './passwords.ts';
+import { PASSWORD_MAX } from './password-policy.ts';
+import { createPasswords, type Passwords } from './passwords.ts';
 import { createPeople, type People } from './people.ts';
 import { assertSameOrigin } from './same-origin.ts';
 import { createSessions, SESSION_DAYS, type Sessions } from './sessions.ts';
@@ -34,7 +35,9 @@ export interface AccessOptions {
   serviceToken?: string | undefined;
   /** Ms since 1970. */
   now?: () => number;
-  passwords?: Passwords;
+  passwords?: Passwords | undefined;
+  /** Of the instance; empty where it has none. */
+  instanceName?: (() => string) | undefined;
   /** Of one user or token. */
   requestsPerMinute?: number | undefined;
   oidc?: OidcSettings | null | undefined;
@@ -100,7 +103,7 @@ export interface Access {
 export async function createAccess(options: AccessOptions): Promise<Access> {
   const { database, publicUrl } = options;
   const now = options.now ?? Date.now;
-  const passwords = options.passwords ?? createPasswords();
+  const passwords = options.passwords ?? createPasswords({ instanceName: options.instanceName });
   const changed = (): void => {
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});

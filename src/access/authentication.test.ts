@@ -96,7 +96,7 @@ describe('a sign-in', () => {
     }
     const broken = new Error('The disk is full.');
     const faulty = make('http://127.0.0.1:4000', {
-      hash: passwords.hash,
+      ...passwords,
       verify: async () => Promise.reject(broken),
     });
     await expect(open(faulty)).rejects.toBe(broken);
@@ -122,7 +122,7 @@ describe('a sign-in', () => {
     expect(await opened.database.prisma.session.count({ where: { userId: user.id } })).toBe(0);
     await users.enable(user.id);
     const vanishing = make('http://127.0.0.1:4000', {
-      hash: passwords.hash,
+      ...passwords,
       verify: async (input) => {
         await opened.database.prisma.user.delete({ where: { id: user.id } });
         return passwords.verify(input);

@@ -85,6 +85,33 @@ describe('who is asking', () => {
 });
 
 describe('signing in', () => {
+  test('works with a password from before, shorter and easier than those that are taken now', async () => {
+    const { id, name } = await person();
+    await database.prisma.account.updateMany({
+      where: { userId: id },
+      data: { password: await passwords.hash('12345678') },
+    });
+    await expect(signIn(name)).rejects.toMatchObject(wrong);
+    const { viewer } = await signIn(name, { password: '12345678' });
+    expect(viewer.user.id).toBe(id);
+    // Whoever changes it gives the old one, and a new one as they are now.
+    const change = (password: string) =>
+      access.people.updateUser(viewer, id, { password, currentPassword: '12345678' });
+    for (const refused of ['12345678', '123456789012', `${name}!`])
+      await expect(change(refused)).rejects.toMatchObject({ code: 'INVALID', field: ['password'] });
+    await change('a hedge of hazel');
+    await signIn(name, { password: 'a hedge of hazel' });
+  });
+
+  test('the name of the instance is no password for anybody', async () => {
+    const named = await open({ passwords: undefined, instanceName: () => 'Zaunwinde am Mühlbach' });
+    const account = { name: `Person ${++made}`, role: 'VIEWER' as const };
+    await expect(named.users.create({ ...account, password: 'zaunwinde am mühlbach' })).rejects.toMatchObject(
+      { field: ['password'] },
+    );
+    await access.users.create({ ...account, password: 'zaunwinde am mühlbach' });
+  });
+
   test('with a name or a password longer than any is refused before anything is counted', async () => {
     const { name } = await person();
     for (let time = 0; time < 7; time++) {
@@ -105,7 +132,7 @@ describe('signing in', () => {
   test('that could not be checked is no guess, and is told as what it is', async () => {
     const { name } = await person();
     const fault = new Error('The disk is full.');
-    const broken: Passwords = { hash: passwords.hash, verify: async () => Promise.reject(fault) };
+    const broken: Passwords = { ...passwords, verify: async () => Promise.reject(fault) };
     const faulty = await open({ passwords: broken });
     for (let time = 0; time < 7; time++) await expect(signIn(name, {}, faulty)).rejects.toBe(fault);
   });
