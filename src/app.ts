@@ -244,6 +244,7 @@ async function build(
     audit,
     auditLog: createAuditLog(database),
     people: access.people,
+    secondFactors: access.secondFactors,
     signUrl: access.signedUrls.sign,
     library,
     cache: createCacheAdministration({

@@ -96,6 +96,12 @@ const FIELDS: Record<string, Need> = {
   'Mutation.createApiToken': 'manage',
   'Mutation.revokeApiToken': 'manage',
   'Mutation.endSession': 'manage',
+  // A person's own, and in a session: no token that leaked sets one up or turns one off.
+  'Mutation.beginSecondFactor': 'browser',
+  'Mutation.confirmSecondFactor': 'browser',
+  'Mutation.renewRecoveryCodes': 'browser',
+  'Mutation.endSecondFactor': 'browser',
+  'Mutation.resetSecondFactor': 'ADMIN',
   'Subscription.catalogChanged': 'CATALOG_READ',
   'Subscription.peerChanged': 'CATALOG_READ',
   'Subscription.pullChanged': 'FEDERATION_ADMIN',
@@ -113,6 +119,8 @@ const ROUTES: Record<string, Need> = {
   'GET /sign-in': 'anyone',
   'GET /setup': 'anyone',
   'GET /password': 'anyone',
+  // To whoever is not signed in the way to signing in.
+  'GET /account': 'anyone',
   'GET /offline': 'anyone',
   'GET /manifest.webmanifest': 'anyone',
   'GET /worker.js': 'anyone',

@@ -50,6 +50,7 @@ describe('the terminal', () => {
       name: 'Ada',
       role: 'ADMIN',
       disabledAt: null,
+      secondFactor: false,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     expect(setupUrl).toMatch(/^https:\/\/media\.example\.org\/hedge\/password#token=/);

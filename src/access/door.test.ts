@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { codeAt, wrongCodeAt } from '../../test/support/one-time-codes.ts';
 import type { Database } from '../database/database.ts';
 import { type Access, type AccessOptions, createAccess } from './access.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
@@ -101,6 +102,36 @@ describe('signing in', () => {
       await expect(change(refused)).rejects.toMatchObject({ code: 'INVALID', field: ['password'] });
     await change('a hedge of hazel');
     await signIn(name, { password: 'a hedge of hazel' });
+  });
+
+  test('with a second factor counts wrong codes as guesses, and a code that is still to come as none', async () => {
+    const { id, name } = await person();
+    const { secret } = await access.secondFactors.begin({ id, name });
+    const at = Date.now();
+    const codes = await access.secondFactors.confirm(id, codeAt(secret, at), { keepSession: '' });
+    const required = { code: 'SECOND_FACTOR_REQUIRED' };
+    for (let time = 0; time < 7; time++) await expect(signIn(name)).rejects.toMatchObject(required);
+    expect((await signIn(name, { code: codes[0] })).proof).toBe('recovery');
+    const code = wrongCodeAt(secret);
+    for (let time = 0; time < 5; time++)
+      await expect(signIn(name, { code })).rejects.toMatchObject({ code: 'SECOND_FACTOR_REFUSED' });
+    await expect(signIn(name, { code: codes[1] })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    // From elsewhere it goes on.
+    const elsewhere = { address: '192.0.2.77' };
+    await expect(signIn(name, elsewhere)).rejects.toMatchObject(required);
+    const opened = await signIn(name, { ...elsewhere, code: codeAt(secret, at + 30_000) });
+    expect(opened).toMatchObject({ proof: 'app', viewer: { via: 'session', user: { id } } });
+    expect(await access.viewer(cookieOf(opened.setCookie))).toEqual(opened.viewer);
+    // Whoever has none is asked for none, whatever is sent.
+    const other = await person();
+    expect((await signIn(other.name, { code: '123456' })).proof).toBeNull();
+  });
+
+  test('the app is told the name of the instance, or of the program', async () => {
+    const { id, name } = await person();
+    expect((await access.secondFactors.begin({ id, name })).url).toContain('issuer=Hedgerow&');
+    const named = await open({ instanceName: () => 'Garden' });
+    expect((await named.secondFactors.begin({ id, name })).url).toContain('issuer=Garden&');
   });
 
   test('the name of the instance is no password for anybody', async () => {

@@ -1,7 +1,8 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkPassword, PASSWORD_MAX } from './password-policy.ts';
+import { anyText } from '../../test/support/any-text.ts';
+import { checkPassword, loadEstimator, PASSWORD_MAX } from './password-policy.ts';
 
 const CONTEXT = { name: 'Wilhelmina Ada', instance: 'Zaunwinde Mühlbach' };
 const OUT_OF_BOUNDS = {
@@ -80,13 +81,27 @@ test('of a long one it is enough that its beginning or its end is hard to guess'
   expect(hard).toHaveLength(40);
   for (const password of [`${PATTERN}${hard}`, `${hard}${PATTERN}`])
     expect(await check(password)).toBe(password);
-  for (const password of [PATTERN, PATTERN + PATTERN, PATTERN.repeat(6)])
+  for (const password of [PATTERN, PATTERN + PATTERN, PATTERN.repeat(6), `${PATTERN}${hard}${PATTERN}`])
     await expect(check(password)).rejects.toMatchObject(EASY);
+});
+
+test('what it is held against are common passwords, keys that lie side by side, and signs for letters', async () => {
+  const estimator = await loadEstimator();
+  const patterns = (password: string) =>
+    estimator
+      .check(password)
+      .sequence.map(({ pattern, ...match }) => [
+        pattern,
+        'dictionaryName' in match ? match.dictionaryName : undefined,
+      ]);
+  expect(patterns('123qweasdzxc')).toEqual([['dictionary', 'passwords']]);
+  expect(patterns('zxcftyhnjiop')).toEqual([['spatial', undefined]]);
+  expect(estimator.check('p4$$w0rd').guesses).toBeLessThan(100);
 });
 
 test('whatever is given is taken as it is, or refused in a sentence', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.anything(), fc.string({ unit: 'binary', maxLength: 300 }), async (thing, text) => {
+    fc.asyncProperty(fc.anything(), anyText(300), async (thing, text) => {
       for (const value of [thing, text]) {
         const answer = await check(value).catch((error: unknown) => error);
         if (answer !== value) expect(answer).toMatchObject({ code: 'INVALID', field: ['password'] });
