@@ -268,8 +268,11 @@ describe('a second factor', () => {
       expect(await outcome(people.beginSecondFactor(who, { currentPassword }))).toBe(
         'INVALID currentPassword',
       );
+    await browserOf(who.user.name);
     const { secret } = await people.beginSecondFactor(who, proof);
     const codes = await people.confirmSecondFactor(who, { code: codeAt(secret, now) });
+    // The session that it was done in goes on, and is the only one.
+    expect((await people.sessionsOf(who)).map(({ id }) => id)).toEqual([who.sessionId]);
     expect(await outcome(people.beginSecondFactor(who, proof))).toBe('CONFLICT');
     expect(await people.secondFactorOf(who)).toMatchObject({ recoveryCodesLeft: 10 });
     for (const [viewer, expected] of [
