@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditEvent, AuditLog } from '../access/audit-log.ts';
 import type { People } from '../access/people.ts';
+import type { SecondFactors } from '../access/second-factor.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -39,6 +40,7 @@ export interface GraphqlServices {
   readonly audit: GraphqlAudit;
   readonly auditLog: AuditLog;
   readonly people: People;
+  readonly secondFactors: Pick<SecondFactors, 'among'>;
   /** The query, without `?`, by which a URL of bytes is its own permission. */
   signUrl(viewer: Viewer | null, itemId: string, variant: VariantName): string;
   readonly library: {
@@ -91,6 +93,8 @@ export interface Loaders {
   /** By `Item.source`. */
   readonly peer: DataLoader<number, Peer | null>;
   readonly user: DataLoader<string, User | null>;
+  /** Whether the person of this id has a second factor. */
+  readonly secondFactor: DataLoader<string, boolean>;
   /** Items that the reader may see, by id. */
   readonly media: DataLoader<string, Item | null>;
   /** Peers that the reader may know, by id. */
@@ -177,6 +181,10 @@ function createLoaders(services: GraphqlServices, reader: Reader, peersAt: () =>
   return {
     peer: new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
     user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
+    secondFactor: new DataLoader(async (ids) => {
+      const secured = await services.secondFactors.among(ids);
+      return ids.map((id) => secured.has(id));
+    }),
     media: new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);
       return ids.map((id) => items.get(id) ?? null);

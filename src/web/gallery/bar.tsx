@@ -178,6 +178,10 @@ function Account({
         <p className="who">
           <span className="name">{viewer}</span> <span className="role">{role}</span>
         </p>
+        <a href="./account">
+          {texts.ownAccount}
+          <small>{texts.ownAccountHint}</small>
+        </a>
         <a href="./graphql">
           {texts.graphiql}
           <small>{texts.graphiqlHint}</small>

@@ -71,6 +71,8 @@ export const texts = {
   account: 'Account',
   signedInAs: (name: string, role: string) => `${name}, ${role}`,
   signOut: 'Sign out',
+  ownAccount: 'Your account',
+  ownAccountHint: 'Password, second factor, browsers',
   signIn: 'Sign in',
   graphiql: 'GraphiQL',
   graphiqlHint: 'Queries, pairing, administration',

@@ -242,6 +242,57 @@ export type Visibility =
   /** Anyone. */
   | 'PUBLIC';
 
+export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AccountQuery = { viewer: { user: { id: string } | null, secondFactor: { since: string, recoveryCodesLeft: number } | null, sessions: Array<{ id: string, userAgent: string | null, lastSeenAt: string, current: boolean }> } | null };
+
+export type AccountSetPasswordMutationVariables = Exact<{
+  id: string | number;
+  password: string;
+  currentPassword: string;
+}>;
+
+
+export type AccountSetPasswordMutation = { updateUser: { userErrors: Array<{ message: string }> } };
+
+export type AccountBeginSecondFactorMutationVariables = Exact<{
+  currentPassword: string;
+}>;
+
+
+export type AccountBeginSecondFactorMutation = { beginSecondFactor: { secret: string | null, url: string | null, userErrors: Array<{ message: string }> } };
+
+export type AccountConfirmSecondFactorMutationVariables = Exact<{
+  code: string;
+}>;
+
+
+export type AccountConfirmSecondFactorMutation = { confirmSecondFactor: { recoveryCodes: Array<string> | null, userErrors: Array<{ message: string }> } };
+
+export type AccountRenewRecoveryCodesMutationVariables = Exact<{
+  currentPassword: string;
+  code: string;
+}>;
+
+
+export type AccountRenewRecoveryCodesMutation = { renewRecoveryCodes: { recoveryCodes: Array<string> | null, userErrors: Array<{ message: string }> } };
+
+export type AccountEndSecondFactorMutationVariables = Exact<{
+  currentPassword: string;
+  code: string;
+}>;
+
+
+export type AccountEndSecondFactorMutation = { endSecondFactor: { userErrors: Array<{ message: string }> } };
+
+export type AccountEndSessionMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AccountEndSessionMutation = { endSession: { userErrors: Array<{ message: string }> } };
+
 export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -502,6 +553,85 @@ export const WholeItemFragmentDoc = new TypedDocumentString(`
   previewUrl
   viewerCanUpdate
 }`, {"fragmentName":"WholeItem"}) as unknown as TypedDocumentString<WholeItemFragment, unknown>;
+export const AccountDocument = new TypedDocumentString(`
+    query Account {
+  viewer {
+    user {
+      id
+    }
+    secondFactor {
+      since
+      recoveryCodesLeft
+    }
+    sessions {
+      id
+      userAgent
+      lastSeenAt
+      current
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountQuery, AccountQueryVariables>;
+export const AccountSetPasswordDocument = new TypedDocumentString(`
+    mutation AccountSetPassword($id: ID!, $password: String!, $currentPassword: String!) {
+  updateUser(
+    input: { id: $id, password: $password, currentPassword: $currentPassword }
+  ) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountSetPasswordMutation, AccountSetPasswordMutationVariables>;
+export const AccountBeginSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountBeginSecondFactor($currentPassword: String!) {
+  beginSecondFactor(input: { currentPassword: $currentPassword }) {
+    secret
+    url
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountBeginSecondFactorMutation, AccountBeginSecondFactorMutationVariables>;
+export const AccountConfirmSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountConfirmSecondFactor($code: String!) {
+  confirmSecondFactor(input: { code: $code }) {
+    recoveryCodes
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountConfirmSecondFactorMutation, AccountConfirmSecondFactorMutationVariables>;
+export const AccountRenewRecoveryCodesDocument = new TypedDocumentString(`
+    mutation AccountRenewRecoveryCodes($currentPassword: String!, $code: String!) {
+  renewRecoveryCodes(input: { currentPassword: $currentPassword, code: $code }) {
+    recoveryCodes
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountRenewRecoveryCodesMutation, AccountRenewRecoveryCodesMutationVariables>;
+export const AccountEndSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountEndSecondFactor($currentPassword: String!, $code: String!) {
+  endSecondFactor(input: { currentPassword: $currentPassword, code: $code }) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountEndSecondFactorMutation, AccountEndSecondFactorMutationVariables>;
+export const AccountEndSessionDocument = new TypedDocumentString(`
+    mutation AccountEndSession($id: ID!) {
+  endSession(input: { id: $id }) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountEndSessionMutation, AccountEndSessionMutationVariables>;
 export const GalleryPlacesDocument = new TypedDocumentString(`
     query GalleryPlaces {
   instance {
