@@ -255,10 +255,10 @@ describe('a refusal that nobody has signed', () => {
     const b = await instance('Coast');
     const peerId = await pairWith(fake, b);
     await settled(b, peerId);
-    fake.misbehave = async (asked) =>
+    fake.misbehave = async (asked, honest) =>
       asked.path.startsWith('/federation/v1/media')
         ? fake.json(status, { code: status === 401 ? 'revoked' : 'grant-ended' })
-        : null;
+        : honest();
     await refresh(b, peerId);
     await settled(b, peerId, 'DEGRADED');
     expect((await peerRow(b)).hiddenSince).toBeNull();
