@@ -14,7 +14,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 
 const BUILT = fileURLToPath(new URL('../web/dist/', import.meta.url));
-const PAGES = ['index', 'sign-in', 'setup', 'password', 'offline', 'graphiql'] as const;
+const PAGES = ['index', 'admin', 'sign-in', 'setup', 'password', 'offline', 'graphiql'] as const;
 type Page = (typeof PAGES)[number];
 
 /** Nothing is loaded from elsewhere, nothing inline is run, nobody frames us: a name or title that slips through stays text. */
@@ -65,7 +65,7 @@ export interface PagesOptions {
 
 export interface Pages {
   /**
-   * `/`, `/sign-in`, `/setup`, `/password`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
+   * `/`, `/admin`, `/sign-in`, `/setup`, `/password`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
    * the prefix where the routes are.
    */
   routes(app: FastifyInstance): Promise<void>;
@@ -108,6 +108,8 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
   const redirect = (reply: FastifyReply, path: string): FastifyReply =>
     secure(reply, PLAIN_POLICY).redirect(`${prefix}${path}`, 303);
 
+  const signInFor = (path: string): string => `/sign-in?next=${encodeURIComponent(`${prefix}${path}`)}`;
+
   return {
     routes: async (app) => {
       app.get('/', async (request, reply) => {
@@ -117,10 +119,19 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         if (viewer !== null) return send(reply, 'index', viewer);
         if (await access.setup.needed()) return redirect(reply, '/setup');
         if (anonymous) return send(reply, 'index');
-        // What stands behind `?` says where in the gallery somebody wants to be.
-        const search = request.url.replace(/^[^?]*/, '');
-        const next = search.length > 1 ? `?next=${encodeURIComponent(`${prefix}/${search}`)}` : '';
-        return redirect(reply, `/sign-in${next}`);
+        const search = searchOf(request);
+        return redirect(reply, search.length > 1 ? signInFor(`/${search}`) : '/sign-in');
+      });
+      app.get('/admin', async (request, reply) => {
+        const viewer = await sessionOf(request);
+        if (viewer === null) {
+          return redirect(
+            reply,
+            (await access.setup.needed()) ? '/setup' : signInFor(`/admin${searchOf(request)}`),
+          );
+        }
+        if (viewer.role !== 'ADMIN') throw new HedgerowError('FORBIDDEN', 'These pages are for admins.');
+        return send(reply, 'admin', viewer);
       });
       app.get('/sign-in', async (_request, reply) => send(reply, 'sign-in'));
       app.get('/setup', async (_request, reply) =>
@@ -169,9 +180,14 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
     graphiql: async (request, reply) => {
       const viewer = await sessionOf(request);
       if (viewer !== null) return send(reply, 'graphiql', viewer);
-      return redirect(reply, `/sign-in?next=${encodeURIComponent(`${prefix}/graphql`)}`);
+      return redirect(reply, signInFor('/graphql'));
     },
   };
+}
+
+/** What stands behind `?`, with it: it says where in a page somebody wants to be. */
+function searchOf({ url }: FastifyRequest): string {
+  return url.replace(/^[^?]*/, '');
 }
 
 function readPages(built: string): Promise<Map<Page, string> | undefined> {

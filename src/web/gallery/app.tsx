@@ -6,11 +6,13 @@ import {
   GalleryPlacesDocument,
   type GalleryPlacesQuery,
 } from '../generated/graphql.ts';
+import { Icon } from '../parts/icons.tsx';
+import { signInHere } from '../parts/sign-in-here.ts';
+import { useNow } from '../parts/use-now.ts';
 import { ask, askLast, Refused } from '../scripts/ask.ts';
 import { stateOf } from '../scripts/words.ts';
 import { Bar } from './bar.tsx';
 import { Filters } from './filters.tsx';
-import { Icon } from './icons.tsx';
 import { Keys } from './keys.tsx';
 import type { Tile } from './listing.ts';
 import { askedAt, isNarrowed, writePlace } from './place.ts';
@@ -57,8 +59,7 @@ export function App({ instance, viewer, role }: AppProps) {
   const refused = trouble ?? places.trouble;
   useEffect(() => {
     if (refused instanceof Refused && refused.code === 'UNAUTHENTICATED') {
-      const next = location.pathname + location.search;
-      location.replace(`./sign-in?${new URLSearchParams({ next })}`);
+      location.replace(signInHere());
     }
   }, [refused]);
 
@@ -520,16 +521,6 @@ function usePlaces(): PlacesState {
     return () => clearInterval(timer);
   }, [refresh]);
   return { data, trouble, refresh };
-}
-
-/** Ms; moves on each minute, for times that are told from now. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), MINUTE);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }
 
 /** The years that there are to choose from: as they last were where no year was chosen. */

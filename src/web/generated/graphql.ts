@@ -50,6 +50,97 @@ export type Duplicates =
   /** Each is shown. */
   | 'SHOW';
 
+/** What went wrong, for programs; the same codes as in problem documents. Those after REMOVALS_HELD stand in events of the audit alone; elsewhere they are errors of GraphQL. */
+export type ErrorCode =
+  /** The cursor belongs to another query, or is damaged. */
+  | 'BAD_CURSOR'
+  /** The clocks of the two servers are more than five minutes apart. */
+  | 'CLOCK_SKEW'
+  /** This contradicts what is already there. */
+  | 'CONFLICT'
+  /** The credential is not known here. */
+  | 'CREDENTIAL_REFUSED'
+  /** The cursor is too old; list anew from the start. */
+  | 'CURSOR_EXPIRED'
+  /** This is not allowed. */
+  | 'FORBIDDEN'
+  /** What was granted has ended. */
+  | 'GRANT_ENDED'
+  /** The bytes from the peer do not match their digest. */
+  | 'INTEGRITY_FAILED'
+  /** Something went wrong here. The log has the details under this id. */
+  | 'INTERNAL'
+  /** The request is not valid. */
+  | 'INVALID'
+  /** The invitation was cancelled. Ask for a new one. */
+  | 'INVITATION_CANCELLED'
+  /** The invitation has expired. Ask for a new one. */
+  | 'INVITATION_EXPIRED'
+  /** This is not a whole invitation code. Copy it again from end to end. */
+  | 'INVITATION_MALFORMED'
+  /** The invitation does not ask for anything back. */
+  | 'INVITATION_NOT_MUTUAL'
+  /** The invitation is not known there. */
+  | 'INVITATION_UNKNOWN'
+  /** The invitation was already used. Ask for a new one. */
+  | 'INVITATION_USED'
+  /** The item is gone. */
+  | 'MEDIA_GONE'
+  /** The route does not take this method. */
+  | 'METHOD_NOT_ALLOWED'
+  /** There is nothing here under that name. */
+  | 'NOT_FOUND'
+  /** This server is already a peer. */
+  | 'PAIRING_ALREADY_PAIRED'
+  /** The invitation was meant for another server. */
+  | 'PAIRING_AUDIENCE'
+  /** The key is not the one that was expected. */
+  | 'PAIRING_KEY_MISMATCH'
+  /** The key of the other server is not acceptable. */
+  | 'PAIRING_KEY_REFUSED'
+  /** The invitation was made by this very instance. */
+  | 'PAIRING_OWN_INSTANCE'
+  /** Too many attempts; try again later. */
+  | 'PAIRING_RATE_LIMITED'
+  /** This server does not connect to that address. */
+  | 'PEER_ADDRESS_FORBIDDEN'
+  /** The peer could not prove its identity. */
+  | 'PEER_IDENTITY'
+  /** The peer answered something that is not allowed. */
+  | 'PEER_INVALID_ANSWER'
+  /** The peer asks us to slow down. */
+  | 'PEER_RATE_LIMITED'
+  /** The peer took too long. */
+  | 'PEER_TIMEOUT'
+  /** The TLS connection to the peer could not be trusted. */
+  | 'PEER_TLS'
+  /** The peer cannot be reached. */
+  | 'PEER_UNREACHABLE'
+  /** The two servers have no protocol version in common. */
+  | 'PROTOCOL_UNSUPPORTED'
+  /** There is no room left for this. */
+  | 'QUOTA_EXCEEDED'
+  /** The range lies outside the file. */
+  | 'RANGE_NOT_SATISFIABLE'
+  /** Too many requests; try again later. */
+  | 'RATE_LIMITED'
+  /** Items of a peer are read-only here. */
+  | 'READ_ONLY'
+  /** The item waits for an admin to decide about a mass removal. */
+  | 'REMOVALS_HELD'
+  /** The pairing was revoked. */
+  | 'REVOKED'
+  /** The signature does not verify. */
+  | 'SIGNATURE_INVALID'
+  /** The query asks for too much at once. */
+  | 'TOO_COMPLEX'
+  /** Sign in, or send a token. */
+  | 'UNAUTHENTICATED'
+  /** This cannot be served right now. */
+  | 'UNAVAILABLE'
+  /** This kind of file is not supported. */
+  | 'UNSUPPORTED_MEDIA';
+
 /** A span of time by the camera's clock. */
 export type LocalDateTimeRange = {
   /** From, inclusive. */
@@ -158,6 +249,12 @@ export type PeerStatus =
   /** Ended. */
   | 'REVOKED';
 
+/** Asks for a pull. */
+export type RefreshPeerInput = {
+  /** Of the peer; without one, every active peer. */
+  id?: string | number | null | undefined;
+};
+
 /** Who may see these items. */
 export type SetVisibilityInput = {
   /** Beside them, the local items of these albums, at most 5000. */
@@ -241,6 +338,18 @@ export type Visibility =
   | 'PRIVATE'
   /** Anyone. */
   | 'PUBLIC';
+
+export type AdminPeersQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> } };
+
+export type AdminRefreshPeerMutationVariables = Exact<{
+  input: RefreshPeerInput;
+}>;
+
+
+export type AdminRefreshPeerMutation = { refreshPeer: { pulls: Array<{ id: string }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -379,6 +488,8 @@ export type GalleryUpdateAlbumMutationVariables = Exact<{
 
 export type GalleryUpdateAlbumMutation = { updateAlbum: { album: { id: string, title: string } | null, userErrors: Array<{ message: string }> } };
 
+export type UserErrorFieldsFragment = { field: Array<string> | null, code: ErrorCode, message: string };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -502,6 +613,58 @@ export const WholeItemFragmentDoc = new TypedDocumentString(`
   previewUrl
   viewerCanUpdate
 }`, {"fragmentName":"WholeItem"}) as unknown as TypedDocumentString<WholeItemFragment, unknown>;
+export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}
+    `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const AdminPeersDocument = new TypedDocumentString(`
+    query AdminPeers {
+  peers(first: 200) {
+    totalCount
+    nodes {
+      ...PeerWords
+    }
+  }
+}
+    fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}`) as unknown as TypedDocumentString<AdminPeersQuery, AdminPeersQueryVariables>;
+export const AdminRefreshPeerDocument = new TypedDocumentString(`
+    mutation AdminRefreshPeer($input: RefreshPeerInput!) {
+  refreshPeer(input: $input) {
+    pulls {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminRefreshPeerMutation, AdminRefreshPeerMutationVariables>;
 export const GalleryPlacesDocument = new TypedDocumentString(`
     query GalleryPlaces {
   instance {

@@ -1,0 +1,119 @@
+/** The frame of the admin pages: bar, navigation, and the section that is looked at. */
+
+import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import mark from '../images/mark.svg';
+import { Account } from '../parts/account.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { useNow } from '../parts/use-now.ts';
+import { Link } from './link.tsx';
+import { hrefOf, usePlace } from './place.ts';
+import { SECTIONS } from './sections.ts';
+import { texts } from './texts.ts';
+
+export interface AppProps {
+  instance: string;
+  viewer: string;
+  role: string;
+}
+
+/** Ms in which a sentence can be read. */
+const READ = 10_000;
+
+export function App({ instance, viewer, role }: AppProps) {
+  const [place, go] = usePlace();
+  const now = useNow();
+  const [note, tell] = useNote();
+  const main = useRef<HTMLElement>(null);
+  const section = SECTIONS.find(({ view }) => view === place.view) ?? SECTIONS[0];
+  const name = section?.name ?? '';
+
+  useEffect(() => {
+    document.title = `${name} · ${instance}`;
+  }, [name, instance]);
+
+  // Another page begins at its top, as it does where pages are documents.
+  const where = hrefOf({ view: place.view, peer: place['peer'] ?? '' });
+  const before = useRef(where);
+  useEffect(() => {
+    if (before.current === where) return;
+    before.current = where;
+    main.current?.scrollTo(0, 0);
+    main.current?.focus();
+  }, [where]);
+
+  const Page = section?.page;
+  return (
+    <>
+      <a className="skip" href="#main">
+        {texts.skip}
+      </a>
+      <header className="bar">
+        <a className="brand" href="./" aria-label={texts.toGallery(instance)}>
+          <img src={mark} alt="" width="34" height="34" />
+          <span>{instance}</span>
+        </a>
+        <p className="where">{texts.admin}</p>
+        <a className="back" href="./">
+          <Icon name="photos" />
+          <span>{texts.gallery}</span>
+        </a>
+        <Account viewer={viewer} role={role} onLeaving={() => undefined}>
+          <a href="./">{texts.gallery}</a>
+          <a href="./graphql">
+            {texts.graphiql}
+            <small>{texts.graphiqlHint}</small>
+          </a>
+        </Account>
+      </header>
+      <div className="frame">
+        <nav className="sections" aria-label={texts.sections}>
+          <ul>
+            {SECTIONS.map(({ view, name: of, icon }) => (
+              <li key={view}>
+                <Link to={{ view }} go={go} current={view === section?.view}>
+                  <Icon name={icon} />
+                  <span>{of}</span>
+                </Link>
+              </li>
+            ))}
+            <li className="apart">
+              <a href="./graphql" title={texts.graphiqlHint}>
+                <Icon name="keys" />
+                <span>{texts.graphiql}</span>
+              </a>
+            </li>
+          </ul>
+        </nav>
+        <main id="main" className="scroller" tabIndex={-1} ref={main}>
+          <Suspense fallback={<p role="status">{texts.loading}</p>}>
+            {Page === undefined ? null : (
+              <Page
+                key={section?.view}
+                place={place}
+                go={go}
+                now={now}
+                viewer={viewer}
+                instance={instance}
+                pulse={0}
+                tell={tell}
+              />
+            )}
+          </Suspense>
+        </main>
+      </div>
+      <p className={note === '' ? 'unseen' : 'note'} role="status">
+        {note}
+      </p>
+    </>
+  );
+}
+
+function useNote(): [string, (sentence: string) => void] {
+  const [note, setNote] = useState({ sentence: '' });
+  useEffect(() => {
+    if (note.sentence === '') return;
+    const timer = setTimeout(() => setNote({ sentence: '' }), READ);
+    return () => clearTimeout(timer);
+  }, [note]);
+  return [note.sentence, useCallback((sentence: string) => setNote({ sentence }), [])];
+}
