@@ -98,6 +98,7 @@ const FIELDS: Record<string, Need> = {
   'Mutation.createApiToken': 'manage',
   'Mutation.revokeApiToken': 'manage',
   'Mutation.endSession': 'manage',
+  'Subscription.changed': 'CATALOG_READ',
   'Subscription.catalogChanged': 'CATALOG_READ',
   'Subscription.peerChanged': 'CATALOG_READ',
   'Subscription.pullChanged': 'FEDERATION_ADMIN',

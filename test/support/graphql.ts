@@ -149,7 +149,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
       publicUrl: 'http://127.0.0.1:4000',
       federation: true,
     }),
-    changes: { peers: unexpected, pulls: () => nothing },
+    changes: { peers: unexpected, pulls: () => nothing, diagnoses: () => nothing },
     createInvitation: unexpected,
     cancelInvitation: unexpected,
     grantCounts: async (grants) => grants.map(() => ({ mediaCount: 7, placedCount: 2 })),

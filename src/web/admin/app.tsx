@@ -4,7 +4,9 @@ import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import mark from '../images/mark.svg';
 import { Account } from '../parts/account.tsx';
 import { Icon } from '../parts/icons.tsx';
+import { useLive } from '../parts/use-live.ts';
 import { useNow } from '../parts/use-now.ts';
+import { usePace } from '../parts/use-pace.ts';
 import { Link } from './link.tsx';
 import { hrefOf, usePlace } from './place.ts';
 import { SECTIONS } from './sections.ts';
@@ -18,12 +20,18 @@ export interface AppProps {
 
 /** Ms in which a sentence can be read. */
 const READ = 10_000;
+/** Ms between two looks at what runs, at most. */
+const PULSE = 1_000;
 
 export function App({ instance, viewer, role }: AppProps) {
   const [place, go] = usePlace();
   const now = useNow();
   const [note, tell] = useNote();
   const main = useRef<HTMLElement>(null);
+  const [leaving, setLeaving] = useState(false);
+  const [pulse, setPulse] = useState(0);
+  const pace = usePace(() => setPulse((before) => before + 1), PULSE);
+  useLive({ viewer, on: !leaving, onPeers: pace.ask });
   const section = SECTIONS.find(({ view }) => view === place.view) ?? SECTIONS[0];
   const name = section?.name ?? '';
 
@@ -57,7 +65,7 @@ export function App({ instance, viewer, role }: AppProps) {
           <Icon name="photos" />
           <span>{texts.gallery}</span>
         </a>
-        <Account viewer={viewer} role={role} onLeaving={() => undefined}>
+        <Account viewer={viewer} role={role} onLeaving={setLeaving}>
           <a href="./">{texts.gallery}</a>
           <a href="./graphql">
             {texts.graphiql}
@@ -94,7 +102,7 @@ export function App({ instance, viewer, role }: AppProps) {
                 now={now}
                 viewer={viewer}
                 instance={instance}
-                pulse={0}
+                pulse={pulse}
                 tell={tell}
               />
             )}

@@ -8,7 +8,9 @@ import {
 } from '../generated/graphql.ts';
 import { Icon } from '../parts/icons.tsx';
 import { signInHere } from '../parts/sign-in-here.ts';
+import { useLive } from '../parts/use-live.ts';
 import { useNow } from '../parts/use-now.ts';
+import { usePace } from '../parts/use-pace.ts';
 import { ask, askLast, Refused } from '../scripts/ask.ts';
 import { stateOf } from '../scripts/words.ts';
 import { Bar } from './bar.tsx';
@@ -23,7 +25,6 @@ import { createTransport } from './tus.ts';
 import { UploadButton, UploadPanel } from './uploader.tsx';
 import { createUploads, type Uploads } from './uploads.ts';
 import { useListing } from './use-listing.ts';
-import { useLive } from './use-live.ts';
 import { depthHere, usePlace } from './use-place.ts';
 
 const Viewer = lazy(async () => ({ default: (await import('./viewer.tsx')).Viewer }));
@@ -44,7 +45,6 @@ const NONE: ReadonlySet<string> = new Set();
 const UNDO = 10_000;
 /** Ms after an upload until the list is read anew: many come together. */
 const GATHER = 800;
-const MINUTE = 60_000;
 /** Items that one operation takes. */
 const PICKED_MAX = 500;
 
@@ -143,7 +143,16 @@ export function App({ instance, viewer, role }: AppProps) {
   }, [refresh, refreshPlaces]);
   const [note, setNote] = useNote();
   const [leaving, setLeaving] = useState(false);
-  useLive(viewer, !leaving, renew);
+  const pace = usePace(refreshPlaces);
+  useLive({
+    viewer,
+    on: !leaving,
+    onChange: renew,
+    onPeers: (of) => {
+      // What runs for a peer shows in the catalog, and in the peer when it has ended.
+      if (of === 'peer') pace.ask();
+    },
+  });
   const uploads = useUploads(renew);
   const { leaving: removed, remove, undo } = useRemoval(renew, setNote);
 
@@ -494,7 +503,7 @@ interface PlacesState {
   refresh: () => void;
 }
 
-/** Peers, albums and counts. No event tells that a peer is away or back: so they are read again each minute, too. */
+/** Peers, albums and counts. */
 function usePlaces(): PlacesState {
   const [data, setData] = useState<Places | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);
@@ -514,12 +523,6 @@ function usePlaces(): PlacesState {
     return () => abort.abort();
   }, [round]);
   const refresh = useCallback(() => setRound((before) => before + 1), []);
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') refresh();
-    }, MINUTE);
-    return () => clearInterval(timer);
-  }, [refresh]);
   return { data, trouble, refresh };
 }
 

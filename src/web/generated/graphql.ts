@@ -351,20 +351,20 @@ export type AdminRefreshPeerMutationVariables = Exact<{
 
 export type AdminRefreshPeerMutation = { refreshPeer: { pulls: Array<{ id: string }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
-
-
-export type GalleryPlacesQuery = { instance: { mediaCount: number }, all: { totalCount: number }, peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, albums: { totalCount: number, nodes: Array<{ id: string, title: string, mediaCount: number, peer: { id: string, name: string } | null }> } };
-
-export type GalleryChangesSubscriptionVariables = Exact<{
+export type ChangesSubscriptionVariables = Exact<{
   since?: string | null | undefined;
 }>;
 
 
-export type GalleryChangesSubscription = { catalogChanged: { revision: string, reset: boolean, removedIds: Array<string>, changed: Array<
-      | { id: string }
-      | { id: string }
-    > } };
+export type ChangesSubscription = { changed: { catalog: { revision: string, reset: boolean, removedIds: Array<string>, changed: Array<
+        | { id: string }
+        | { id: string }
+      > } | null, peer: { id: string } | null, pull: { id: string } | null, diagnosis: { id: string } | null } };
+
+export type GalleryPlacesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type GalleryPlacesQuery = { instance: { mediaCount: number }, all: { totalCount: number }, peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, albums: { totalCount: number, nodes: Array<{ id: string, title: string, mediaCount: number, peer: { id: string, name: string } | null }> } };
 
 export type GalleryCoversQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -665,6 +665,29 @@ export const AdminRefreshPeerDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<AdminRefreshPeerMutation, AdminRefreshPeerMutationVariables>;
+export const ChangesDocument = new TypedDocumentString(`
+    subscription Changes($since: BigInt) {
+  changed(sinceRevision: $since) {
+    catalog {
+      revision
+      reset
+      removedIds
+      changed {
+        id
+      }
+    }
+    peer {
+      id
+    }
+    pull {
+      id
+    }
+    diagnosis {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ChangesSubscription, ChangesSubscriptionVariables>;
 export const GalleryPlacesDocument = new TypedDocumentString(`
     query GalleryPlaces {
   instance {
@@ -711,18 +734,6 @@ export const GalleryPlacesDocument = new TypedDocumentString(`
     }
   }
 }`) as unknown as TypedDocumentString<GalleryPlacesQuery, GalleryPlacesQueryVariables>;
-export const GalleryChangesDocument = new TypedDocumentString(`
-    subscription GalleryChanges($since: BigInt) {
-  catalogChanged(sinceRevision: $since) {
-    revision
-    reset
-    removedIds
-    changed {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<GalleryChangesSubscription, GalleryChangesSubscriptionVariables>;
 export const GalleryCoversDocument = new TypedDocumentString(`
     query GalleryCovers {
   albums(first: 200) {

@@ -1,29 +1,36 @@
-/** The catalog as it changes, for a page: `live.ts` with the browser's own means. */
+/** The catalog and the peers as they change, for a page: `live.ts` with the browser's own means. */
 
 import { useEffect, useRef } from 'react';
-import { GalleryChangesDocument, type GalleryChangesSubscription } from '../generated/graphql.ts';
+import { ChangesDocument, type ChangesSubscription } from '../generated/graphql.ts';
 import { readEvents } from '../scripts/events.ts';
-import { type Change, startLive } from './live.ts';
+import { type Change, type PeersChange, startLive } from './live.ts';
 import { createPace } from './pace.ts';
 
-/**
- * @param onChange what is shown is to be read anew; of changes that come one upon the other not each is told
- * @param on whether it is followed: not while somebody signs out, which would cut the stream
- */
-export function useLive(viewer: string, on: boolean, onChange: () => void): void {
-  const told = useRef(onChange);
+export interface Follower {
+  viewer: string;
+  /** Whether it is followed: not while somebody signs out, which would cut the stream. */
+  on: boolean;
+  /** What is shown of the catalog is to be read anew; of changes that come one upon the other not each is told. */
+  onChange?: () => void;
+  /** The same of peers, or of what runs for them. */
+  onPeers: (of: PeersChange) => void;
+}
+
+export function useLive({ viewer, on, onChange = () => {}, onPeers }: Follower): void {
+  const told = useRef({ onChange, onPeers });
   useEffect(() => {
-    told.current = onChange;
+    told.current = { onChange, onPeers };
   });
   useEffect(() => {
     if (!on) return;
-    const pace = createPace(() => told.current());
+    const pace = createPace(() => told.current.onChange());
     // Two instances may stand under one origin, and two people may follow each other in one browser.
     const name = `hedgerow ${new URL('./', location.href).pathname} ${viewer}`;
     const stop = startLive({
       name,
-      follow: followCatalog,
+      follow: followChanges,
       onChange: pace.ask,
+      onPeers: (of) => told.current.onPeers(of),
       // The session may be over, or the server away: reading says which.
       onLost: pace.ask,
       // Not there where the page came by plain HTTP from another machine, whatever its type says.
@@ -42,7 +49,7 @@ export function useLive(viewer: string, on: boolean, onChange: () => void): void
   }, [viewer, on]);
 }
 
-async function* followCatalog(since: string | null, signal: AbortSignal): AsyncGenerator<Change, void> {
+async function* followChanges(since: string | null, signal: AbortSignal): AsyncGenerator<Change, void> {
   const response = await fetch('./graphql', {
     method: 'POST',
     signal,
@@ -51,16 +58,21 @@ async function* followCatalog(since: string | null, signal: AbortSignal): AsyncG
       'content-type': 'application/json',
       'x-hedgerow-csrf': '1',
     },
-    body: JSON.stringify({ query: GalleryChangesDocument.toString(), variables: { since } }),
+    body: JSON.stringify({ query: ChangesDocument.toString(), variables: { since } }),
   });
   const type = response.headers.get('content-type') ?? '';
   if (!response.ok || !type.startsWith('text/event-stream') || response.body === null) {
     await response.body?.cancel();
     throw new Error(`The server answered ${response.status}.`);
   }
-  for await (const { data } of readEvents<{ data?: GalleryChangesSubscription | null }>(response.body)) {
+  for await (const { data } of readEvents<{ data?: ChangesSubscription | null }>(response.body)) {
     if (data == null) throw new Error('The server told of no change.');
-    const { revision, reset, changed, removedIds } = data.catalogChanged;
+    const { catalog, peer } = data.changed;
+    if (catalog === null) {
+      yield { peers: peer === null ? 'run' : 'peer' };
+      continue;
+    }
+    const { revision, reset, changed, removedIds } = catalog;
     yield { revision, some: reset || changed.length > 0 || removedIds.length > 0 };
   }
 }
