@@ -1,19 +1,17 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import axe from 'axe-core';
 import type { Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
 import { newItem } from '../support/items.ts';
+import { barriers as barriersOf, firstLoad } from '../support/looking.ts';
 import { ensurePagesBuilt } from '../support/web.ts';
 
 const PASSWORD = 'correct horse battery';
 /** A folder for screenshots, for whoever wants to look at the pages. */
 const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
 const PATIENCE = { timeout: 20_000 };
-const DIST = fileURLToPath(new URL('../../src/web/dist/', import.meta.url));
 /** Bytes of compressed script that the first page may take. */
 const FIRST_LOAD_MAX = 200_000;
 
@@ -58,15 +56,7 @@ async function shot(name: string): Promise<void> {
   if (SCREENSHOTS !== undefined) await page.screenshot({ path: join(SCREENSHOTS, `gallery ${name}.png`) });
 }
 
-/** What stands in the way of people who see, hear or point otherwise, as axe finds it. */
-async function barriers(): Promise<string[]> {
-  // As a debugger does, past the policy of the page, which runs no script that is handed to it.
-  if ((await page.evaluate("typeof axe === 'undefined'")) === true) await page.evaluate(axe.source);
-  const found = (await page.evaluate(
-    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations)",
-  )) as { id: string; nodes: { html: string }[] }[];
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-}
+const barriers = () => barriersOf(page);
 
 async function settledPictures(): Promise<void> {
   await page.locator('.tile img.there').first().waitFor();
@@ -97,24 +87,7 @@ const status = () => page.locator('.status').textContent();
 
 describe('the gallery', () => {
   it('asks of the first load no more than its budget', async () => {
-    const html = await readFile(join(DIST, 'index.html'), 'utf8');
-    const wanted = [...html.matchAll(/(?:src|href)="\.\/assets\/([^"]+\.js)"/g)].map(
-      ([, name]) => name ?? '',
-    );
-    expect(wanted.length).toBeGreaterThan(0);
-    // What these import is loaded with them; what they load when it is wanted is not.
-    for (const name of wanted) {
-      const script = await readFile(join(DIST, 'assets', name), 'utf8');
-      for (const [, imported] of script.matchAll(/(?:from|import)"\.\/([^"]+\.js)"/g)) {
-        if (imported !== undefined && !wanted.includes(imported)) wanted.push(imported);
-      }
-    }
-    let bytes = 0;
-    const built = await readdir(join(DIST, 'assets'));
-    for (const name of wanted) {
-      const file = built.includes(`${name}.gz`) ? `${name}.gz` : name;
-      bytes += (await readFile(join(DIST, 'assets', file))).length;
-    }
+    const bytes = await firstLoad('index.html');
     expect(bytes).toBeGreaterThan(20_000);
     expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_MAX);
   });

@@ -1,13 +1,16 @@
 /** The frame of the admin pages: bar, navigation, and the section that is looked at. */
 
 import { Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { AdminGlanceDocument } from '../generated/graphql.ts';
 import mark from '../images/mark.svg';
 import { Account } from '../parts/account.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useLive } from '../parts/use-live.ts';
 import { useNow } from '../parts/use-now.ts';
 import { usePace } from '../parts/use-pace.ts';
+import { useAsked } from './asked.ts';
 import { Link } from './link.tsx';
+import { needsLook } from './needs-look.ts';
 import { hrefOf, usePlace } from './place.ts';
 import { SECTIONS } from './sections.ts';
 import { texts } from './texts.ts';
@@ -27,9 +30,11 @@ export function App({ instance, viewer, role }: AppProps) {
   const [place, go] = usePlace();
   const now = useNow();
   const [note, tell] = useNote();
+  const [pulse, setPulse] = useState(0);
+  const glance = useAsked(AdminGlanceDocument, {}, pulse);
+  const ill = glance.data?.peers.nodes.filter(needsLook).length ?? 0;
   const main = useRef<HTMLElement>(null);
   const [leaving, setLeaving] = useState(false);
-  const [pulse, setPulse] = useState(0);
   const pace = usePace(() => setPulse((before) => before + 1), PULSE);
   useLive({ viewer, on: !leaving, onPeers: pace.ask });
   const section = SECTIONS.find(({ view }) => view === place.view) ?? SECTIONS[0];
@@ -81,12 +86,18 @@ export function App({ instance, viewer, role }: AppProps) {
                 <Link to={{ view }} go={go} current={view === section?.view}>
                   <Icon name={icon} />
                   <span>{of}</span>
+                  {view === 'peers' && ill > 0 ? (
+                    <span className="badge" title={texts.needLook(ill)}>
+                      <span aria-hidden="true">!</span>
+                      <span className="unseen">{texts.needLook(ill)}</span>
+                    </span>
+                  ) : null}
                 </Link>
               </li>
             ))}
             <li className="apart">
               <a href="./graphql" title={texts.graphiqlHint}>
-                <Icon name="keys" />
+                <Icon name="code" />
                 <span>{texts.graphiql}</span>
               </a>
             </li>

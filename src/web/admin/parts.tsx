@@ -71,6 +71,20 @@ export function Table<Row>({ label, columns, rows, keyOf }: TableProps<Row>) {
   );
 }
 
+/** The heading of what has come of a form: read next, and in sight, since the form that had the focus is gone. */
+export function ResultHeading({ id, children }: { id: string; children: ReactNode }) {
+  return (
+    <h2 id={id} tabIndex={-1} ref={focusOnce}>
+      {children}
+    </h2>
+  );
+}
+
+/** One function, so that React calls it when the heading appears and not whenever something changes. */
+function focusOnce(heading: HTMLHeadingElement | null): void {
+  heading?.focus();
+}
+
 /** The way to the rest of a list. */
 export function More({ more, busy }: { more: (() => void) | null; busy: boolean }) {
   if (more === null) return null;
@@ -180,12 +194,23 @@ export interface ConfirmProps {
   /** Throws where it cannot be done; else the window closes. */
   onConfirm: () => Promise<void>;
   onClose: () => void;
+  /** What the button says that leaves all as it is. */
+  leave?: string;
   /** What is to be chosen before. */
   children?: ReactNode;
 }
 
 /** Says what will happen before it does. */
-export function Confirm({ title, happens, doIt, danger, onConfirm, onClose, children }: ConfirmProps) {
+export function Confirm({
+  title,
+  happens,
+  doIt,
+  danger,
+  onConfirm,
+  onClose,
+  leave = texts.cancel,
+  children,
+}: ConfirmProps) {
   const action = useAction();
   return (
     <Dialog title={title} onClose={onClose}>
@@ -208,7 +233,7 @@ export function Confirm({ title, happens, doIt, danger, onConfirm, onClose, chil
             {doIt}
           </button>
           <button type="button" className="chip" onClick={onClose}>
-            {texts.cancel}
+            {leave}
           </button>
         </div>
       </form>

@@ -35,4 +35,10 @@ export const SECTIONS: readonly Section[] = [
     icon: 'peers',
     page: lazy(async () => ({ default: (await import('./peers.tsx')).Peers })),
   },
+  {
+    view: 'pair',
+    name: texts.pair.name,
+    icon: 'pair',
+    page: lazy(async () => ({ default: (await import('./pair.tsx')).Pair })),
+  },
 ];

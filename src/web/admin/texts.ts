@@ -1,32 +1,96 @@
 /** Every text of the admin pages, a group for each section, in one place for whoever translates it. */
 
-import type { ErrorCode } from '../generated/graphql.ts';
+import type {
+  Audience,
+  CacheMode,
+  DiagnosisStep,
+  Dialect,
+  ErrorCode,
+  GrantAccess,
+  GrantFieldsFragment,
+  MediaKind,
+  PullLineFragment,
+} from '../generated/graphql.ts';
 import { shared } from '../parts/texts.ts';
-import { count } from '../scripts/words.ts';
+import { bytes, count, relative } from '../scripts/words.ts';
 
-/** What to do about it, where the sentence of the server does not say that already. */
+/** What to do about it; only where no sentence of the server with this code says that already. */
 const ADVICE: Partial<Record<ErrorCode | 'UNREACHABLE', string>> = {
-  CLOCK_SKEW: 'Have both servers take their time from the network (NTP), then try again.',
   CREDENTIAL_REFUSED:
-    'It no longer knows this server. Ask its admin for a new invitation and pair again; what is here stays.',
-  FORBIDDEN: 'Only an admin may do it. Sign in as one.',
-  GRANT_ENDED: 'Ask its admin to extend what is shared, or for a new invitation.',
-  INTEGRITY_FAILED:
-    'It sends other bytes than it announced. Tell its admin; what is damaged is fetched again by itself.',
-  INTERNAL: 'Try again. Where it stays, look into the log of this server.',
-  PEER_ADDRESS_FORBIDDEN: 'Name an address that this server may dial, under “Change” of the peer.',
-  PEER_IDENTITY:
-    'Compare the thumbprint with its admin, over another way than this. If its key was changed on purpose, pair again.',
-  PEER_INVALID_ANSWER: 'Bring both servers up to date. Where it stays, tell its admin what stands here.',
+    'In the hour after a mutual pairing, wait: the other side has not stored it yet. Else ask its admin for a new invitation, and pair again.',
+  CURSOR_EXPIRED: 'Nothing needs to be done; it is read anew once the hour is over.',
+  FORBIDDEN: 'Sign in as an admin.',
+  GRANT_ENDED: 'Ask its admin to extend it, or for a new invitation.',
+  INTEGRITY_FAILED: 'It is fetched anew by itself. Where it stays, tell its admin.',
+  INTERNAL: 'Try again. Where it stays, the log of this server says more.',
+  PAIRING_ALREADY_PAIRED: 'Nothing needs to be done.',
+  PEER_ADDRESS_FORBIDDEN: 'If the address is right, name it yourself as the address of the peer.',
+  PEER_INVALID_ANSWER:
+    'It, or something in front of it, answers outside the protocol. Bring both servers up to date; where it stays, tell its admin.',
   PEER_RATE_LIMITED: 'Nothing needs to be done; it is asked again later.',
-  PEER_TIMEOUT: 'It may be busy, or the way to it slow. It is tried again by itself.',
-  PEER_TLS: 'Its certificate has to be renewed or mended by its admin.',
+  PEER_TIMEOUT: 'It may be busy, or the way to it slow.',
+  PEER_TLS: 'Its admin has to renew or mend the certificate.',
   PEER_UNREACHABLE:
-    'Ask its admin whether the server runs and is reachable from here. It is tried again by itself.',
-  PROTOCOL_UNSUPPORTED: 'Bring both servers up to date.',
-  REVOKED: 'Its admin has ended the pairing. Ask for a new invitation, or revoke it here too.',
-  SIGNATURE_INVALID: 'Something on the way changes requests: look at the proxies before both servers.',
+    'Is the other server running, and is its address right? Diagnose says where the way to it ends.',
+  QUOTA_EXCEEDED: 'Make room on the disk, or raise the limit.',
+  REVOKED: 'What is here of it is hidden, and gone after a day. Ask its admin for a new invitation.',
+  UNAVAILABLE: 'Try again in a moment.',
 };
+
+const NUMBER = new Intl.NumberFormat('en');
+const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+
+const KINDS: Record<MediaKind, string> = { IMAGE: 'Pictures', VIDEO: 'Videos', DOCUMENT: 'Documents' };
+const DIALECTS: Record<Dialect, string> = { HEDGEROW: 'Hedgerow', ARTIFEX: 'Artifex', APPKASK: 'AppKask' };
+const ACCESS: Record<GrantAccess, { name: string; hint: string }> = {
+  ORIGINALS: {
+    name: 'The originals too',
+    hint: 'The files as they are, with whatever the camera wrote into them.',
+  },
+  PREVIEWS: {
+    name: 'Pictures for a screen',
+    hint: 'Thumbnails and previews, which carry no place and no camera.',
+  },
+  METADATA: { name: 'Only what is known of it', hint: 'Titles, dates and tags; no picture at all.' },
+};
+const AUDIENCES: Record<Audience, { name: string; hint: string }> = {
+  ADMINS: { name: 'Admins', hint: 'Nobody else knows that the peer is there.' },
+  USERS: { name: 'Everybody who signs in', hint: 'People with an account here.' },
+  ANYONE: { name: 'Anyone', hint: 'Also without signing in, where this server allows that.' },
+};
+const CACHE_MODES: Record<CacheMode, { name: string; hint: string }> = {
+  ON_ACCESS: { name: 'What is looked at', hint: 'Thumbnails ahead, the rest when somebody opens it.' },
+  MIRROR: { name: 'Everything', hint: 'Ahead of time, for as long as there is room.' },
+  THUMBNAILS: {
+    name: 'Thumbnails',
+    hint: 'Ahead of time; whatever is larger comes from the peer each time.',
+  },
+  NONE: { name: 'Nothing', hint: 'Everything comes from the peer each time.' },
+};
+const STEPS: Record<DiagnosisStep, string> = {
+  RESOLVE: 'Find its address',
+  CONNECT: 'Connect',
+  TLS: 'Trust the certificate',
+  DISCOVERY: 'Ask what it is',
+  IDENTITY: 'Check its key',
+  CLOCK: 'Compare the clocks',
+  SIGNATURE: 'Be let in',
+  FEED: 'Read its catalog',
+  THUMBNAIL: 'Fetch a picture',
+};
+
+/** `Pictures and videos`, `a, b or c`. */
+function listed(parts: readonly string[], conjunction: 'and' | 'or'): string {
+  return new Intl.ListFormat('en', { type: conjunction === 'and' ? 'conjunction' : 'disjunction' }).format(
+    parts,
+  );
+}
+
+/** Of what has been: a clock of the server that is ahead of this one's does not make it something to come. */
+function past(at: string, now: number): string {
+  return relative(at, Math.max(now, Date.parse(at)));
+}
 
 export const texts = {
   ...shared,
@@ -35,6 +99,7 @@ export const texts = {
   gallery: 'Gallery',
   toGallery: (instance: string) => `${instance}, gallery`,
   sections: 'Sections',
+  needLook: (number: number) => `${count(number, 'peer')} to look at`,
   graphiqlHint: 'Queries with examples',
   loading: 'Loading …',
   more: 'Show more',
@@ -47,10 +112,365 @@ export const texts = {
   advice: (code: string): string => ADVICE[code as keyof typeof ADVICE] ?? '',
   items: (number: number) => count(number, 'item'),
 
+  number: (number: number) => NUMBER.format(number),
+  percent: (share: number) => PERCENT.format(Math.floor(share * 1000) / 1000),
+  moment: (at: string) => MOMENT.format(new Date(at)),
+  when: (at: string, now: number) => relative(at, now),
+  yes: 'yes',
+  no: 'no',
+  change: 'Change',
+  notANumber: (field: string) => `${field}: write a whole number.`,
+
   peers: {
     name: 'Peers',
-    none: 'No other server is paired with this one.',
-    allWell: (number: number) => (number === 1 ? 'Your peer is well.' : `All ${number} peers are well.`),
-    needYou: (number: number) => (number === 1 ? '1 peer needs you.' : `${number} peers need you.`),
+    none: 'No other server is paired with this one yet.',
+    noneHint: 'Invite one, or take up an invitation that its admin has sent you.',
+    pair: 'Pair with another server',
+    off: 'Federation is switched off (HEDGEROW_FEDERATION): nothing is pulled, and nobody is answered.',
+    allWell: (number: number) => (number === 1 ? 'Your peer is well' : `All ${number} peers are well`),
+    needYou: (ill: number, all: number) =>
+      all === 1
+        ? 'Your peer needs a look'
+        : `${NUMBER.format(ill)} of ${NUMBER.format(all)} peers ${ill === 1 ? 'needs' : 'need'} a look`,
+    summary: (items: number, kept: string) => `${count(items, 'item')} of others here, ${kept} kept.`,
+    refreshAll: 'Refresh all',
+    refreshing: (number: number) => `${count(number, 'peer')} asked for news.`,
+    ended: 'Ended pairings',
+    endedAt: (at: string) => `ended ${MOMENT.format(new Date(at))}`,
+    here: (number: number) => `${count(number, 'item')} here`,
+    seesOurs: (number: number) => `sees ${count(number, 'item')} of ours`,
+    never: 'never read',
+    read: 'read ',
+    held: (number: number) => `${count(number, 'removal')} to decide about`,
+  },
+
+  peer: {
+    all: 'All peers',
+    gone: 'There is no such peer.',
+    show: 'See its items',
+    refresh: 'Refresh now',
+    refreshed: 'Asked for news.',
+    pause: 'Pause',
+    resume: 'Resume',
+    paused: 'Paused. What is here stays; nothing new comes until it is resumed.',
+    resumed: 'Resumed.',
+    diagnose: 'Diagnose',
+    wrong: 'What is wrong',
+    since: 'Since ',
+    nextTry: 'It is tried again ',
+    kept: 'What was fetched before can still be opened.',
+    notAgain: 'It is not tried again by itself.',
+    running: 'Reading its catalog',
+    queued: 'Waiting for its turn',
+    progress: (done: number, total: number | null) =>
+      total === null ? count(done, 'item') : `${NUMBER.format(done)} of ${count(total, 'item')}`,
+    take: 'What comes from it',
+    give: 'What goes to it',
+    identity: 'Who it is',
+    nothingTaken: 'Nothing: this peer only reads from this server.',
+    nothingGiven: 'Nothing: it has no leave to read from this server. An invitation gives it.',
+    facts: {
+      items: 'Items here',
+      fresh: 'Last read',
+      complete: 'Complete',
+      sync: 'In sync',
+      lag: 'Behind by',
+      attempt: 'Last tried',
+      next: 'Next attempt',
+      speed: 'An answer takes',
+      skipped: 'Left out',
+      fetched: 'Fetched in all',
+      kept: 'Kept here',
+      cache: 'Kept of it',
+      audience: 'Who sees it',
+      interval: 'Asked for news',
+      sees: 'Items it may see',
+      grant: 'It may see',
+      served: 'Sent in all',
+      seen: 'Last asked',
+      credential: 'Its credential',
+      limits: 'Limits',
+      address: 'Address',
+      thumbprint: 'Thumbprint',
+      make: 'Make',
+      paired: 'Paired',
+      ended: 'Ended',
+    },
+    complete: (share: number) =>
+      share >= 1 ? 'all of what it shares' : PERCENT.format(Math.floor(share * 1000) / 1000),
+    inSync: 'yes: its checksum and ours agree',
+    outOfSync: 'no: the copy here does not agree with it; Refresh reads it anew',
+    syncUnknown: 'not known yet',
+    changes: (number: number) => (number === 0 ? 'nothing' : count(number, 'change')),
+    ms: (ms: number) => `${NUMBER.format(Math.round(ms))} ms`,
+    skipped: (number: number) => `${count(number, 'item')} that broke a limit`,
+    keptOf: (kept: string, budget: string | null) =>
+      budget === null ? bytes(kept) : `${bytes(kept)} of ${bytes(budget)}`,
+    every: (seconds: number) =>
+      `at once where it tells of changes, else every ${seconds % 60 === 0 ? count(seconds / 60, 'minute') : count(seconds, 'second')}`,
+    issued: (at: string) => `issued ${MOMENT.format(new Date(at))}`,
+    limits: (requests: number, perSecond: string | null, streams: number) =>
+      `${count(requests, 'request')} a minute, ${perSecond === null ? 'any speed' : `${bytes(perSecond)} a second`}, ${count(streams, 'file')} at once`,
+    verified: 'It has proved that it holds the key. Compare the thumbprint with its admin once.',
+    unverified: 'It has no key: nothing proves that it is always the same server.',
+    audience: (audience: Audience) => AUDIENCES[audience],
+    cacheMode: (mode: CacheMode) => CACHE_MODES[mode],
+    dialect: (dialect: Dialect) => DIALECTS[dialect],
+    changed: 'Saved.',
+
+    settings: 'Settings',
+    changeTake: 'Change what comes from it',
+    fieldName: 'Name here',
+    fieldEndpoint: 'Address',
+    endpointHint: 'Where it is dialled. Who it is stays bound to its key.',
+    fieldInterval: 'Seconds between two looks',
+    intervalHint: 'Where it does not tell of changes by itself; 10 to 604,800.',
+    fieldBudget: 'Room for its files',
+    budgetHint: 'Leave it empty for no limit of its own. What no longer fits goes at once.',
+    changeLimits: 'Change its limits',
+    fieldRequests: 'Requests a minute',
+    fieldSpeed: 'Bytes a second',
+    speedHint: 'Leave it empty for no limit.',
+    fieldStreams: 'Files at once',
+    changeGrant: 'Change what it may see',
+    grantHappens:
+      'It is in force with its next question. What it no longer may see it is told to remove, and may keep.',
+
+    heldTitle: (number: number, name: string) => `${name} lists ${count(number, 'item')} no longer`,
+    heldWhy:
+      'So many at once may be a mistake there: a wrong folder, a restored backup. They are shown, but their bytes wait for you.',
+    heldAmong: 'Among them:',
+    heldRemove: 'Let them go',
+    heldKeep: 'Keep them',
+    heldRemoveHappens: (number: number, name: string) => [
+      `${count(number, 'item')} of ${name} leave this catalog, with what is kept of their bytes.`,
+      `Where ${name} lists them again, they come back.`,
+    ],
+    heldKeepHappens: (number: number, name: string) => [
+      `${count(number, 'item')} stay in this catalog, although ${name} lists them no longer.`,
+      'Of their bytes only what is kept here can be opened.',
+    ],
+    heldRemoved: (number: number) => `${count(number, 'item')} removed.`,
+    heldKept: (number: number) => `${count(number, 'item')} kept.`,
+
+    pauseTitle: (name: string) => `Pause ${name}?`,
+    pauseHappens: (name: string) => [
+      'What is here of it stays, and can be looked at.',
+      `Nothing new comes from it until you resume. ${name} is not told.`,
+      'What it may see of ours does not change.',
+    ],
+
+    rotate: 'New credential',
+    rotateTitle: (name: string) => `New credential for ${name}?`,
+    rotateHappens: (name: string) => [
+      `${name} issues a new credential to this server, in place of the one that is held here.`,
+      'Nothing is interrupted; the old one works until the new one is used.',
+      'Do it where the old one may have been seen by somebody.',
+    ],
+    rotated: 'A new credential is here.',
+
+    end: 'End the pairing',
+    endHint: 'It can be taken back only by pairing again.',
+    revoke: 'Revoke',
+    revokeTitle: (name: string) => `Revoke ${name}?`,
+    revokeHappens: (name: string, items: number, kept: string, sees: number | null) => [
+      ...(items > 0 ? [`${count(items, 'item')} of ${name} leave this catalog at once.`] : []),
+      ...(Number(kept) > 0 ? [`${bytes(kept)} that are kept of it are deleted, unless you keep them.`] : []),
+      ...(sees === null
+        ? []
+        : [
+            `${name} gets nothing from here any more; what it has of our ${count(sees, 'item')} is hidden there at once, and gone after a day.`,
+          ]),
+      `${name} is told for up to a day, and learns it at its next question anyway.`,
+    ],
+    keepCached: 'Keep its bytes on the disk',
+    keepCachedHint: 'Shown to nobody. Pairing again takes them over, and nothing is fetched twice.',
+    revoked: (name: string) => `The pairing with ${name} is over.`,
+    isRevoked: (at: string | null) =>
+      at === null ? 'This pairing has ended.' : `This pairing has ended on ${MOMENT.format(new Date(at))}.`,
+
+    left: 'What is left',
+    leftHint: 'Shown to nobody. Pairing again takes it over, and nothing is fetched twice.',
+    purgeLeft: 'Delete what is kept',
+    purgeHappens: (kept: string) => [
+      `${bytes(kept)} are deleted from the disk.`,
+      'After pairing again they are fetched anew.',
+    ],
+    purged: 'Nothing of it is kept any more.',
+
+    history: 'What was read, and when',
+    historyNone: 'Nothing has been read from it yet.',
+    columns: {
+      began: 'Began',
+      took: 'Took',
+      result: 'Result',
+      added: 'New',
+      changed: 'Changed',
+      removed: 'Gone',
+      skipped: 'Left out',
+    },
+    pullState: (pull: PullLineFragment): string => {
+      if (pull.state === 'QUEUED') return 'Waiting';
+      if (pull.state === 'RUNNING') return 'Running';
+      return pull.state === 'FAILED' ? (pull.error?.message ?? 'Failed') : 'Done';
+    },
+    took: (ms: number) =>
+      ms < 1000 ? `${NUMBER.format(ms)} ms` : `${NUMBER.format(Math.round(ms / 100) / 10)} s`,
+  },
+
+  diagnosis: {
+    title: (name: string) => `The way to ${name}`,
+    step: (step: DiagnosisStep) => STEPS[step],
+    running: 'Looking …',
+    well: 'The whole way is well.',
+    failed: (step: DiagnosisStep) => `The way ends at: ${STEPS[step].toLowerCase()}.`,
+    states: { done: 'done', failed: 'failed', running: 'running', waiting: 'waiting', skipped: 'left out' },
+    again: 'Look again',
+  },
+
+  grant: {
+    what: 'What it may see',
+    all: 'Everything that is shared with peers',
+    allHint: 'Whatever is shared later, too.',
+    some: 'Only some of it',
+    kinds: 'Only these kinds',
+    kind: (kind: MediaKind) => KINDS[kind],
+    tags: 'Only with one of these tags',
+    tagsHint: 'Separated by commas.',
+    albums: 'Only from these albums',
+    noAlbums: 'There are no albums here yet.',
+    album: (title: string, number: number) => `${title} (${NUMBER.format(number)})`,
+    access: 'How much of each',
+    accessOf: (access: GrantAccess) => ACCESS[access],
+    until: 'Until',
+    untilHint: 'Leave it empty for no end.',
+    opens: (number: number) => `Opens ${count(number, 'item')} as of now.`,
+    note: 'Only what is shared with peers or with everybody is ever shown; what is private stays so.',
+    nothing: 'Nothing is named: it sees nothing.',
+    words: ({ kinds, tags, albums, access, until }: GrantFieldsFragment): string => {
+      const parts = [
+        kinds === null
+          ? null
+          : listed(
+              kinds.map((kind) => KINDS[kind]),
+              'and',
+            ) || 'nothing',
+        tags === null ? null : tags.length === 0 ? 'nothing' : `tagged ${listed(tags, 'or')}`,
+        albums === null
+          ? null
+          : albums.length === 0
+            ? 'nothing'
+            : `in ${listed(
+                albums.map(({ title }) => title),
+                'or',
+              )}`,
+      ].filter((part) => part !== null);
+      const what = parts.includes('nothing')
+        ? 'Nothing'
+        : parts.length === 0
+          ? 'Everything that is shared'
+          : parts.join(', ');
+      const much =
+        access === 'ORIGINALS'
+          ? 'with originals'
+          : access === 'PREVIEWS'
+            ? 'previews, no originals'
+            : 'no bytes';
+      return `${what.charAt(0).toUpperCase()}${what.slice(1)}; ${much}${until === null ? '' : `; until ${MOMENT.format(new Date(until))}`}`;
+    },
+  },
+
+  pair: {
+    name: 'Pair',
+    lead: 'Two servers pair by one string: one admin makes it, the other pastes it, within the hour.',
+    invite: 'Invite another server',
+    inviteLead: 'Whoever has the string may pair with this server, once.',
+    note: 'For whom it is',
+    noteHint: 'Only you see it.',
+    opens: 'What it opens',
+    narrow: 'Narrow it',
+    everything: 'Everything that is shared with peers, originals too.',
+    mutual: 'Ask for their catalog too',
+    mutualHint: 'They decide what they share.',
+    privateEndpoint: 'They may be on a private network',
+    privateHint: 'Their address may lead to one like 192.168…; else it has to be a public one.',
+    expires: 'It works for',
+    minutes: (number: number) => count(number, 'minute'),
+    make: 'Make the invitation',
+    made: 'The invitation is made',
+    madeLead: 'Send this string to the other admin, over a way that you trust. It is shown only now.',
+    code: 'Invitation',
+    itOpens: (items: number, placed: number) =>
+      `It opens ${count(items, 'item')}${
+        placed === 0
+          ? '; none of them carries the place where it was taken.'
+          : `; ${NUMBER.format(placed)} of them ${placed === 1 ? 'carries' : 'carry'} the place where ${placed === 1 ? 'it was' : 'they were'} taken.`
+      }`,
+    worksUntil: (at: string) => `It works once, until ${MOMENT.format(new Date(at))}.`,
+    another: 'Make another',
+
+    take: 'Take up an invitation',
+    takeLead: 'Paste the string that the other admin has sent you.',
+    paste: 'Invitation',
+    saysFrom: 'It says that it is from',
+    saysAddress: 'at',
+    saysKey: 'with the key',
+    saysHint: 'Whether that is true is checked before anything is shared.',
+    wantsBack: 'It asks for your catalog in return.',
+    shareBack: 'Share back',
+    shareBackHint: 'Else you see their items, and they see none of yours.',
+    noBack: 'It asks for nothing in return: you see their items, and they see none of yours.',
+    calledHere: 'What to call it here',
+    calledHint: 'Empty: as it calls itself.',
+    dialOther: 'Another address',
+    dialHint:
+      'Where the one in the invitation does not lead there from here. Who it is stays bound to its key.',
+    more: 'Name and address',
+    pairNow: 'Pair',
+    asking: (name: string) => `Asking ${name === '' ? 'the other server' : name} …`,
+    paired: (name: string) => `Paired with ${name}`,
+    onItsWay: 'Its catalog is on the way.',
+    arrived: (number: number) => `${count(number, 'item')} of it are here.`,
+    toPeer: (name: string) => `See ${name}`,
+
+    open: 'Invitations',
+    none: 'No invitation has been made yet.',
+    columns: { note: 'For', opens: 'Opens', state: 'State', made: 'Made', cancel: 'Action' },
+    noNote: 'nobody named',
+    states: {
+      open: (at: string, now: number) => `open, ends ${relative(at, now)}`,
+      used: (at: string, now: number) => `taken up ${past(at, now)}`,
+      cancelled: (at: string, now: number) => `cancelled ${past(at, now)}`,
+      expired: (at: string, now: number) => `expired ${relative(at, now)}`,
+    },
+    items: (number: number, placed: number) =>
+      placed === 0
+        ? count(number, 'item')
+        : `${count(number, 'item')}, ${NUMBER.format(placed)} with a place`,
+    cancelOne: (note: string) => `Cancel the invitation for ${note}`,
+    cancel: 'Cancel',
+    cancelTitle: 'Cancel the invitation?',
+    cancelHappens: ['Its string works no longer. Whoever pastes it is told that you cancelled it.'],
+    cancelIt: 'Cancel it',
+    keepIt: 'Keep it',
+    cancelled: 'The invitation is cancelled.',
+
+    foreign: 'Servers of another make',
+    foreignLead:
+      'Artifex and AppKask pair by tokens, and have no keys: nothing proves that they are always the same server.',
+    add: 'Read from one',
+    addAddress: 'Address',
+    addToken: 'Its API key or token',
+    addTokenHint: 'As its admin gave it to you; kept sealed here.',
+    addMake: 'Make',
+    findOut: 'Find out by asking',
+    addNow: 'Add',
+    credential: 'Let one read from here',
+    credentialHint: 'Makes a token for it, which is shown once.',
+    credentialName: 'What to call it here',
+    credentialMake: 'Make the token',
+    credentialMade: (name: string) => `The token for ${name}`,
+    credentialLead: 'Enter it on the other server. It is shown only now.',
+    done: 'Done',
   },
 } as const;

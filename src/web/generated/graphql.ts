@@ -4,6 +4,27 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A server of another make, or without keys. */
+export type AddPeerInput = {
+  /** Null: found by probing. */
+  dialect?: Dialect | null | undefined;
+  /** Base URL of the server. */
+  endpoint: string;
+  /** What to call the peer here; else as it calls itself. */
+  name?: string | null | undefined;
+  /** What it asks for: an API key or a token, as it was issued. */
+  token?: string | null | undefined;
+};
+
+/** Which of this instance's people see a peer's items. */
+export type Audience =
+  /** Admins. */
+  | 'ADMINS'
+  /** Also without signing in, where the instance allows that. */
+  | 'ANYONE'
+  /** Everybody who signs in. */
+  | 'USERS';
+
 /** Where the bytes of an item are. */
 export type Availability =
   /** A peer's item whose bytes are kept here. */
@@ -17,6 +38,23 @@ export type Availability =
   /** Not here, and the peer cannot give it now. */
   | 'UNAVAILABLE';
 
+/** Which of a peer's bytes are kept here. */
+export type CacheMode =
+  /** Everything ahead of time, as long as there is room; nothing else that is kept goes for it. */
+  | 'MIRROR'
+  /** None. */
+  | 'NONE'
+  /** Thumbnails ahead of time, the rest when it is looked at. */
+  | 'ON_ACCESS'
+  /** Thumbnails, ahead of time. */
+  | 'THUMBNAILS';
+
+/** An invitation to be withdrawn. */
+export type CancelInvitationInput = {
+  /** Of the invitation. */
+  id: string | number;
+};
+
 /** An album to be made. */
 export type CreateAlbumInput = {
   /** At most 10000 characters. */
@@ -27,6 +65,30 @@ export type CreateAlbumInput = {
   title: string;
   /** Who sees it as an album; it says nothing of who sees the items. */
   visibility?: Visibility;
+};
+
+/** An invitation to be made. */
+export type CreateInvitationInput = {
+  /** Where mutual: the other's address may be on a private network. */
+  allowPrivateEndpoint?: boolean;
+  /** 1 to 60. */
+  expiresInMinutes?: number;
+  /** What it opens; left out: everything that is shared. */
+  grant?: GrantInput | null | undefined;
+  /** Ask for the other's catalog too. */
+  mutual?: boolean;
+  /** For whom it is. */
+  note?: string | null | undefined;
+};
+
+/** A token for a peer of another make that pulls from us; shown once. */
+export type CreatePeerCredentialInput = {
+  /** Whose routes the token opens. */
+  dialect: Dialect;
+  /** What it may see; without it, all that peers may. */
+  grant?: GrantInput | null | undefined;
+  /** What the peer is called here. */
+  name: string;
 };
 
 /** A span of time. */
@@ -42,6 +104,42 @@ export type DeleteMediaInput = {
   /** Of local items, at most 500. */
   ids: Array<string | number>;
 };
+
+/** Which peer to look after. */
+export type DiagnosePeerInput = {
+  /** Of the peer. */
+  id: string | number;
+};
+
+/** The steps of the way to a peer, in order. */
+export type DiagnosisStep =
+  /** Whether the clocks are less than five minutes apart. */
+  | 'CLOCK'
+  /** A connection to one of the addresses. */
+  | 'CONNECT'
+  /** What the server there says of itself. */
+  | 'DISCOVERY'
+  /** Whether the listing can be read. */
+  | 'FEED'
+  /** Whether its key is the one that was pinned. */
+  | 'IDENTITY'
+  /** The host name, and whether its addresses may be dialled. */
+  | 'RESOLVE'
+  /** Whether credential and signatures are accepted. */
+  | 'SIGNATURE'
+  /** Whether bytes arrive as they were announced. */
+  | 'THUMBNAIL'
+  /** The handshake, and the certificate. */
+  | 'TLS';
+
+/** The protocol that a peer speaks. */
+export type Dialect =
+  /** A server of the AppKask make, which shares media under API keys. */
+  | 'APPKASK'
+  /** A server of the Artifex make, which shares pictures and the parameters that they were made with. */
+  | 'ARTIFEX'
+  /** An instance of this kind. */
+  | 'HEDGEROW';
 
 /** What is done with items that have the same bytes. */
 export type Duplicates =
@@ -141,6 +239,36 @@ export type ErrorCode =
   /** This kind of file is not supported. */
   | 'UNSUPPORTED_MEDIA';
 
+/** How much of an item a peer gets. */
+export type GrantAccess =
+  /** What is known of it; no bytes at all. */
+  | 'METADATA'
+  /** Everything. */
+  | 'ORIGINALS'
+  /** Thumbnails and previews too, which carry no EXIF. */
+  | 'PREVIEWS';
+
+/** Narrows what is PEERS or PUBLIC: any within a list, all lists together; [] is nothing. */
+export type GrantInput = {
+  /** How much of each item. */
+  access?: GrantAccess;
+  /** Only items in one of these albums of this instance. */
+  albumIds?: Array<string | number> | null | undefined;
+  /** Only these kinds. */
+  kinds?: Array<MediaKind> | null | undefined;
+  /** Only items with one of these tags. */
+  tags?: Array<string> | null | undefined;
+  /** When it ends. */
+  until?: string | null | undefined;
+};
+
+/** What becomes of items that a peer lists no longer and that are held. */
+export type HeldRemovalsDecision =
+  /** They stay, with the bytes that are here, although the peer lists them no longer. */
+  | 'KEEP'
+  /** They go, with what is kept of their bytes. */
+  | 'REMOVE';
+
 /** A span of time by the camera's clock. */
 export type LocalDateTimeRange = {
   /** From, inclusive. */
@@ -223,6 +351,18 @@ export type OrderDirection =
   /** Largest, newest or Z first. */
   | 'DESC';
 
+/** Takes up an invitation of another server. */
+export type PairWithPeerInput = {
+  /** Dial this instead of the invitation's URL; the identity stays the invitation's. */
+  endpoint?: string | null | undefined;
+  /** The code that was handed over. */
+  invitation: string;
+  /** What to call the peer here; else as it calls itself. */
+  name?: string | null | undefined;
+  /** Where the invitation asks for it, what they get of ours; null shares nothing. */
+  shareBack?: GrantInput | null | undefined;
+};
+
 /** How the last contact went. */
 export type PeerHealth =
   /** The peer refused the credential. */
@@ -240,6 +380,16 @@ export type PeerHealth =
   /** There was none yet. */
   | 'UNKNOWN';
 
+/** Limits of a peer; what is left out stays, null is the default again. */
+export type PeerLimitsInput = {
+  /** Bytes of files a second: 1,024 or more; null: no limit. */
+  bytesPerSecond?: string | null | undefined;
+  /** Files that are sent at once: 1 to 10,000. */
+  concurrentStreams?: number | null | undefined;
+  /** Requests a minute: 1 to 1,000,000. */
+  requestsPerMinute?: number | null | undefined;
+};
+
 /** Whether the pairing is in force. */
 export type PeerStatus =
   /** In force. */
@@ -249,10 +399,43 @@ export type PeerStatus =
   /** Ended. */
   | 'REVOKED';
 
+/** How far a run is. */
+export type PullState =
+  /** Ended by an error. */
+  | 'FAILED'
+  /** Not begun. */
+  | 'QUEUED'
+  /** Under way. */
+  | 'RUNNING'
+  /** Finished. */
+  | 'SUCCEEDED';
+
 /** Asks for a pull. */
 export type RefreshPeerInput = {
   /** Of the peer; without one, every active peer. */
   id?: string | number | null | undefined;
+};
+
+/** Decides about the removals that are held. */
+export type ResolveHeldRemovalsInput = {
+  /** What becomes of them. */
+  decision: HeldRemovalsDecision;
+  /** Of the peer. */
+  id: string | number;
+};
+
+/** Ends a pairing. */
+export type RevokePeerInput = {
+  /** Of the peer. */
+  id: string | number;
+  /** Bytes stay on disk, unserved, for pairing again. */
+  keepCached?: boolean;
+};
+
+/** Renews the credential by which a peer is asked. */
+export type RotatePeerCredentialInput = {
+  /** Of the peer. */
+  id: string | number;
 };
 
 /** Who may see these items. */
@@ -328,6 +511,30 @@ export type UpdateMediaInput = {
   visibility?: Visibility | null | undefined;
 };
 
+/** Changes of a peer; what is left out stays. */
+export type UpdatePeerInput = {
+  /** Which of this instance's people see its items. */
+  audience?: Audience | null | undefined;
+  /** Bytes that its files may take here; null takes the limit back. */
+  cacheBudget?: string | null | undefined;
+  /** Which of its bytes are kept here. */
+  cacheMode?: CacheMode | null | undefined;
+  /** Where it is dialled. */
+  endpoint?: string | null | undefined;
+  /** What it may see of ours; in force at once. */
+  grant?: GrantInput | null | undefined;
+  /** Of the peer. */
+  id: string | number;
+  /** Seconds between pulls where no event stream is open. */
+  interval?: number | null | undefined;
+  /** What it may ask of us. */
+  limits?: PeerLimitsInput | null | undefined;
+  /** What the peer is called here. */
+  name?: string | null | undefined;
+  /** Whether pulling rests. */
+  paused?: boolean | null | undefined;
+};
+
 /** Who may see a local item: its owner; this instance's people; paired peers too; anyone. */
 export type Visibility =
   /** This instance's people. */
@@ -339,10 +546,117 @@ export type Visibility =
   /** Anyone. */
   | 'PUBLIC';
 
+export type AdminInvitationsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AdminInvitationsQuery = { invitations: { nodes: Array<{ id: string, note: string | null, mutual: boolean, mediaCount: number, placedCount: number, createdAt: string, expiresAt: string, usedAt: string | null, cancelledAt: string | null, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type InvitationLineFragment = { id: string, note: string | null, mutual: boolean, mediaCount: number, placedCount: number, createdAt: string, expiresAt: string, usedAt: string | null, cancelledAt: string | null, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null } };
+
+export type AdminCreateInvitationMutationVariables = Exact<{
+  input: CreateInvitationInput;
+}>;
+
+
+export type AdminCreateInvitationMutation = { createInvitation: { code: string | null, invitation: { id: string, note: string | null, mutual: boolean, mediaCount: number, placedCount: number, createdAt: string, expiresAt: string, usedAt: string | null, cancelledAt: string | null, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null } } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminCancelInvitationMutationVariables = Exact<{
+  input: CancelInvitationInput;
+}>;
+
+
+export type AdminCancelInvitationMutation = { cancelInvitation: { invitation: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminPairWithPeerMutationVariables = Exact<{
+  input: PairWithPeerInput;
+}>;
+
+
+export type AdminPairWithPeerMutation = { pairWithPeer: { notice: string | null, peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminAddPeerMutationVariables = Exact<{
+  input: AddPeerInput;
+}>;
+
+
+export type AdminAddPeerMutation = { addPeer: { peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminCreatePeerCredentialMutationVariables = Exact<{
+  input: CreatePeerCredentialInput;
+}>;
+
+
+export type AdminCreatePeerCredentialMutation = { createPeerCredential: { token: string | null, peer: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminGlanceQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminGlanceQuery = { peers: { nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> } };
+
 export type AdminPeersQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AdminPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> } };
+export type AdminPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, inSync: boolean | null, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, ended: { nodes: Array<{ id: string, name: string, operations: { revokedAt: string | null } | null }> }, instance: { federation: boolean } };
+
+export type PeerGlanceFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, inSync: boolean | null, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null };
+
+export type AdminPeerQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AdminPeerQuery = { node:
+    | { __typename: 'Album' }
+    | { __typename: 'ApiToken' }
+    | { __typename: 'AuditEvent' }
+    | { __typename: 'Diagnosis' }
+    | { __typename: 'Invitation' }
+    | { __typename: 'LocalMedia' }
+    | { __typename: 'Peer', dialect: Dialect, verified: boolean, id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, roundTripMs: number | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, cacheBudget: string | null, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null, heldMedia: Array<
+            | { id: string, title: string }
+            | { id: string, title: string }
+          > } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null }, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null }
+    | { __typename: 'Pull' }
+    | { __typename: 'RemoteMedia' }
+    | { __typename: 'Session' }
+    | { __typename: 'User' }
+   | null };
+
+export type WholePeerFragment = { dialect: Dialect, verified: boolean, id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, roundTripMs: number | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, cacheBudget: string | null, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null, heldMedia: Array<
+        | { id: string, title: string }
+        | { id: string, title: string }
+      > } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null }, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null };
+
+export type GrantFieldsFragment = { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null };
+
+export type AdminPullsQueryVariables = Exact<{
+  id: string | number;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AdminPullsQuery = { node:
+    | { operations: { pulls: { nodes: Array<{ id: string, state: PullState, startedAt: string | null, finishedAt: string | null, added: number, changed: number, removed: number, skipped: number, total: number | null, error: { code: ErrorCode, message: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null }
+    | Record<PropertyKey, never>
+   | null };
+
+export type PullLineFragment = { id: string, state: PullState, startedAt: string | null, finishedAt: string | null, added: number, changed: number, removed: number, skipped: number, total: number | null, error: { code: ErrorCode, message: string } | null };
+
+export type AdminGrantChoicesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminGrantChoicesQuery = { albums: { nodes: Array<{ id: string, title: string, mediaCount: number }> }, media: { facets: { tags: Array<{ tag: string, count: number }> } } };
+
+export type AdminGrantCountQueryVariables = Exact<{
+  filter: MediaFilter;
+}>;
+
+
+export type AdminGrantCountQuery = { media: { totalCount: number } };
 
 export type AdminRefreshPeerMutationVariables = Exact<{
   input: RefreshPeerInput;
@@ -350,6 +664,54 @@ export type AdminRefreshPeerMutationVariables = Exact<{
 
 
 export type AdminRefreshPeerMutation = { refreshPeer: { pulls: Array<{ id: string }>, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminUpdatePeerMutationVariables = Exact<{
+  input: UpdatePeerInput;
+}>;
+
+
+export type AdminUpdatePeerMutation = { updatePeer: { peer: { dialect: Dialect, verified: boolean, id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, roundTripMs: number | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, cacheBudget: string | null, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null, heldMedia: Array<
+            | { id: string, title: string }
+            | { id: string, title: string }
+          > } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null }, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminDiagnosePeerMutationVariables = Exact<{
+  input: DiagnosePeerInput;
+}>;
+
+
+export type AdminDiagnosePeerMutation = { diagnosePeer: { diagnosis: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminDiagnosisQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AdminDiagnosisQuery = { node:
+    | { id: string, state: PullState, results: Array<{ step: DiagnosisStep, ok: boolean | null, durationMs: number | null, message: string | null }> }
+    | Record<PropertyKey, never>
+   | null };
+
+export type AdminResolveHeldRemovalsMutationVariables = Exact<{
+  input: ResolveHeldRemovalsInput;
+}>;
+
+
+export type AdminResolveHeldRemovalsMutation = { resolveHeldRemovals: { peer: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminRotatePeerCredentialMutationVariables = Exact<{
+  input: RotatePeerCredentialInput;
+}>;
+
+
+export type AdminRotatePeerCredentialMutation = { rotatePeerCredential: { peer: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminRevokePeerMutationVariables = Exact<{
+  input: RevokePeerInput;
+}>;
+
+
+export type AdminRevokePeerMutation = { revokePeer: { peer: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type ChangesSubscriptionVariables = Exact<{
   since?: string | null | undefined;
@@ -508,6 +870,43 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const GrantFieldsFragmentDoc = new TypedDocumentString(`
+    fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}
+    `, {"fragmentName":"GrantFields"}) as unknown as TypedDocumentString<GrantFieldsFragment, unknown>;
+export const InvitationLineFragmentDoc = new TypedDocumentString(`
+    fragment InvitationLine on Invitation {
+  id
+  note
+  mutual
+  grant {
+    ...GrantFields
+  }
+  mediaCount
+  placedCount
+  createdAt
+  expiresAt
+  usedAt
+  cancelledAt
+}
+    fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}`, {"fragmentName":"InvitationLine"}) as unknown as TypedDocumentString<InvitationLineFragment, unknown>;
 export const PeerWordsFragmentDoc = new TypedDocumentString(`
     fragment PeerWords on Peer {
   id
@@ -530,6 +929,136 @@ export const PeerWordsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"PeerWords"}) as unknown as TypedDocumentString<PeerWordsFragment, unknown>;
+export const PeerGlanceFragmentDoc = new TypedDocumentString(`
+    fragment PeerGlance on Peer {
+  ...PeerWords
+  operations {
+    pull {
+      heldRemovals
+      bytesCached
+      inSync
+      completeness
+    }
+  }
+}
+    fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}`, {"fragmentName":"PeerGlance"}) as unknown as TypedDocumentString<PeerGlanceFragment, unknown>;
+export const WholePeerFragmentDoc = new TypedDocumentString(`
+    fragment WholePeer on Peer {
+  ...PeerWords
+  dialect
+  verified
+  operations {
+    endpoint
+    thumbprint
+    pairedAt
+    revokedAt
+    pull {
+      lastAttemptAt
+      nextAttemptAt
+      error {
+        code
+        message
+        at
+      }
+      roundTripMs
+      lag
+      completeness
+      inSync
+      heldRemovals
+      heldMedia {
+        id
+        title
+      }
+      skippedItems
+      interval
+      cacheMode
+      cacheBudget
+      audience
+      bytesCached
+      bytesFetched
+    }
+    serve {
+      grant {
+        ...GrantFields
+      }
+      limits {
+        requestsPerMinute
+        bytesPerSecond
+        concurrentStreams
+      }
+      mediaCount
+      bytesServed
+      lastSeenAt
+      credentialRotatedAt
+    }
+  }
+}
+    fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}
+fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}`, {"fragmentName":"WholePeer"}) as unknown as TypedDocumentString<WholePeerFragment, unknown>;
+export const PullLineFragmentDoc = new TypedDocumentString(`
+    fragment PullLine on Pull {
+  id
+  state
+  startedAt
+  finishedAt
+  added
+  changed
+  removed
+  skipped
+  total
+  error {
+    code
+    message
+  }
+}
+    `, {"fragmentName":"PullLine"}) as unknown as TypedDocumentString<PullLineFragment, unknown>;
 export const TileFragmentDoc = new TypedDocumentString(`
     fragment Tile on Media {
   id
@@ -620,12 +1149,162 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
-export const AdminPeersDocument = new TypedDocumentString(`
-    query AdminPeers {
-  peers(first: 200) {
-    totalCount
+export const AdminInvitationsDocument = new TypedDocumentString(`
+    query AdminInvitations($first: Int, $after: String) {
+  invitations(first: $first, after: $after) {
+    nodes {
+      ...InvitationLine
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment InvitationLine on Invitation {
+  id
+  note
+  mutual
+  grant {
+    ...GrantFields
+  }
+  mediaCount
+  placedCount
+  createdAt
+  expiresAt
+  usedAt
+  cancelledAt
+}
+fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}`) as unknown as TypedDocumentString<AdminInvitationsQuery, AdminInvitationsQueryVariables>;
+export const AdminCreateInvitationDocument = new TypedDocumentString(`
+    mutation AdminCreateInvitation($input: CreateInvitationInput!) {
+  createInvitation(input: $input) {
+    code
+    invitation {
+      ...InvitationLine
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment InvitationLine on Invitation {
+  id
+  note
+  mutual
+  grant {
+    ...GrantFields
+  }
+  mediaCount
+  placedCount
+  createdAt
+  expiresAt
+  usedAt
+  cancelledAt
+}
+fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminCreateInvitationMutation, AdminCreateInvitationMutationVariables>;
+export const AdminCancelInvitationDocument = new TypedDocumentString(`
+    mutation AdminCancelInvitation($input: CancelInvitationInput!) {
+  cancelInvitation(input: $input) {
+    invitation {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminCancelInvitationMutation, AdminCancelInvitationMutationVariables>;
+export const AdminPairWithPeerDocument = new TypedDocumentString(`
+    mutation AdminPairWithPeer($input: PairWithPeerInput!) {
+  pairWithPeer(input: $input) {
+    peer {
+      id
+      name
+    }
+    notice
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminPairWithPeerMutation, AdminPairWithPeerMutationVariables>;
+export const AdminAddPeerDocument = new TypedDocumentString(`
+    mutation AdminAddPeer($input: AddPeerInput!) {
+  addPeer(input: $input) {
+    peer {
+      id
+      name
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminAddPeerMutation, AdminAddPeerMutationVariables>;
+export const AdminCreatePeerCredentialDocument = new TypedDocumentString(`
+    mutation AdminCreatePeerCredential($input: CreatePeerCredentialInput!) {
+  createPeerCredential(input: $input) {
+    peer {
+      id
+      name
+    }
+    token
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminCreatePeerCredentialMutation, AdminCreatePeerCredentialMutationVariables>;
+export const AdminGlanceDocument = new TypedDocumentString(`
+    query AdminGlance {
+  peers(first: 500) {
     nodes {
       ...PeerWords
+      operations {
+        pull {
+          heldRemovals
+        }
+      }
     }
   }
 }
@@ -648,7 +1327,207 @@ export const AdminPeersDocument = new TypedDocumentString(`
       lastSeenAt
     }
   }
+}`) as unknown as TypedDocumentString<AdminGlanceQuery, AdminGlanceQueryVariables>;
+export const AdminPeersDocument = new TypedDocumentString(`
+    query AdminPeers {
+  peers(first: 500) {
+    totalCount
+    nodes {
+      ...PeerGlance
+    }
+  }
+  ended: peers(status: [REVOKED], first: 50) {
+    nodes {
+      id
+      name
+      operations {
+        revokedAt
+      }
+    }
+  }
+  instance {
+    federation
+  }
+}
+    fragment PeerGlance on Peer {
+  ...PeerWords
+  operations {
+    pull {
+      heldRemovals
+      bytesCached
+      inSync
+      completeness
+    }
+  }
+}
+fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
 }`) as unknown as TypedDocumentString<AdminPeersQuery, AdminPeersQueryVariables>;
+export const AdminPeerDocument = new TypedDocumentString(`
+    query AdminPeer($id: ID!) {
+  node(id: $id) {
+    __typename
+    ... on Peer {
+      ...WholePeer
+    }
+  }
+}
+    fragment WholePeer on Peer {
+  ...PeerWords
+  dialect
+  verified
+  operations {
+    endpoint
+    thumbprint
+    pairedAt
+    revokedAt
+    pull {
+      lastAttemptAt
+      nextAttemptAt
+      error {
+        code
+        message
+        at
+      }
+      roundTripMs
+      lag
+      completeness
+      inSync
+      heldRemovals
+      heldMedia {
+        id
+        title
+      }
+      skippedItems
+      interval
+      cacheMode
+      cacheBudget
+      audience
+      bytesCached
+      bytesFetched
+    }
+    serve {
+      grant {
+        ...GrantFields
+      }
+      limits {
+        requestsPerMinute
+        bytesPerSecond
+        concurrentStreams
+      }
+      mediaCount
+      bytesServed
+      lastSeenAt
+      credentialRotatedAt
+    }
+  }
+}
+fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}
+fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}`) as unknown as TypedDocumentString<AdminPeerQuery, AdminPeerQueryVariables>;
+export const AdminPullsDocument = new TypedDocumentString(`
+    query AdminPulls($id: ID!, $first: Int, $after: String) {
+  node(id: $id) {
+    ... on Peer {
+      operations {
+        pulls(first: $first, after: $after) {
+          nodes {
+            ...PullLine
+          }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+        }
+      }
+    }
+  }
+}
+    fragment PullLine on Pull {
+  id
+  state
+  startedAt
+  finishedAt
+  added
+  changed
+  removed
+  skipped
+  total
+  error {
+    code
+    message
+  }
+}`) as unknown as TypedDocumentString<AdminPullsQuery, AdminPullsQueryVariables>;
+export const AdminGrantChoicesDocument = new TypedDocumentString(`
+    query AdminGrantChoices {
+  albums(origin: LOCAL, first: 500) {
+    nodes {
+      id
+      title
+      mediaCount
+    }
+  }
+  media(origin: LOCAL, filter: { visibilities: [PEERS, PUBLIC] }, first: 1) {
+    facets {
+      tags(first: 200) {
+        tag
+        count
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AdminGrantChoicesQuery, AdminGrantChoicesQueryVariables>;
+export const AdminGrantCountDocument = new TypedDocumentString(`
+    query AdminGrantCount($filter: MediaFilter!) {
+  media(origin: LOCAL, filter: $filter, first: 1) {
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<AdminGrantCountQuery, AdminGrantCountQueryVariables>;
 export const AdminRefreshPeerDocument = new TypedDocumentString(`
     mutation AdminRefreshPeer($input: RefreshPeerInput!) {
   refreshPeer(input: $input) {
@@ -665,6 +1544,182 @@ export const AdminRefreshPeerDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<AdminRefreshPeerMutation, AdminRefreshPeerMutationVariables>;
+export const AdminUpdatePeerDocument = new TypedDocumentString(`
+    mutation AdminUpdatePeer($input: UpdatePeerInput!) {
+  updatePeer(input: $input) {
+    peer {
+      ...WholePeer
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment WholePeer on Peer {
+  ...PeerWords
+  dialect
+  verified
+  operations {
+    endpoint
+    thumbprint
+    pairedAt
+    revokedAt
+    pull {
+      lastAttemptAt
+      nextAttemptAt
+      error {
+        code
+        message
+        at
+      }
+      roundTripMs
+      lag
+      completeness
+      inSync
+      heldRemovals
+      heldMedia {
+        id
+        title
+      }
+      skippedItems
+      interval
+      cacheMode
+      cacheBudget
+      audience
+      bytesCached
+      bytesFetched
+    }
+    serve {
+      grant {
+        ...GrantFields
+      }
+      limits {
+        requestsPerMinute
+        bytesPerSecond
+        concurrentStreams
+      }
+      mediaCount
+      bytesServed
+      lastSeenAt
+      credentialRotatedAt
+    }
+  }
+}
+fragment GrantFields on Grant {
+  kinds
+  tags
+  albums {
+    id
+    title
+  }
+  access
+  until
+}
+fragment PeerWords on Peer {
+  id
+  name
+  status
+  health
+  mediaCount
+  lastSuccessAt
+  operations {
+    pull {
+      nextAttemptAt
+      error {
+        message
+      }
+    }
+    serve {
+      mediaCount
+      lastSeenAt
+    }
+  }
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminUpdatePeerMutation, AdminUpdatePeerMutationVariables>;
+export const AdminDiagnosePeerDocument = new TypedDocumentString(`
+    mutation AdminDiagnosePeer($input: DiagnosePeerInput!) {
+  diagnosePeer(input: $input) {
+    diagnosis {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminDiagnosePeerMutation, AdminDiagnosePeerMutationVariables>;
+export const AdminDiagnosisDocument = new TypedDocumentString(`
+    query AdminDiagnosis($id: ID!) {
+  node(id: $id) {
+    ... on Diagnosis {
+      id
+      state
+      results {
+        step
+        ok
+        durationMs
+        message
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AdminDiagnosisQuery, AdminDiagnosisQueryVariables>;
+export const AdminResolveHeldRemovalsDocument = new TypedDocumentString(`
+    mutation AdminResolveHeldRemovals($input: ResolveHeldRemovalsInput!) {
+  resolveHeldRemovals(input: $input) {
+    peer {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminResolveHeldRemovalsMutation, AdminResolveHeldRemovalsMutationVariables>;
+export const AdminRotatePeerCredentialDocument = new TypedDocumentString(`
+    mutation AdminRotatePeerCredential($input: RotatePeerCredentialInput!) {
+  rotatePeerCredential(input: $input) {
+    peer {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminRotatePeerCredentialMutation, AdminRotatePeerCredentialMutationVariables>;
+export const AdminRevokePeerDocument = new TypedDocumentString(`
+    mutation AdminRevokePeer($input: RevokePeerInput!) {
+  revokePeer(input: $input) {
+    peer {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminRevokePeerMutation, AdminRevokePeerMutationVariables>;
 export const ChangesDocument = new TypedDocumentString(`
     subscription Changes($since: BigInt) {
   changed(sinceRevision: $since) {

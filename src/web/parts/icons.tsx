@@ -35,6 +35,7 @@ const PATHS = {
   pause: 'M8 5v14M16 5v14',
   more: 'M5 9l7 7 7-7',
   steps: 'M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h10',
+  code: 'M8.5 7 3.5 12l5 5M15.5 7l5 5-5 5M13.5 5l-3 14',
   edit: 'M5 19h3L19 8l-3-3L5 16zM14 7l3 3',
 } as const;
 

@@ -2,10 +2,17 @@
 
 import { relative } from '../scripts/words.ts';
 
-export function Time({ at, now }: { at: string; now: number }) {
+export interface TimeProps {
+  at: string;
+  now: number;
+  /** It has been: a clock of the server that is ahead of this one's does not make it something to come. */
+  past?: boolean;
+}
+
+export function Time({ at, now, past = false }: TimeProps) {
   return (
     <time dateTime={at} title={new Date(at).toLocaleString('en')}>
-      {relative(at, now)}
+      {relative(at, past ? Math.max(now, Date.parse(at)) : now)}
     </time>
   );
 }

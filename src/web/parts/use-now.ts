@@ -4,12 +4,12 @@ import { useEffect, useState } from 'react';
 
 const MINUTE = 60_000;
 
-/** Ms since 1970; moves on each minute. */
+/** @returns Ms since 1970, as of this drawing: what has just come is not said to be ahead. Draws anew each minute. */
 export function useNow(): number {
-  const [now, setNow] = useState(Date.now);
+  const [, setRound] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), MINUTE);
+    const timer = setInterval(() => setRound((before) => before + 1), MINUTE);
     return () => clearInterval(timer);
   }, []);
-  return now;
+  return Date.now();
 }
