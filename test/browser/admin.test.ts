@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, SAMPLES, settled, startInstance } from '../support/instance.ts';
@@ -180,6 +180,73 @@ describe('the admin pages', () => {
     await main().getByRole('link', { name: 'Garden' }).click();
   });
 
+  it('show a pull as it runs, and more of those that were', async () => {
+    const { prisma } = coast.app.database;
+    const { key: peerKey } = await prisma.peer.findFirstOrThrow({ where: { id: gardenId } });
+    const queuedAt = new Date('2026-01-01T00:00:00Z');
+    const former = { peerKey, state: 'SUCCEEDED', queuedAt, startedAt: queuedAt, finishedAt: queuedAt };
+    await prisma.pull.createMany({
+      data: Array.from({ length: 30 }, (_, at) => ({
+        ...former,
+        id: `pull_0${String(at).padStart(2, '0')}`,
+      })),
+    });
+    const running = await prisma.pull.create({
+      data: {
+        peerKey,
+        id: 'pull_z',
+        state: 'RUNNING',
+        queuedAt: new Date(),
+        startedAt: new Date(),
+        added: 120,
+        total: 400,
+      },
+    });
+    await page.reload();
+    await main().getByText('Reading its catalog: 120 of 400 items').waitFor();
+    await look('running');
+    const rows = () => main().getByRole('table').locator('tbody tr').count();
+    await expect.poll(rows, PATIENCE).toBe(20);
+    await button('Show more').click();
+    await expect.poll(rows, PATIENCE).toBeGreaterThan(30);
+    expect(await button('Show more').count()).toBe(0);
+    await prisma.pull.delete({ where: { id: running.id } });
+    await page.reload();
+    await main().getByText('Connected').waitFor();
+  });
+
+  it('share one stream of events with the gallery in the same browser', async () => {
+    const context = page.context();
+    const open = new Set<Request>();
+    let most = 0;
+    const onRequest = (request: Request) => {
+      if (request.headers()['accept'] !== 'text/event-stream') return;
+      open.add(request);
+      most = Math.max(most, open.size);
+    };
+    const onEnd = (request: Request) => open.delete(request);
+    await page.goto('about:blank');
+    context.on('request', onRequest).on('requestfailed', onEnd).on('requestfinished', onEnd);
+    await page.goto(`/admin?view=peers&peer=${gardenId}`);
+    await main().getByText('Connected').waitFor();
+    const gallery = await context.newPage();
+    await gallery.goto('/?view=peers');
+    await gallery.getByText('Connected').waitFor();
+    const rename = (name: string) =>
+      coast.query(
+        'mutation ($input: UpdatePeerInput!) { updatePeer(input: $input) { userErrors { message } } }',
+        { input: { id: gardenId, name } },
+      );
+    await rename('Garden of weeds');
+    await main().getByRole('heading', { name: 'Garden of weeds', level: 1 }).waitFor();
+    await gallery.getByRole('heading', { name: 'Garden of weeds' }).waitFor();
+    await gallery.close();
+    await rename('Garden');
+    await main().getByRole('heading', { name: 'Garden', exact: true, level: 1 }).waitFor();
+    expect(most).toBe(1);
+    context.off('request', onRequest).off('requestfailed', onEnd).off('requestfinished', onEnd);
+  });
+
   it('look at the whole way to it, step by step', async () => {
     await button('Diagnose').click();
     await dialog().getByText('The whole way is well.').waitFor();
@@ -304,6 +371,7 @@ describe('the admin pages', () => {
     await main().getByRole('link', { name: 'Gardeners' }).click();
     await main().getByText('This pairing has ended on').waitFor();
     expect(await fact('Kept here').textContent()).not.toBe('0 bytes');
+    await main().getByRole('table', { name: 'What was read, and when' }).scrollIntoViewIfNeeded();
     await look('ended');
     await button('Delete what is kept').click();
     await dialog().getByRole('button', { name: 'Delete what is kept' }).click();

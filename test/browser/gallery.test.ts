@@ -520,6 +520,37 @@ describe('own items', () => {
     await expect.poll(status, PATIENCE).toBe('1 item.');
   });
 
+  it('say which peers have them, which will be told to remove them, and which are', async () => {
+    const coastAtGarden = await pair(coast, garden);
+    await settled(garden, coastAtGarden);
+    const atGarden = async () => {
+      const { media } = await garden.query<{ media: { nodes: { title: string }[] } }>(
+        'query ($id: ID!) { media(filter: { peerIds: [$id] }) { nodes { title } } }',
+        { id: coastAtGarden },
+      );
+      return media.nodes.map(({ title }) => title);
+    };
+    expect(await atGarden()).toContain('The old lighthouse');
+
+    await page.goto('/?from=mine&q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.getByRole('button', { name: 'Details' }).click();
+    const details = page.getByRole('complementary', { name: 'Details' });
+    const seenBy = details.locator('dl > div').filter({ hasText: 'Peers that see it' }).locator('dd');
+    expect(await seenBy.textContent()).toBe('Garden');
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const form = page.getByRole('form', { name: 'Edit the item' });
+    await form.getByText('Shown to Garden now.').waitFor();
+    await form.getByLabel('Who may see it').selectOption('People of this server');
+    await form.getByText('Garden has it now, will be told to remove it, and may keep it.').waitFor();
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page
+      .getByText('Seen by: people of this server. Garden is told to remove it, and may have kept it.')
+      .waitFor();
+    await expect.poll(() => seenBy.textContent(), PATIENCE).toBe('None');
+    await expect.poll(atGarden, PATIENCE).not.toContain('The old lighthouse');
+  });
+
   it('are picked together with mouse and keys, while remote ones cannot be', async () => {
     await page.goto('/');
     await settledPictures();

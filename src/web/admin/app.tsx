@@ -53,6 +53,13 @@ export function App({ instance, viewer, role }: AppProps) {
     main.current?.scrollTo(0, 0);
     main.current?.focus();
   }, [where]);
+  const shown = section?.view;
+  // On a phone the sections are more than fit beside each other.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another section is what changes
+  useEffect(() => {
+    const current = document.querySelector('.sections [aria-current]');
+    current?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [shown]);
 
   const Page = section?.page;
   return (

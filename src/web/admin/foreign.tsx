@@ -8,7 +8,8 @@ import {
 } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
 import { assertDone, useAction } from './asked.ts';
-import { Copy, Field, Refusal } from './parts.tsx';
+import { GrantForm, inShort, WHOLE } from './grant.tsx';
+import { Copy, Field, Fold, Refusal } from './parts.tsx';
 import type { SectionProps } from './sections.ts';
 import { texts } from './texts.ts';
 
@@ -19,14 +20,12 @@ export function Foreign({ go, tell }: Pick<SectionProps, 'go' | 'tell'>) {
     <section aria-labelledby="foreign">
       <h2 id="foreign">{texts.pair.foreign}</h2>
       <p className="quiet">{texts.pair.foreignLead}</p>
-      <details className="fold">
-        <summary>{texts.pair.add}</summary>
+      <Fold title={texts.pair.add}>
         <Add go={go} tell={tell} />
-      </details>
-      <details className="fold">
-        <summary>{texts.pair.credential}</summary>
+      </Fold>
+      <Fold title={texts.pair.credential}>
         <Credential />
-      </details>
+      </Fold>
     </section>
   );
 }
@@ -45,6 +44,7 @@ function Add({ go, tell }: Pick<SectionProps, 'go' | 'tell'>) {
               endpoint: String(form.get('endpoint')).trim(),
               token: String(form.get('token')).trim() || null,
               dialect: MAKES.find((make) => make === form.get('make')) ?? null,
+              name: String(form.get('name')).trim() || null,
             },
           });
           assertDone(addPeer);
@@ -72,6 +72,9 @@ function Add({ go, tell }: Pick<SectionProps, 'go' | 'tell'>) {
           </select>
         )}
       </Field>
+      <Field label={texts.pair.calledHere} hint={texts.pair.calledHint} name="name" error={action.error}>
+        {(control) => <input {...control} name="name" autoComplete="off" maxLength={200} />}
+      </Field>
       <Refusal error={action.error} />
       <div className="buttons">
         <button type="submit" className="solid" disabled={action.busy}>
@@ -84,6 +87,7 @@ function Add({ go, tell }: Pick<SectionProps, 'go' | 'tell'>) {
 
 function Credential() {
   const action = useAction();
+  const [grant, setGrant] = useState(WHOLE);
   const [made, setMade] = useState<{ name: string; token: string } | null>(null);
   if (made !== null) {
     return (
@@ -110,7 +114,9 @@ function Credential() {
           const { createPeerCredential } = await ask(AdminCreatePeerCredentialDocument, {
             input: {
               name: String(form.get('name')).trim(),
-              dialect: MAKES.find((make) => make === form.get('make')) ?? 'ARTIFEX',
+              // Of the other makes none reads from here.
+              dialect: 'ARTIFEX',
+              grant,
             },
           });
           assertDone(createPeerCredential);
@@ -123,17 +129,9 @@ function Credential() {
       <Field label={texts.pair.credentialName} name="name" error={action.error}>
         {(control) => <input {...control} name="name" required autoComplete="off" maxLength={200} />}
       </Field>
-      <Field label={texts.pair.addMake} name="dialect" error={action.error}>
-        {(control) => (
-          <select {...control} name="make">
-            {MAKES.map((make) => (
-              <option key={make} value={make}>
-                {texts.peer.dialect(make)}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <Fold title={texts.grant.what} short={inShort(grant)}>
+        <GrantForm value={grant} onChange={setGrant} error={action.error} />
+      </Fold>
       <Refusal error={action.error} />
       <div className="buttons">
         <button type="submit" className="solid" disabled={action.busy}>

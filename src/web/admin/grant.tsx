@@ -30,6 +30,12 @@ export const WHOLE: GrantInput = {
   until: null,
 };
 
+/** In a few words, for what is folded away. */
+export function inShort({ kinds, tags, albumIds, access, until }: GrantInput): string {
+  const whole = [kinds, tags, albumIds, until].every((part) => part == null) && access === 'ORIGINALS';
+  return whole ? texts.grant.whole : texts.grant.narrowed;
+}
+
 export function grantInputOf({ kinds, tags, albums, access, until }: GrantFieldsFragment): GrantInput {
   return { kinds, tags, albumIds: albums?.map(({ id }) => id) ?? null, access, until };
 }

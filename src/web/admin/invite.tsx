@@ -4,8 +4,8 @@ import { useState } from 'react';
 import { AdminCreateInvitationDocument, type InvitationLineFragment } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
 import { assertDone, useAction } from './asked.ts';
-import { GrantForm, WHOLE } from './grant.tsx';
-import { Copy, Field, Refusal, ResultHeading } from './parts.tsx';
+import { GrantForm, inShort, WHOLE } from './grant.tsx';
+import { Copy, Field, Fold, Refusal, ResultHeading } from './parts.tsx';
 import { texts } from './texts.ts';
 
 const MINUTES = [60, 30, 10];
@@ -76,12 +76,9 @@ function InviteForm({ onMade }: { onMade: (code: string, invitation: InvitationL
       <Field label={texts.pair.note} hint={texts.pair.noteHint} name="note" error={action.error}>
         {(control) => <input {...control} name="note" autoComplete="off" maxLength={500} />}
       </Field>
-      <details className="fold">
-        <summary>
-          {texts.pair.opens} <small>{texts.pair.everything}</small>
-        </summary>
+      <Fold title={texts.pair.opens} short={inShort(grant)}>
         <GrantForm value={grant} onChange={setGrant} error={action.error} />
-      </details>
+      </Fold>
       <label className="check">
         <input type="checkbox" checked={mutual} onChange={({ target }) => setMutual(target.checked)} />
         <span>

@@ -184,6 +184,26 @@ export function Choices<Value extends string>({ label, value, options, onChange 
   );
 }
 
+export interface FoldProps {
+  title: string;
+  /** What is folded away, in a few words. */
+  short?: string;
+  children: ReactNode;
+}
+
+/** What is folded away until somebody opens it; nothing of it is drawn or asked for before. */
+export function Fold({ title, short, children }: FoldProps) {
+  const [opened, setOpened] = useState(false);
+  return (
+    <details className="fold" onToggle={() => setOpened(true)}>
+      <summary>
+        {title} {short === undefined ? null : <small>{short}</small>}
+      </summary>
+      {opened ? children : null}
+    </details>
+  );
+}
+
 export interface ConfirmProps {
   title: string;
   /** What will happen, a sentence each. */

@@ -424,7 +424,7 @@ function Wrong({ peer, now }: { peer: WholePeerFragment; now: number }) {
     <section className="card alarm" aria-labelledby="wrong">
       <h2 id="wrong">{texts.peer.wrong}</h2>
       <p>
-        <strong>{message}</strong> {texts.advice(code)}
+        <strong>{message}</strong> {texts.adviceOnPeer(code)}
       </p>
       <p className="quiet">
         {texts.peer.since}

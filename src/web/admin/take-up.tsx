@@ -5,10 +5,10 @@ import { AdminPairWithPeerDocument, AdminPeerDocument } from '../generated/graph
 import { Icon } from '../parts/icons.tsx';
 import { ask } from '../scripts/ask.ts';
 import { assertDone, useAction, useAsked } from './asked.ts';
-import { GrantForm, WHOLE } from './grant.tsx';
+import { GrantForm, inShort, WHOLE } from './grant.tsx';
 import { readCode } from './invitation-code.ts';
 import { Link } from './link.tsx';
-import { Field, Refusal, ResultHeading } from './parts.tsx';
+import { Field, Fold, Refusal, ResultHeading } from './parts.tsx';
 import { useRunning } from './pulls.tsx';
 import type { SectionProps } from './sections.ts';
 import { texts } from './texts.ts';
@@ -104,15 +104,11 @@ function TakeUpForm({ onPaired }: { onPaired: (paired: Paired) => void }) {
             <p className="hint">{texts.pair.noBack}</p>
           )}
           {said.mutual && shareBack ? (
-            <details className="fold">
-              <summary>
-                {texts.grant.what} <small>{texts.pair.everything}</small>
-              </summary>
+            <Fold title={texts.grant.what} short={inShort(grant)}>
               <GrantForm value={grant} onChange={setGrant} error={action.error} />
-            </details>
+            </Fold>
           ) : null}
-          <details className="fold">
-            <summary>{texts.pair.more}</summary>
+          <Fold title={texts.pair.more}>
             <div className="form">
               <Field
                 label={texts.pair.calledHere}
@@ -131,7 +127,7 @@ function TakeUpForm({ onPaired }: { onPaired: (paired: Paired) => void }) {
                 {(control) => <input {...control} name="endpoint" type="url" autoComplete="off" />}
               </Field>
             </div>
-          </details>
+          </Fold>
         </>
       )}
       <Refusal error={action.error} />
@@ -161,7 +157,7 @@ function Arrival({
       {notice === null ? null : <p className="error">{notice}</p>}
       {error !== null ? (
         <p className="error">
-          {error.message} {texts.advice(error.code)}
+          {error.message} {texts.adviceOnPeer(error.code)}
         </p>
       ) : peer?.lastSuccessAt == null || running !== null ? (
         <p role="status">{texts.pair.onItsWay}</p>

@@ -37,6 +37,15 @@ const ADVICE: Partial<Record<ErrorCode | 'UNREACHABLE', string>> = {
   UNAVAILABLE: 'Try again in a moment.',
 };
 
+/** What to do about what is wrong with a peer, where that is something else than where somebody has just asked for it. */
+const PEER_ADVICE: Partial<Record<ErrorCode, string>> = {
+  CLOCK_SKEW: 'Set the clocks; both servers need the time of the network (NTP).',
+  PEER_IDENTITY:
+    'Another server answers at its address, or a proxy changes answers. Compare the thumbprint below with its admin; if the key was given up there, pair again.',
+  PROTOCOL_UNSUPPORTED: 'Bring the older of both servers up to date.',
+  SIGNATURE_INVALID: 'A proxy changes the requests: look at what stands before both servers.',
+};
+
 const NUMBER = new Intl.NumberFormat('en');
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
@@ -110,6 +119,7 @@ export const texts = {
   copyByHand: 'It is marked: copy it with Ctrl C, or ⌘ C.',
   never: 'never',
   advice: (code: string): string => ADVICE[code as keyof typeof ADVICE] ?? '',
+  adviceOnPeer: (code: ErrorCode): string => PEER_ADVICE[code] ?? ADVICE[code] ?? '',
   items: (number: number) => count(number, 'item'),
 
   number: (number: number) => NUMBER.format(number),
@@ -218,7 +228,6 @@ export const texts = {
     dialect: (dialect: Dialect) => DIALECTS[dialect],
     changed: 'Saved.',
 
-    settings: 'Settings',
     changeTake: 'Change what comes from it',
     fieldName: 'Name here',
     fieldEndpoint: 'Address',
@@ -270,7 +279,6 @@ export const texts = {
     rotated: 'A new credential is here.',
 
     end: 'End the pairing',
-    endHint: 'It can be taken back only by pairing again.',
     revoke: 'Revoke',
     revokeTitle: (name: string) => `Revoke ${name}?`,
     revokeHappens: (name: string, items: number, kept: string, sees: number | null) => [
@@ -330,6 +338,8 @@ export const texts = {
 
   grant: {
     what: 'What it may see',
+    whole: 'Everything that is shared with peers, originals too.',
+    narrowed: 'Narrowed to what is chosen here.',
     all: 'Everything that is shared with peers',
     allHint: 'Whatever is shared later, too.',
     some: 'Only some of it',
@@ -346,7 +356,6 @@ export const texts = {
     untilHint: 'Leave it empty for no end.',
     opens: (number: number) => `Opens ${count(number, 'item')} as of now.`,
     note: 'Only what is shared with peers or with everybody is ever shown; what is private stays so.',
-    nothing: 'Nothing is named: it sees nothing.',
     words: ({ kinds, tags, albums, access, until }: GrantFieldsFragment): string => {
       const parts = [
         kinds === null
@@ -388,8 +397,6 @@ export const texts = {
     note: 'For whom it is',
     noteHint: 'Only you see it.',
     opens: 'What it opens',
-    narrow: 'Narrow it',
-    everything: 'Everything that is shared with peers, originals too.',
     mutual: 'Ask for their catalog too',
     mutualHint: 'They decide what they share.',
     privateEndpoint: 'They may be on a private network',
@@ -466,7 +473,7 @@ export const texts = {
     findOut: 'Find out by asking',
     addNow: 'Add',
     credential: 'Let one read from here',
-    credentialHint: 'Makes a token for it, which is shown once.',
+    credentialHint: 'For a server of the make Artifex. Makes a token for it, which is shown once.',
     credentialName: 'What to call it here',
     credentialMake: 'Make the token',
     credentialMade: (name: string) => `The token for ${name}`,
