@@ -1,6 +1,8 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startArtifexServer } from '../support/artifex-server.ts';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, SAMPLES, settled, startInstance } from '../support/instance.ts';
 import { newItem } from '../support/items.ts';
@@ -253,6 +255,24 @@ describe('the admin pages', () => {
     expect(await dialog().locator('.steps .done').count()).toBeGreaterThanOrEqual(7);
     expect(await dialog().getByRole('listitem').first().textContent()).toContain('Find its address, done');
     await look('diagnosis');
+
+    // Something that takes connections and says nothing: the step that waits for it is seen to run.
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const sockets = new Set<Socket>();
+    silent.on('connection', (socket) => sockets.add(socket.on('error', () => undefined)));
+    const { prisma } = coast.app.database;
+    const dial = (endpoint: string) => prisma.peer.update({ where: { id: gardenId }, data: { endpoint } });
+    await dial(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    await dialog().getByRole('button', { name: 'Look again' }).click();
+    await dialog().getByText('Looking …').waitFor();
+    await dialog().getByRole('listitem').filter({ hasText: 'Ask what it is, running' }).waitFor();
+    await dialog().getByRole('listitem').filter({ hasText: 'Connect, done' }).waitFor();
+    await dialog().getByRole('listitem').filter({ hasText: 'Check its key, waiting' }).waitFor();
+    for (const socket of sockets) socket.destroy();
+    await dialog().getByText('The way ends at: ask what it is.').waitFor();
+    await dial(garden.url);
+    silent.close();
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'detached' });
   });
@@ -376,6 +396,34 @@ describe('the admin pages', () => {
     await button('Delete what is kept').click();
     await dialog().getByRole('button', { name: 'Delete what is kept' }).click();
     await expect.poll(() => fact('Kept here').textContent(), PATIENCE).toBe('0 bytes');
+  });
+
+  it('add a server of another make, and let one read from here', async () => {
+    await using prints = await startArtifexServer({ form: 'running' });
+    prints.put('Ash');
+    await page.getByRole('link', { name: 'Pair' }).click();
+    await main().getByText('Read from one').click();
+    await main().getByLabel('Address').fill(garden.url);
+    await button('Add').click();
+    await main().getByRole('alert').getByText('ask its admin for an invitation').waitFor();
+    await main().getByText('Let one read from here').click();
+    await look('another make');
+    await main().getByLabel('Address').fill(prints.url);
+    await button('Add').click();
+    await main().getByRole('heading', { name: 'Prints', level: 1 }).waitFor();
+    await main().getByText('It has no key').waitFor();
+    await expect.poll(() => fact('Items here').textContent(), PATIENCE).toBe('1');
+
+    await page.goBack();
+    await main().getByText('Let one read from here').click();
+    await main().getByLabel('What to call it here').fill('Studio');
+    await button('Make the token').click();
+    await main().getByRole('textbox', { name: 'The token for Studio' }).waitFor();
+    expect(await main().getByRole('textbox', { name: 'The token for Studio' }).inputValue()).toMatch(
+      /^\S{20,}$/,
+    );
+    await button('Done').click();
+    await button('Make the token').waitFor();
   });
 });
 

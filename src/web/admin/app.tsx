@@ -25,6 +25,7 @@ export interface AppProps {
 const READ = 10_000;
 /** Ms between two looks at what runs, at most. */
 const PULSE = 1_000;
+const MINUTE = 60_000;
 
 export function App({ instance, viewer, role }: AppProps) {
   const [place, go] = usePlace();
@@ -37,6 +38,13 @@ export function App({ instance, viewer, role }: AppProps) {
   const [leaving, setLeaving] = useState(false);
   const pace = usePace(() => setPulse((before) => before + 1), PULSE);
   useLive({ viewer, on: !leaving, onPeers: pace.ask });
+  useEffect(() => {
+    // What stands before the server may hold its events back.
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible') pace.ask();
+    }, MINUTE);
+    return () => clearInterval(timer);
+  }, [pace]);
   const section = SECTIONS.find(({ view }) => view === place.view) ?? SECTIONS[0];
   const name = section?.name ?? '';
 

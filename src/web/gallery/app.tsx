@@ -45,6 +45,7 @@ const NONE: ReadonlySet<string> = new Set();
 const UNDO = 10_000;
 /** Ms after an upload until the list is read anew: many come together. */
 const GATHER = 800;
+const MINUTE = 60_000;
 /** Items that one operation takes. */
 const PICKED_MAX = 500;
 
@@ -503,7 +504,7 @@ interface PlacesState {
   refresh: () => void;
 }
 
-/** Peers, albums and counts. */
+/** Peers, albums and counts. Read again each minute too: what stands before the server may hold its events back. */
 function usePlaces(): PlacesState {
   const [data, setData] = useState<Places | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);
@@ -523,6 +524,12 @@ function usePlaces(): PlacesState {
     return () => abort.abort();
   }, [round]);
   const refresh = useCallback(() => setRound((before) => before + 1), []);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible') refresh();
+    }, MINUTE);
+    return () => clearInterval(timer);
+  }, [refresh]);
   return { data, trouble, refresh };
 }
 
