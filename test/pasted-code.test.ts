@@ -15,6 +15,13 @@ it('reads what a code says, however it was sent', () => {
   expect(readCode(`  ${code.slice(0, 40)}\n${code.slice(40)}\u200b`)).toEqual(SAID);
 });
 
+it('shows nothing that turns round or hides what stands beside it, and no end of it', () => {
+  const text = Buffer.from(
+    JSON.stringify({ ...SAID, name: `G\u202earden\u0000\u200b${'n'.repeat(1000)}` }),
+  ).toString('base64url');
+  expect(readCode(`hedgerow_pair_${text}.00000000`)?.name).toBe(`Garden${'n'.repeat(294)}`);
+});
+
 it('says nothing of what is no code', () => {
   const text = (value: unknown) =>
     `hedgerow_pair_${Buffer.from(JSON.stringify(value)).toString('base64url')}.00000000`;

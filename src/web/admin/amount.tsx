@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { Field, type FieldProps } from './parts.tsx';
+import { texts } from './texts.ts';
 
 const UNITS = { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 } as const;
 type Unit = keyof typeof UNITS;
@@ -32,7 +33,7 @@ export function Amount({ value, onChange, ...field }: AmountProps) {
             onChange={({ target }) => change({ ...typed, number: target.value })}
           />
           <select
-            aria-label={`${field.label}, unit`}
+            aria-label={texts.unitOf(field.label)}
             value={typed.unit}
             onChange={({ target }) => {
               const unit = NAMES.find((name) => name === target.value) ?? 'GB';

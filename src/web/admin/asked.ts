@@ -42,23 +42,56 @@ export function useAsked<Result, Variables extends Record<string, unknown>>(
   const key = JSON.stringify(variables);
   const [answer, setAnswer] = useState<{ key: string; data: Result } | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);
-  const [round, setRound] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `round` and `again` ask for the same once more
-  useEffect(() => {
-    const abort = new AbortController();
-    ask(document, JSON.parse(key) as Variables, abort.signal).then(
-      (data) => {
+  const read = useCallback(
+    async (signal: AbortSignal) => {
+      try {
+        const data = await ask(document, JSON.parse(key) as Variables, signal);
         setAnswer({ key, data });
         setTrouble(null);
-      },
-      (error: unknown) => {
-        if (!abort.signal.aborted) setTrouble(leaveWhereSignedOut(error));
-      },
-    );
-    return () => abort.abort();
-  }, [document, key, round, again]);
-  const refresh = useCallback(() => setRound((before) => before + 1), []);
+      } catch (error) {
+        if (!signal.aborted) setTrouble(leaveWhereSignedOut(error));
+      }
+    },
+    [document, key],
+  );
+  const refresh = useReading(read, again);
   return { data: answer?.key === key ? answer.data : null, trouble, refresh };
+}
+
+/**
+ * Reads at once, and anew where it is asked for. One reading at a time: what is asked for meanwhile is read once, afterwards,
+ * so that a slow way gets its answers however often something changes.
+ *
+ * @param read - never rejects; another one takes the place of the former at once
+ */
+function useReading(read: (signal: AbortSignal) => Promise<void>, again: unknown): () => void {
+  const reader = useRef(() => {});
+  const seen = useRef(again);
+  useEffect(() => {
+    const abort = new AbortController();
+    let running = false;
+    let wanted = false;
+    const go = async (): Promise<void> => {
+      running = true;
+      do {
+        wanted = false;
+        await read(abort.signal);
+      } while (wanted && !abort.signal.aborted);
+      running = false;
+    };
+    reader.current = () => {
+      if (running) wanted = true;
+      else void go();
+    };
+    reader.current();
+    return () => abort.abort();
+  }, [read]);
+  useEffect(() => {
+    if (seen.current === again) return;
+    seen.current = again;
+    reader.current();
+  }, [again]);
+  return useCallback(() => reader.current(), []);
 }
 
 interface Connection<Row> {
@@ -88,60 +121,53 @@ export function usePages<Result, Row, Variables extends Record<string, unknown>>
   again: unknown = null,
 ): Pages<Result, Row> {
   const key = JSON.stringify(variables);
-  const [read, setRead] = useState<({ key: string } & Connection<Row>) | null>(null);
+  const [page, setPage] = useState<({ key: string } & Connection<Row>) | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);
   const [busy, setBusy] = useState(false);
-  const [round, setRound] = useState(0);
-  const shown = useRef(0);
-  shown.current = read?.key === key ? read.nodes.length : 0;
+  const shown = page?.key === key ? page : null;
+  const latest = useRef<typeof page>(null);
+  const appending = useRef(false);
 
-  const fetchPage = useCallback(
-    async (first: number, after: string | null, signal: AbortSignal): Promise<Connection<Row>> => {
-      const asked = { ...JSON.parse(key), first, after } as Variables;
-      const connection = connectionOf(await ask(document, asked, signal));
-      return connection ?? { nodes: [], pageInfo: { hasNextPage: false, endCursor: null } };
+  const read = useCallback(
+    async (signal: AbortSignal) => {
+      const before = latest.current?.key === key ? latest.current : null;
+      const append = appending.current && before !== null;
+      appending.current = false;
+      let nodes = append ? before.nodes : [];
+      let pageInfo = append ? before.pageInfo : { hasNextPage: true, endCursor: null };
+      // Read anew, as many as are shown: what somebody looks at does not go away.
+      const goal = append ? nodes.length + PAGE : Math.max(PAGE, before?.nodes.length ?? 0);
+      try {
+        while (nodes.length < goal && pageInfo.hasNextPage) {
+          const first = Math.min(PAGE_MAX, goal - nodes.length);
+          const asked = { ...JSON.parse(key), first, after: pageInfo.endCursor } as Variables;
+          const connection = connectionOf(await ask(document, asked, signal));
+          nodes = [...nodes, ...(connection?.nodes ?? [])];
+          pageInfo = connection?.pageInfo ?? { hasNextPage: false, endCursor: null };
+        }
+        latest.current = { key, nodes, pageInfo };
+        setPage(latest.current);
+        setTrouble(null);
+      } catch (error) {
+        if (!signal.aborted) setTrouble(leaveWhereSignedOut(error));
+      }
+      if (!signal.aborted) setBusy(false);
     },
     [document, key, connectionOf],
   );
-  const turn = useRef(new AbortController());
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `round` and `again` ask for the same once more
-  useEffect(() => {
-    const abort = new AbortController();
-    turn.current = abort;
-    // As many as are shown, so that what somebody reads does not go away.
-    fetchPage(Math.min(PAGE_MAX, Math.max(PAGE, shown.current)), null, abort.signal).then(
-      (page) => {
-        setRead({ key, ...page });
-        setTrouble(null);
-        setBusy(false);
-      },
-      (error: unknown) => {
-        if (!abort.signal.aborted) setTrouble(leaveWhereSignedOut(error));
-      },
-    );
-    return () => abort.abort();
-  }, [fetchPage, round, again]);
-
-  const rows = read?.key === key ? read.nodes : null;
-  const next = read?.key === key && read.pageInfo.hasNextPage ? read.pageInfo.endCursor : null;
+  const refresh = useReading(read, again);
   const more = () => {
-    const { signal } = turn.current;
+    appending.current = true;
     setBusy(true);
-    fetchPage(PAGE, next, signal).then(
-      (page) => {
-        if (signal.aborted) return;
-        setRead({ key, ...page, nodes: [...(rows ?? []), ...page.nodes] });
-        setBusy(false);
-      },
-      (error: unknown) => {
-        if (signal.aborted) return;
-        setTrouble(leaveWhereSignedOut(error));
-        setBusy(false);
-      },
-    );
+    refresh();
   };
-  const refresh = useCallback(() => setRound((before) => before + 1), []);
-  return { rows, more: next === null ? null : more, busy, trouble, refresh };
+  return {
+    rows: shown?.nodes ?? null,
+    more: shown?.pageInfo.hasNextPage === true ? more : null,
+    busy,
+    trouble,
+    refresh,
+  };
 }
 
 export interface Action {

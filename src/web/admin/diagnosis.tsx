@@ -61,7 +61,7 @@ export function Diagnosis({ id, name, pulse, onClose }: DiagnosisProps) {
       <Refusal error={error} />
       {diagnosis === null ? null : <Steps key={diagnosis} id={diagnosis} pulse={pulse} />}
       <div className="buttons">
-        <button type="button" className="chip" disabled={busy} onClick={() => void begin()}>
+        <button type="button" className="chip" aria-disabled={busy} onClick={() => void begin()}>
           <Icon name="refresh" size={17} />
           {texts.diagnosis.again}
         </button>

@@ -77,7 +77,7 @@ function Add({ go, tell }: Pick<SectionProps, 'go' | 'tell'>) {
       </Field>
       <Refusal error={action.error} />
       <div className="buttons">
-        <button type="submit" className="solid" disabled={action.busy}>
+        <button type="submit" className="solid" aria-disabled={action.busy}>
           {texts.pair.addNow}
         </button>
       </div>
@@ -134,7 +134,7 @@ function Credential() {
       </Fold>
       <Refusal error={action.error} />
       <div className="buttons">
-        <button type="submit" className="solid" disabled={action.busy}>
+        <button type="submit" className="solid" aria-disabled={action.busy}>
           {texts.pair.credentialMake}
         </button>
       </div>

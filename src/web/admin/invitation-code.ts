@@ -23,8 +23,16 @@ export function readCode(pasted: string): SaidByCode | null {
     const { name, url, thumbprint, mutual } = said ?? {};
     if (typeof name !== 'string' || typeof url !== 'string') return null;
     if (typeof thumbprint !== 'string' || typeof mutual !== 'boolean') return null;
-    return { name, url, thumbprint, mutual };
+    return { name: shown(name), url: shown(url), thumbprint: shown(thumbprint), mutual };
   } catch {
     return null;
   }
+}
+
+/** Characters of one thing that it says; more is nobody's name. */
+const SHOWN = 300;
+
+/** Whoever made the code chose the text: nothing in it that is not seen, or turns round what stands beside it. */
+function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu, '').slice(0, SHOWN);
 }

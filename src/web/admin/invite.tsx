@@ -112,7 +112,7 @@ function InviteForm({ onMade }: { onMade: (code: string, invitation: InvitationL
       </Field>
       <Refusal error={action.error} />
       <div className="buttons">
-        <button type="submit" className="solid" disabled={action.busy}>
+        <button type="submit" className="solid" aria-disabled={action.busy}>
           {texts.pair.make}
         </button>
       </div>

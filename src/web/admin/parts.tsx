@@ -89,7 +89,7 @@ function focusOnce(heading: HTMLHeadingElement | null): void {
 export function More({ more, busy }: { more: (() => void) | null; busy: boolean }) {
   if (more === null) return null;
   return (
-    <button type="button" className="chip" disabled={busy} onClick={more}>
+    <button type="button" className="chip" aria-disabled={busy} onClick={more}>
       {texts.more}
     </button>
   );
@@ -249,7 +249,7 @@ export function Confirm({
         {children}
         <Refusal error={action.error} />
         <div className="buttons">
-          <button type="submit" className={danger ? 'solid danger' : 'solid'} disabled={action.busy}>
+          <button type="submit" className={danger ? 'solid danger' : 'solid'} aria-disabled={action.busy}>
             {doIt}
           </button>
           <button type="button" className="chip" onClick={onClose}>
@@ -311,7 +311,7 @@ export function Do({
     <button
       type="button"
       className={className}
-      disabled={action.busy}
+      aria-disabled={action.busy}
       onClick={() => void action.run(onClick)}
     >
       {children}

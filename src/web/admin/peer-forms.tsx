@@ -201,7 +201,7 @@ function FormDialog({
         {children}
         <Refusal error={action.error} />
         <div className="buttons">
-          <button type="submit" className="solid" disabled={action.busy}>
+          <button type="submit" className="solid" aria-disabled={action.busy}>
             {texts.save}
           </button>
           <button type="button" className="chip" onClick={onClose}>

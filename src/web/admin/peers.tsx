@@ -136,6 +136,9 @@ function Card({ peer, now, go }: { peer: Glance } & Pick<SectionProps, 'now' | '
       {pull == null ? null : (
         <p className="quiet">
           {texts.peers.here(peer.mediaCount)}
+          {pull.completeness !== null && pull.completeness < 1
+            ? `, ${texts.peers.part(pull.completeness)}`
+            : null}
           {' · '}
           {peer.lastSuccessAt === null ? (
             texts.peers.never

@@ -81,8 +81,15 @@ function TakeUpForm({ onPaired }: { onPaired: (paired: Paired) => void }) {
         <>
           <div className="said-by-code">
             <p>
-              {texts.pair.saysFrom} <strong>{said.name}</strong> {texts.pair.saysAddress}{' '}
-              <strong>{said.url}</strong>, {texts.pair.saysKey} <code>{said.thumbprint}</code>.
+              {texts.pair.saysFrom}{' '}
+              <strong>
+                <bdi>{said.name}</bdi>
+              </strong>{' '}
+              {texts.pair.saysAddress}{' '}
+              <strong>
+                <bdi>{said.url}</bdi>
+              </strong>
+              , {texts.pair.saysKey} <code>{said.thumbprint}</code>.
             </p>
             <p className="hint">{texts.pair.saysHint}</p>
           </div>
@@ -133,7 +140,7 @@ function TakeUpForm({ onPaired }: { onPaired: (paired: Paired) => void }) {
       <Refusal error={action.error} />
       {action.busy ? <p role="status">{texts.pair.asking(said?.name ?? '')}</p> : null}
       <div className="buttons">
-        <button type="submit" className="solid" disabled={action.busy}>
+        <button type="submit" className="solid" aria-disabled={action.busy}>
           {texts.pair.pairNow}
         </button>
       </div>
@@ -160,7 +167,13 @@ function Arrival({
           {error.message} {texts.adviceOnPeer(error.code)}
         </p>
       ) : peer?.lastSuccessAt == null || running !== null ? (
-        <p role="status">{texts.pair.onItsWay}</p>
+        <p role="status">
+          {texts.pair.onItsWay}
+          {running?.state === 'RUNNING'
+            ? `: ${texts.peer.progress(running.added + running.changed, running.total)}`
+            : ''}
+          .
+        </p>
       ) : (
         <p role="status">{texts.pair.arrived(peer.mediaCount)}</p>
       )}

@@ -33,7 +33,6 @@ const ADVICE: Partial<Record<ErrorCode | 'UNREACHABLE', string>> = {
   PEER_UNREACHABLE:
     'Is the other server running, and is its address right? Diagnose says where the way to it ends.',
   QUOTA_EXCEEDED: 'Make room on the disk, or raise the limit.',
-  REVOKED: 'What is here of it is hidden, and gone after a day. Ask its admin for a new invitation.',
   UNAVAILABLE: 'Try again in a moment.',
 };
 
@@ -42,6 +41,10 @@ const PEER_ADVICE: Partial<Record<ErrorCode, string>> = {
   CLOCK_SKEW: 'Set the clocks; both servers need the time of the network (NTP).',
   PEER_IDENTITY:
     'Another server answers at its address, or a proxy changes answers. Compare the thumbprint below with its admin; if the key was given up there, pair again.',
+  PEER_TIMEOUT: 'It may be busy, or the way to it slow. Diagnose says where it ends.',
+  PEER_UNREACHABLE:
+    'Is the other server running, and is its address right? Diagnose says where the way to it ends.',
+  REVOKED: 'What is here of it is hidden, and gone after a day. Ask its admin for a new invitation.',
   PROTOCOL_UNSUPPORTED: 'Bring the older of both servers up to date.',
   SIGNATURE_INVALID: 'A proxy changes the requests: look at what stands before both servers.',
 };
@@ -129,6 +132,7 @@ export const texts = {
   yes: 'yes',
   no: 'no',
   change: 'Change',
+  unitOf: (field: string) => `${field}, unit`,
   notANumber: (field: string) => `${field}: write a whole number.`,
 
   peers: {
@@ -148,6 +152,7 @@ export const texts = {
     ended: 'Ended pairings',
     endedAt: (at: string) => `ended ${MOMENT.format(new Date(at))}`,
     here: (number: number) => `${count(number, 'item')} here`,
+    part: (share: number) => `${PERCENT.format(Math.floor(share * 1000) / 1000)} of what it shares`,
     seesOurs: (number: number) => `sees ${count(number, 'item')} of ours`,
     never: 'never read',
     read: 'read ',
@@ -436,7 +441,7 @@ export const texts = {
     pairNow: 'Pair',
     asking: (name: string) => `Asking ${name === '' ? 'the other server' : name} …`,
     paired: (name: string) => `Paired with ${name}`,
-    onItsWay: 'Its catalog is on the way.',
+    onItsWay: 'Its catalog is on the way',
     arrived: (number: number) => `${count(number, 'item')} of it are here.`,
     toPeer: (name: string) => `See ${name}`,
 

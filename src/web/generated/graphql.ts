@@ -599,9 +599,9 @@ export type AdminGlanceQuery = { peers: { nodes: Array<{ id: string, name: strin
 export type AdminPeersQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AdminPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, inSync: boolean | null, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, ended: { nodes: Array<{ id: string, name: string, operations: { revokedAt: string | null } | null }> }, instance: { federation: boolean } };
+export type AdminPeersQuery = { peers: { totalCount: number, nodes: Array<{ id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null }> }, ended: { nodes: Array<{ id: string, name: string, operations: { revokedAt: string | null } | null }> }, instance: { federation: boolean } };
 
-export type PeerGlanceFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, inSync: boolean | null, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null };
+export type PeerGlanceFragment = { id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { pull: { heldRemovals: number, bytesCached: string, completeness: number | null, nextAttemptAt: string | null, error: { message: string } | null } | null, serve: { mediaCount: number, lastSeenAt: string | null } | null } | null };
 
 export type AdminPeerQueryVariables = Exact<{
   id: string | number;
@@ -670,10 +670,7 @@ export type AdminUpdatePeerMutationVariables = Exact<{
 }>;
 
 
-export type AdminUpdatePeerMutation = { updatePeer: { peer: { dialect: Dialect, verified: boolean, id: string, name: string, status: PeerStatus, health: PeerHealth, mediaCount: number, lastSuccessAt: string | null, operations: { endpoint: string, thumbprint: string | null, pairedAt: string, revokedAt: string | null, pull: { lastAttemptAt: string | null, nextAttemptAt: string | null, roundTripMs: number | null, lag: number | null, completeness: number | null, inSync: boolean | null, heldRemovals: number, skippedItems: number, interval: number, cacheMode: CacheMode, cacheBudget: string | null, audience: Audience, bytesCached: string, bytesFetched: string, error: { code: ErrorCode, message: string, at: string } | null, heldMedia: Array<
-            | { id: string, title: string }
-            | { id: string, title: string }
-          > } | null, serve: { mediaCount: number, bytesServed: string, lastSeenAt: string | null, credentialRotatedAt: string, grant: { kinds: Array<MediaKind> | null, tags: Array<string> | null, access: GrantAccess, until: string | null, albums: Array<{ id: string, title: string }> | null }, limits: { requestsPerMinute: number, bytesPerSecond: string | null, concurrentStreams: number } } | null } | null } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+export type AdminUpdatePeerMutation = { updatePeer: { peer: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type AdminDiagnosePeerMutationVariables = Exact<{
   input: DiagnosePeerInput;
@@ -936,7 +933,6 @@ export const PeerGlanceFragmentDoc = new TypedDocumentString(`
     pull {
       heldRemovals
       bytesCached
-      inSync
       completeness
     }
   }
@@ -1355,7 +1351,6 @@ export const AdminPeersDocument = new TypedDocumentString(`
     pull {
       heldRemovals
       bytesCached
-      inSync
       completeness
     }
   }
@@ -1548,94 +1543,14 @@ export const AdminUpdatePeerDocument = new TypedDocumentString(`
     mutation AdminUpdatePeer($input: UpdatePeerInput!) {
   updatePeer(input: $input) {
     peer {
-      ...WholePeer
+      id
     }
     userErrors {
       ...UserErrorFields
     }
   }
 }
-    fragment WholePeer on Peer {
-  ...PeerWords
-  dialect
-  verified
-  operations {
-    endpoint
-    thumbprint
-    pairedAt
-    revokedAt
-    pull {
-      lastAttemptAt
-      nextAttemptAt
-      error {
-        code
-        message
-        at
-      }
-      roundTripMs
-      lag
-      completeness
-      inSync
-      heldRemovals
-      heldMedia {
-        id
-        title
-      }
-      skippedItems
-      interval
-      cacheMode
-      cacheBudget
-      audience
-      bytesCached
-      bytesFetched
-    }
-    serve {
-      grant {
-        ...GrantFields
-      }
-      limits {
-        requestsPerMinute
-        bytesPerSecond
-        concurrentStreams
-      }
-      mediaCount
-      bytesServed
-      lastSeenAt
-      credentialRotatedAt
-    }
-  }
-}
-fragment GrantFields on Grant {
-  kinds
-  tags
-  albums {
-    id
-    title
-  }
-  access
-  until
-}
-fragment PeerWords on Peer {
-  id
-  name
-  status
-  health
-  mediaCount
-  lastSuccessAt
-  operations {
-    pull {
-      nextAttemptAt
-      error {
-        message
-      }
-    }
-    serve {
-      mediaCount
-      lastSeenAt
-    }
-  }
-}
-fragment UserErrorFields on UserError {
+    fragment UserErrorFields on UserError {
   field
   code
   message

@@ -32,7 +32,10 @@ export function useLive({ viewer, on, onChange = () => {}, onPeers }: Follower):
       onChange: pace.ask,
       onPeers: (of) => told.current.onPeers(of),
       // The session may be over, or the server away: reading says which.
-      onLost: pace.ask,
+      onLost: () => {
+        pace.ask();
+        told.current.onPeers('peer');
+      },
       // Not there where the page came by plain HTTP from another machine, whatever its type says.
       locks: (navigator as { locks?: LockManager }).locks,
       channel: new BroadcastChannel(name),
