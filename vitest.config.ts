@@ -12,8 +12,8 @@ export default defineConfig({
     alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }],
   },
   test: {
-    // Two cores are the smallest machine that the suite must pass on.
-    maxWorkers: 2,
+    // For two cores, the smallest machine that the suite must pass on: much of what tests do is to wait for one another's servers.
+    maxWorkers: 3,
     globalSetup: ['test/support/databases-setup.ts'],
     projects: [
       {
@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'rooms',
           include: ['src/**/*.test.ts'],
-          // Two processes run all these files. Each in one of its own would load the whole program anew and run it cold,
+          // Few processes run all these files. Each in one of its own would load the whole program anew and run it cold,
           // which takes longer than most of them. So none may leave anything behind: no mock, no timer, no setting.
           isolate: false,
         },

@@ -959,6 +959,10 @@ describe('bytes', () => {
     const film = kept.find(({ item, variant }) => item.remoteId === 'film' && variant === 'original');
     expect(((film?.segments?.[0] ?? 0) >> 2) & 1).toBe(0);
     expect(film?.whole ?? false).toBe(false);
+    // It is looked after within a minute, although its catalog is not due for long.
+    const { health, errorAt, nextAttemptAt } = (await rowsOf(peerId)).peer;
+    expect(health).toBe('DEGRADED');
+    expect(Number(nextAttemptAt) - Number(errorAt)).toBeLessThanOrEqual(60_000);
     await unharmed();
 
     fake.misbehave = null;

@@ -52,7 +52,14 @@ describe('a source', () => {
     expect(reasonOf({ health: 'AUTH_FAILED' }).reason).toMatch(/refuses/);
     expect(reasonOf({ health: 'no such health' })).toMatchObject({ health: 'UNKNOWN', stale: true });
     expect(reasonOf({ lastSuccessAt: null }).reason).toMatch(/yet/);
-    expect(reasonOf({ listing: true }).reason).toMatch(/not finished/);
+    expect(reasonOf({ lastSuccessAt: null, listing: true })).toMatchObject({
+      stale: true,
+      reason: expect.stringMatching(/first listing .* not finished/),
+    });
+  });
+
+  it('is as current as ever while it is listed anew', () => {
+    expect(sourceState(peer({ listing: true }), OPTIONS)).toMatchObject({ stale: false, reason: null });
   });
 
   it('may miss one pull, by its own interval or by that of the instance', () => {

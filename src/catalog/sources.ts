@@ -94,8 +94,13 @@ function staleReason(peer: PeerListing, { now, defaultInterval }: SourceOptions)
   if (peer.status === 'PAUSED') return 'Pulling from this peer is paused.';
   const unhealthy = HEALTH_REASONS[peerHealth(peer)];
   if (unhealthy !== null) return unhealthy;
-  if (peer.lastSuccessAt === null) return 'Nothing has been pulled from this peer yet.';
-  if (peer.listing) return 'The listing of this peer is not finished.';
+  // A later listing takes nothing from the copy before it is finished, and says nothing about its age: some kinds of peers
+  // are listed anew with every pull.
+  if (peer.lastSuccessAt === null) {
+    return peer.listing
+      ? 'The first listing of this peer is not finished.'
+      : 'Nothing has been pulled from this peer yet.';
+  }
   const allowed = INTERVALS * (peer.interval ?? defaultInterval) * 1000;
   if (now - peer.lastSuccessAt.getTime() > allowed) {
     return 'The last successful pull was longer ago than two intervals.';

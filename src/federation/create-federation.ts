@@ -341,18 +341,12 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
     upstreamFor,
     endedByPeer: (peer) => endedByPeer(context, end, peer),
-    wrongBytes: (peerKey, { code, message }) => {
-      prisma.peer
-        .updateMany({
-          where: { key: peerKey, status: 'ACTIVE', health: { in: ['ONLINE', 'UNKNOWN', 'DEGRADED'] } },
-          data: {
-            health: 'DEGRADED',
-            errorCode: code,
-            errorMessage: message,
-            errorAt: new Date(context.now()),
-          },
-        })
-        .catch((error: unknown) => context.log.failed({ what: 'noting wrong bytes of a peer', error }));
+    wrongBytes: (peerKey, error) => {
+      pulls
+        .faulty(peerKey, error)
+        .catch((cause: unknown) =>
+          context.log.failed({ what: 'noting wrong bytes of a peer', error: cause }),
+        );
     },
     fetched: counted.fetched,
     served: counted.served,

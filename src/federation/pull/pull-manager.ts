@@ -11,6 +11,7 @@ import type { PeerStreams } from '../serve/streams.ts';
 import { clearPeer, peersToClear } from './clear-peer.ts';
 import { hintDelay } from './hint-pace.ts';
 import { createIngest } from './ingest.ts';
+import { createPlaces } from './places.ts';
 import type { PullCounts, PullOutcome } from './pull-peer.ts';
 import { type TakeOverBytes, takeOver } from './take-over.ts';
 import { fetchThumbnails } from './thumbnails.ts';
@@ -39,6 +40,7 @@ const AFTER_FAULT = 60_000;
 const LOOK_EVERY = 5_000;
 /** ms at most between two tries of a credential that the other side has not stored yet. */
 const SETTLING_DELAY = 60_000;
+const BELIEVED_WELL: ReadonlySet<string> = new Set(['ONLINE', 'UNKNOWN', 'DEGRADED']);
 const NOT_SETTLED =
   'The other server has not completed the pairing yet, so it does not know our credential; it is asked again soon.';
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -80,6 +82,8 @@ export interface PullManager extends AsyncDisposable {
   suspect(peerKey: number): void;
   /** The peer itself, by its signature, took back what it shares: hides it at once. */
   refused(peerKey: number, error: HedgerowError): void;
+  /** Bytes of the peer were not those that it had announced: says so, and finds out within a minute how it goes with it. */
+  faulty(peerKey: number, error: HedgerowError): Promise<void>;
   /** Something of the peer was reached: one that is held to be away is looked after at once. */
   reached(peerKey: number): void;
   /** Takes up what is fetched ahead, where it is not worked at already. */
@@ -124,10 +128,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const lags = createLagWatch(context);
   const ingest = createIngest({ database: context.database });
   const peers = new Map<number, Scheduled>();
-  const waiting: (() => void)[] = [];
-  /** Those that keep others waiting, and all. */
-  let running = 0;
-  let underWay = 0;
+  const places = createPlaces({ atOnce: PULLS_AT_ONCE, atMost: PULLS_AT_MOST, keptFor: PLACE_KEPT });
   let closed = false;
   let clearTimer: NodeJS.Timeout | undefined;
   const clearing = new Set<Promise<void>>();
@@ -225,44 +226,11 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   }
 
   /** A pull's turn comes when one of the few places is free. */
-  async function turn(peerKey: number, pullId: string): Promise<void> {
-    if (!isRoom()) await new Promise<void>((resolve) => waiting.push(resolve));
-    else enter();
-    const giveUpPlace = (): void => {
-      running -= 1;
-      letIn();
-    };
-    let slow: NodeJS.Timeout | null = setTimeout(() => {
-      slow = null;
-      giveUpPlace();
-    }, PLACE_KEPT);
-    try {
+  function turn(peerKey: number, pullId: string): Promise<void> {
+    return places.run(async () => {
       entry(peerKey).queued = null;
       if (!closed) await pull(peerKey, pullId);
-    } finally {
-      underWay -= 1;
-      if (slow !== null) {
-        clearTimeout(slow);
-        giveUpPlace();
-      } else letIn();
-    }
-  }
-
-  function isRoom(): boolean {
-    return running < PULLS_AT_ONCE && underWay < PULLS_AT_MOST;
-  }
-
-  function enter(): void {
-    running += 1;
-    underWay += 1;
-  }
-
-  /** Whoever waits longest is let in by whoever leaves, so that nobody comes between. */
-  function letIn(): void {
-    const next = isRoom() ? waiting.shift() : undefined;
-    if (next === undefined) return;
-    enter();
-    next();
+    });
   }
 
   async function pull(peerKey: number, pullId: string): Promise<void> {
@@ -439,6 +407,28 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
   }
 
+  async function faulty(peerKey: number, { code, message }: HedgerowError): Promise<void> {
+    const now = context.now();
+    const soon = now + LONGEST_RETRY;
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    // What else is wrong with it weighs more, and is looked after already.
+    if (peer?.status !== 'ACTIVE' || !BELIEVED_WELL.has(peer.health)) return;
+    const planned = peer.nextAttemptAt?.getTime() ?? Number.POSITIVE_INFINITY;
+    // Later than now: whoever looks at the peer meanwhile sees what was wrong.
+    const next = planned > now && planned < soon ? planned : soon;
+    const { count } = await prisma.peer.updateMany({
+      where: { key: peerKey, status: 'ACTIVE', health: peer.health },
+      data: {
+        health: 'DEGRADED',
+        errorCode: code,
+        errorMessage: message,
+        errorAt: new Date(now),
+        ...(peer.pulls && { nextAttemptAt: new Date(next) }),
+      },
+    });
+    if (count > 0 && peer.pulls) plan(peerKey, next);
+  }
+
   async function endPull(
     id: string,
     state: 'SUCCEEDED' | 'FAILED',
@@ -602,6 +592,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     listening,
     suspect: look,
     refused: (peerKey, error) => void background(noteFailure(peerKey, error), 'noting a refusal'),
+    faulty,
     reached: (peerKey) => {
       if (peers.get(peerKey)?.away) look(peerKey);
     },
