@@ -58,8 +58,8 @@ async function enter(at: Page): Promise<void> {
 }
 
 /** In all four forms: what stands in the way of people, and how it looks. */
-async function look(name: string): Promise<void> {
-  for (const form of FORMS) {
+async function look(name: string, forms: readonly (typeof FORMS)[number][] = FORMS): Promise<void> {
+  for (const form of forms) {
     await page.setViewportSize({ width: form.width, height: form.height });
     await page.emulateMedia({ colorScheme: form.scheme, reducedMotion: 'reduce' });
     if (SCREENSHOTS !== undefined) {
@@ -74,6 +74,9 @@ async function look(name: string): Promise<void> {
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
 }
+
+/** Windows are of the same parts as the pages: seen in the two forms that differ most. */
+const lookAtWindow = (name: string) => look(name, SCREENSHOTS === undefined ? [FORMS[0], FORMS[3]] : FORMS);
 
 const main = () => page.getByRole('main');
 const dialog = () => page.getByRole('dialog');
@@ -254,7 +257,7 @@ describe('the admin pages', () => {
     await dialog().getByText('The whole way is well.').waitFor();
     expect(await dialog().locator('.steps .done').count()).toBeGreaterThanOrEqual(7);
     expect(await dialog().getByRole('listitem').first().textContent()).toContain('Find its address, done');
-    await look('diagnosis');
+    await lookAtWindow('diagnosis');
 
     // Something that takes connections and says nothing: the step that waits for it is seen to run.
     const silent = createServer();
@@ -286,7 +289,7 @@ describe('the admin pages', () => {
       .check();
     await dialog().getByLabel('Room for its files', { exact: true }).fill('2.5');
     await dialog().getByLabel('Seconds between two looks').fill('5');
-    await look('settings');
+    await lookAtWindow('settings');
     await dialog().getByRole('button', { name: 'Save' }).click();
     await dialog().locator('.wrong').getByText('10').waitFor();
     expect(await dialog().getByLabel('Seconds between two looks').getAttribute('aria-invalid')).toBe('true');
@@ -313,7 +316,7 @@ describe('the admin pages', () => {
     await dialog().getByRole('checkbox', { name: 'Videos' }).check();
     await dialog().getByLabel('Pictures for a screen').check();
     await dialog().getByText('Opens 1 item as of now.').waitFor();
-    await look('grant');
+    await lookAtWindow('grant');
     await dialog().getByRole('button', { name: 'Save' }).click();
     await expect
       .poll(() => fact('It may see').textContent(), PATIENCE)
@@ -324,7 +327,7 @@ describe('the admin pages', () => {
   it('pause it, and decide about a mass removal that is held', async () => {
     await button('Pause').click();
     await dialog().getByText('Nothing new comes from it until you resume. Gardeners is not told.').waitFor();
-    await look('pause');
+    await lookAtWindow('pause');
     await dialog().getByRole('button', { name: 'Pause' }).click();
     await main().locator('.peer-state').getByText('Paused').waitFor();
 
@@ -361,7 +364,7 @@ describe('the admin pages', () => {
     await look('peer away');
     await button('Diagnose').click();
     await dialog().getByText('The way ends at: connect.').waitFor();
-    await look('diagnosis failed');
+    await lookAtWindow('diagnosis failed');
     await page.keyboard.press('Escape');
     await main().getByRole('link', { name: 'All peers' }).click();
     await main().getByText('Your peer needs a look').waitFor();
@@ -384,7 +387,7 @@ describe('the admin pages', () => {
     await dialog().getByText('9 items of Gardeners leave this catalog at once.').waitFor();
     await dialog().getByText('what it has of our 1 item is hidden there at once').waitFor();
     await dialog().getByLabel('Keep its bytes on the disk').check();
-    await look('revoke');
+    await lookAtWindow('revoke');
     await dialog().getByRole('button', { name: 'Revoke' }).click();
     await main().getByText('No other server is paired with this one yet.').waitFor();
     await main().getByText('Ended pairings').click();
