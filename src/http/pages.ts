@@ -59,6 +59,8 @@ export interface PagesOptions {
   instanceName: () => string;
   /** Whether items that are PUBLIC are shown without signing in. */
   anonymous?: boolean;
+  /** Of the catalog as it is now. The gallery follows it from there on, and reads nothing anew that it has just read. */
+  revision?: () => Promise<number>;
   /** Folder of the built pages; tests give their own. */
   built?: string;
 }
@@ -76,12 +78,17 @@ export interface Pages {
 }
 
 export async function createPages(options: PagesOptions): Promise<Pages> {
-  const { access, publicUrl, instanceName, anonymous = false, built = BUILT } = options;
+  const { access, publicUrl, instanceName, anonymous = false, revision, built = BUILT } = options;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
   const html = await readPages(built);
   const installation = await readInstallation(built);
 
-  const send = (reply: FastifyReply, page: Page, viewer: Viewer | null = null): FastifyReply => {
+  const send = (
+    reply: FastifyReply,
+    page: Page,
+    viewer: Viewer | null = null,
+    more: Record<string, string> = {},
+  ): FastifyReply => {
     const text = needed(html?.get(page));
     const nonce = randomBytes(16).toString('base64');
     const values: Record<string, string> = {
@@ -93,6 +100,7 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
       role: viewer === null ? '' : ROLE_NAMES[viewer.role],
       // What is shown to everybody is still not for search engines; what is shown to one person none of them gets to see.
       robots: viewer === null ? 'noindex' : 'all',
+      ...more,
     };
     return secure(reply, page === 'graphiql' ? graphiqlPolicy(nonce) : PLAIN_POLICY)
       .type('text/html; charset=utf-8')
@@ -105,6 +113,9 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
     return viewer?.user === null ? null : viewer;
   };
 
+  const gallery = async (reply: FastifyReply, viewer: Viewer | null): Promise<FastifyReply> =>
+    send(reply, 'index', viewer, { revision: String((await revision?.()) ?? '') });
+
   const redirect = (reply: FastifyReply, path: string): FastifyReply =>
     secure(reply, PLAIN_POLICY).redirect(`${prefix}${path}`, 303);
 
@@ -116,9 +127,9 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         // The page's own addresses are relative: under a prefix they need the slash.
         if (!/^[^?]*\/(\?|$)/.test(request.url)) return redirect(reply, '/');
         const viewer = await sessionOf(request);
-        if (viewer !== null) return send(reply, 'index', viewer);
+        if (viewer !== null) return gallery(reply, viewer);
         if (await access.setup.needed()) return redirect(reply, '/setup');
-        if (anonymous) return send(reply, 'index');
+        if (anonymous) return gallery(reply, null);
         const search = searchOf(request);
         return redirect(reply, search.length > 1 ? signInFor(`/${search}`) : '/sign-in');
       });

@@ -602,6 +602,14 @@ describe('own items', () => {
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('Nothing was deleted.').waitFor();
     expect(await page.locator('.tile.leaving').count()).toBe(0);
+    // What is said stands nowhere above the buttons of what is picked next.
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    const [note, bar] = await Promise.all(
+      ['.note', '.selection'].map((selector) => page.locator(selector).boundingBox()),
+    );
+    expect(note?.y).toBeLessThan((bar?.y ?? 0) - (note?.height ?? 0));
+    await page.keyboard.press('x');
     const total = () =>
       coast.query<{ media: { totalCount: number } }>('{ media(origin: LOCAL) { totalCount } }');
     expect((await total()).media.totalCount).toBe(7);
@@ -763,6 +771,29 @@ describe('whoever has not signed in', () => {
       /^\.\/sign-in/,
     );
     expect(stranger.complaints).toEqual([]);
+  });
+
+  it('gets the page anew where a part of it is no longer there, and is told where that does not help', async () => {
+    // Past the service worker, which keeps what it has.
+    await using fresh = await openPage(open.url, { serviceWorkers: 'block' });
+    const { page: tab } = fresh;
+    let refusals = 1;
+    await tab.route(/\/assets\/viewer-[^/]+\.js$/, (route) => {
+      refusals -= 1;
+      return refusals < 0 ? route.continue() : route.fulfill({ status: 404, body: '' });
+    });
+    await tab.goto('/');
+    await tab.getByRole('link', { name: /lighthouse, picture/i }).click();
+    await tab.locator('img.whole.there').waitFor();
+    expect(refusals).toBeLessThan(0);
+    expect(await tab.evaluate("performance.getEntriesByType('navigation')[0].type")).toBe('reload');
+
+    refusals = Number.POSITIVE_INFINITY;
+    await tab.reload();
+    await tab.getByRole('heading', { name: 'The page has stumbled' }).waitFor();
+    refusals = 0;
+    await tab.getByRole('button', { name: 'Load it again' }).click();
+    await tab.locator('img.whole.there').waitFor();
   });
 
   it('can install it as an app, which keeps nothing but its shell, and says so while the server is away', async () => {

@@ -36,6 +36,8 @@ export interface AppProps {
   /** Name of who is signed in; empty for anonymous readers. */
   viewer: string;
   role: string;
+  /** Of the catalog when the page was served; empty where the server does not say. */
+  revision: string;
 }
 
 export type Places = GalleryPlacesQuery;
@@ -49,7 +51,7 @@ const MINUTE = 60_000;
 /** Items that one operation takes. */
 const PICKED_MAX = 500;
 
-export function App({ instance, viewer, role }: AppProps) {
+export function App({ instance, viewer, role, revision }: AppProps) {
   const [place, go] = usePlace();
   const places = usePlaces();
   const asked = useMemo(() => askedAt(place), [place]);
@@ -148,6 +150,7 @@ export function App({ instance, viewer, role }: AppProps) {
   useLive({
     viewer,
     on: !leaving,
+    since: revision === '' ? null : revision,
     onChange: renew,
     onPeers: (of) => {
       // What runs for a peer shows in the catalog, and in the peer when it has ended.

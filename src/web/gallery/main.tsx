@@ -8,10 +8,10 @@ import { App } from './app.tsx';
 import { registerWorker } from './register-worker.ts';
 
 const root = element('root', HTMLElement);
-const { instance = '', viewer = '', role = '' } = root.dataset;
+const { instance = '', viewer = '', role = '', revision = '' } = root.dataset;
 createRoot(root).render(
   <Mishap>
-    <App instance={instance} viewer={viewer} role={role} />
+    <App instance={instance} viewer={viewer} role={role} revision={revision} />
   </Mishap>,
 );
 registerWorker();

@@ -740,10 +740,14 @@ export type GalleryFrameQueryVariables = Exact<{
   filter?: MediaFilter | null | undefined;
   orderBy?: MediaOrder | null | undefined;
   months: boolean;
+  first: number;
 }>;
 
 
-export type GalleryFrameQuery = { media: { totalCount: number, months?: Array<{ month: string, count: number, cursor: string }>, facets: { tags: Array<{ tag: string, count: number }> }, sources: Array<{ lastSuccessAt: string | null, stale: boolean, reason: string | null, peer: { id: string, name: string } | null }> } };
+export type GalleryFrameQuery = { media: { totalCount: number, nodes: Array<
+      | { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } | null }
+      | { id: string, kind: MediaKind, title: string, width: number | null, height: number | null, durationMs: number | null, pageCount: number | null, thumbhash: string | null, takenAt: string | null, addedAt: string, availability: Availability, thumbnailUrl: string | null, previewUrl: string | null, viewerCanUpdate: boolean, peer: { id: string, name: string } }
+    >, pageInfo: { startCursor: string | null, endCursor: string | null }, months?: Array<{ month: string, count: number, cursor: string }>, facets: { tags: Array<{ tag: string, count: number }> }, sources: Array<{ lastSuccessAt: string | null, stale: boolean, reason: string | null, peer: { id: string, name: string } | null }> } };
 
 export type GalleryPageQueryVariables = Exact<{
   origin: MediaOrigin;
@@ -1720,9 +1724,16 @@ export const GalleryCoversDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<GalleryCoversQuery, GalleryCoversQueryVariables>;
 export const GalleryFrameDocument = new TypedDocumentString(`
-    query GalleryFrame($origin: MediaOrigin!, $filter: MediaFilter, $orderBy: MediaOrder, $months: Boolean!) {
-  media(origin: $origin, filter: $filter, orderBy: $orderBy, first: 1) {
+    query GalleryFrame($origin: MediaOrigin!, $filter: MediaFilter, $orderBy: MediaOrder, $months: Boolean!, $first: Int!) {
+  media(origin: $origin, filter: $filter, orderBy: $orderBy, first: $first) {
     totalCount
+    nodes {
+      ...Tile
+    }
+    pageInfo {
+      startCursor
+      endCursor
+    }
     months @include(if: $months) {
       month
       count
@@ -1745,7 +1756,26 @@ export const GalleryFrameDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<GalleryFrameQuery, GalleryFrameQueryVariables>;
+    fragment Tile on Media {
+  id
+  kind
+  title
+  width
+  height
+  durationMs
+  pageCount
+  thumbhash
+  takenAt
+  addedAt
+  availability
+  peer {
+    id
+    name
+  }
+  thumbnailUrl
+  previewUrl
+  viewerCanUpdate
+}`) as unknown as TypedDocumentString<GalleryFrameQuery, GalleryFrameQueryVariables>;
 export const GalleryPageDocument = new TypedDocumentString(`
     query GalleryPage($origin: MediaOrigin!, $filter: MediaFilter, $orderBy: MediaOrder, $first: Int, $after: String, $last: Int, $before: String) {
   media(

@@ -70,7 +70,7 @@ function createBrowser({ secure = true } = {}) {
     refuse: (times: number) => {
       refused = times;
     },
-    openTab: () => {
+    openTab: (since: string | null = null) => {
       let seen = true;
       let listener = () => {};
       const channel: Channel = {
@@ -88,6 +88,7 @@ function createBrowser({ secure = true } = {}) {
       const onLost = vi.fn();
       const stop = startLive({
         name: 'garden',
+        since,
         follow,
         onChange,
         onPeers,
@@ -123,6 +124,21 @@ function createBrowser({ secure = true } = {}) {
 }
 
 describe('the catalog as it changes', () => {
+  it('begins where the page was served, and tells of nothing that it shows already', async () => {
+    const browser = createBrowser();
+    const one = browser.openTab('5');
+    const two = browser.openTab('5');
+    const late = browser.openTab('4');
+    await browser.tell({ revision: '5', some: false });
+    await vi.waitFor(() => expect(late.onChange).toHaveBeenCalledTimes(1), 20_000);
+    expect([...browser.streams].map(({ since }) => since)).toEqual(['5']);
+    expect(one.onChange).not.toHaveBeenCalled();
+    expect(two.onChange).not.toHaveBeenCalled();
+    await browser.tell({ revision: '6', some: true });
+    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(1), 20_000);
+    expect(one.onChange).toHaveBeenCalledTimes(1);
+  });
+
   it('comes to all tabs of a browser by one stream, and goes on when its tab is closed', async () => {
     const browser = createBrowser();
     const one = browser.openTab();

@@ -36,6 +36,8 @@ export interface LiveOptions {
   onPeers?(of: PeersChange): void;
   /** The stream was lost or could not be had; it is asked for again by itself. */
   onLost?(): void;
+  /** Revision of what is shown, where it is known. */
+  since?: string | null;
   /** Of the instance and of the person in it; tabs with the same name share a stream. */
   name: string;
   locks: Pick<LockManager, 'request'> | undefined;
@@ -65,8 +67,10 @@ export function startLive(options: LiveOptions): () => void {
     delay = backOff,
   } = options;
   /** The catalog that is shown is at least of this revision; null: nobody has said yet. */
-  let known: string | null = null;
+  let known = options.since ?? null;
   let leading = false;
+  /** What is shown was read for this look; after a time in which nobody looked it may be old. */
+  let looked = false;
   let turn: AbortController | null = null;
 
   const hear = ({ since, revision, some }: Message & { kind: 'moved' }): void => {
@@ -131,7 +135,8 @@ export function startLive(options: LiveOptions): () => void {
       void lead(signal);
       return;
     }
-    if (known !== null) onPeers('peer');
+    if (looked && known !== null) onPeers('peer');
+    looked = true;
     // Whoever leads answers; where nobody does, the lock is ours, and the stream tells what was missed.
     tell({ kind: 'where' });
     locks

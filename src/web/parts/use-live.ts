@@ -10,13 +10,15 @@ export interface Follower {
   viewer: string;
   /** Whether it is followed: not while somebody signs out, which would cut the stream. */
   on: boolean;
+  /** Revision of the catalog that is shown at least. */
+  since?: string | null;
   /** What is shown of the catalog is to be read anew; of changes that come one upon the other not each is told. */
   onChange?: () => void;
   /** The same of peers, or of what runs for them. */
   onPeers: (of: PeersChange) => void;
 }
 
-export function useLive({ viewer, on, onChange = () => {}, onPeers }: Follower): void {
+export function useLive({ viewer, on, since = null, onChange = () => {}, onPeers }: Follower): void {
   const told = useRef({ onChange, onPeers });
   useEffect(() => {
     told.current = { onChange, onPeers };
@@ -28,6 +30,7 @@ export function useLive({ viewer, on, onChange = () => {}, onPeers }: Follower):
     const name = `hedgerow ${new URL('./', location.href).pathname} ${viewer}`;
     const stop = startLive({
       name,
+      since,
       follow: followChanges,
       onChange: pace.ask,
       onPeers: (of) => told.current.onPeers(of),
@@ -49,7 +52,7 @@ export function useLive({ viewer, on, onChange = () => {}, onPeers }: Follower):
       stop();
       pace.stop();
     };
-  }, [viewer, on]);
+  }, [viewer, on, since]);
 }
 
 async function* followChanges(since: string | null, signal: AbortSignal): AsyncGenerator<Change, void> {
