@@ -4,6 +4,8 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditEvent, AuditLog } from '../access/audit-log.ts';
 import type { People } from '../access/people.ts';
+import type { Session } from '../access/sessions.ts';
+import type { ApiToken } from '../access/tokens.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -93,6 +95,9 @@ export interface Loaders {
   readonly user: DataLoader<string, User | null>;
   /** Items that the reader may see, by id. */
   readonly media: DataLoader<string, Item | null>;
+  /** Living ones by person; null where the viewer may not look. */
+  readonly sessionsOfUser: DataLoader<string, Session[] | null>;
+  readonly tokensOfUser: DataLoader<string, ApiToken[] | null>;
   /** Peers that the reader may know, by id. */
   readonly peerById: DataLoader<string, Peer | null>;
   /** Albums that the reader may see, by id. */
@@ -134,7 +139,7 @@ export function createContext(
     signal,
     reader,
     may: abilitiesOf(viewer, services.anonymous),
-    load: createLoaders(services, reader, () => context.peersAt),
+    load: createLoaders(services, viewer, reader, () => context.peersAt),
     peersAt: null,
   };
   return context;
@@ -145,7 +150,7 @@ const NEVER = new AbortController().signal;
 /** Forgets what was loaded: an answer that goes on tells what is there now. */
 export function loadAnew(context: GraphqlContext): void {
   context.peersAt = null;
-  context.load = createLoaders(context, context.reader, () => context.peersAt);
+  context.load = createLoaders(context, context.viewer, context.reader, () => context.peersAt);
 }
 
 export function readerOf(viewer: Viewer | null): Reader {
@@ -171,12 +176,25 @@ export function mayChange(
   return viewer.role === 'ADMIN' || (viewer.user !== null && viewer.user.id === item.ownerId);
 }
 
-function createLoaders(services: GraphqlServices, reader: Reader, peersAt: () => string | null): Loaders {
+function createLoaders(
+  services: GraphqlServices,
+  viewer: Viewer | null,
+  reader: Reader,
+  peersAt: () => string | null,
+): Loaders {
   const { catalog, federation } = services;
   const { prisma } = services.database;
   return {
     peer: new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
     user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
+    sessionsOfUser: new DataLoader(async (ids) => {
+      const sessions = await services.people.sessionsOfUsers(viewer, ids);
+      return ids.map((id) => sessions.get(id) ?? null);
+    }),
+    tokensOfUser: new DataLoader(async (ids) => {
+      const tokens = await services.people.tokensOfUsers(viewer, ids);
+      return ids.map((id) => tokens.get(id) ?? null);
+    }),
     media: new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);
       return ids.map((id) => items.get(id) ?? null);

@@ -126,6 +126,7 @@ export async function startGraphql(
 function emptyCache(): GraphqlServices['cache'] {
   return {
     usage: async () => ({ bytes: 0, budget: 1000, pinnedBytes: 0, items: 0, peers: [] }),
+    items: async () => [],
     purge: async () => {},
     pin: async () => {},
     explain: async () => [],
