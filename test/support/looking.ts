@@ -21,7 +21,7 @@ export async function barriers(page: Page): Promise<string[]> {
   // As a debugger does, past the policy of the page, which runs no script that is handed to it.
   if ((await page.evaluate("typeof axe === 'undefined'")) === true) await page.evaluate(axe.source);
   const found = (await page.evaluate(
-    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations)",
+    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'], preload: false }).then(({ violations }) => violations)",
   )) as { id: string; nodes: { html: string }[] }[];
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
 }
@@ -44,4 +44,31 @@ export async function firstLoad(page: string): Promise<number> {
     bytes += (await readFile(join(DIST, 'assets', file))).length;
   }
   return bytes;
+}
+
+export interface LookOptions {
+  /** Of the page as it is now. */
+  name: string;
+  /** Folder for screenshots; undefined: none are made. */
+  screenshots: string | undefined;
+}
+
+/** In all four forms: what stands in the way of people, and what is wider than its window. */
+export async function faultsOf(page: Page, { name, screenshots }: LookOptions): Promise<string[]> {
+  const faults: string[] = [];
+  for (const form of FORMS) {
+    await page.setViewportSize({ width: form.width, height: form.height });
+    await page.emulateMedia({ colorScheme: form.scheme, reducedMotion: 'reduce' });
+    if (screenshots !== undefined) {
+      await page.screenshot({ path: join(screenshots, `admin ${name} ${form.name}.png`) });
+    }
+    faults.push(...(await barriers(page)).map((barrier) => `${name}, ${form.name}: ${barrier}`));
+    const wide = await page.evaluate(
+      "[...document.querySelectorAll('#main, dialog[open]')].filter((one) => one.scrollWidth > one.clientWidth + 1).length",
+    );
+    if (wide !== 0) faults.push(`${name}, ${form.name}: wider than its window`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  return faults;
 }

@@ -53,7 +53,7 @@ export function App({ instance, viewer, role }: AppProps) {
   }, [name, instance]);
 
   // Another page begins at its top, as it does where pages are documents.
-  const where = hrefOf({ view: place.view, peer: place['peer'] ?? '' });
+  const where = hrefOf({ view: place.view, peer: place['peer'] ?? '', person: place['person'] ?? '' });
   const before = useRef(where);
   useEffect(() => {
     if (before.current === where) return;
@@ -68,6 +68,14 @@ export function App({ instance, viewer, role }: AppProps) {
     const current = document.querySelector('.sections [aria-current]');
     current?.scrollIntoView({ block: 'nearest', inline: 'center' });
   }, [shown]);
+
+  // On a phone the sections are a strip of which only a part is seen.
+  const sections = useRef<HTMLElement>(null);
+  const view = section?.view;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another section is current
+  useEffect(() => {
+    sections.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [view]);
 
   const Page = section?.page;
   return (
@@ -94,7 +102,7 @@ export function App({ instance, viewer, role }: AppProps) {
         </Account>
       </header>
       <div className="frame">
-        <nav className="sections" aria-label={texts.sections}>
+        <nav className="sections" aria-label={texts.sections} ref={sections}>
           <ul>
             {SECTIONS.map(({ view, name: of, icon }) => (
               <li key={view}>

@@ -41,4 +41,46 @@ export const SECTIONS: readonly Section[] = [
     icon: 'pair',
     page: lazy(async () => ({ default: (await import('./pair.tsx')).Pair })),
   },
+  {
+    view: 'cache',
+    name: texts.cache.name,
+    icon: 'cached',
+    page: lazy(async () => ({ default: (await import('./cache.tsx')).Cache })),
+  },
+  {
+    view: 'audit',
+    name: texts.audit.name,
+    icon: 'steps',
+    page: lazy(async () => ({ default: (await import('./audit.tsx')).Audit })),
+  },
+  {
+    view: 'people',
+    name: texts.people.name,
+    icon: 'people',
+    page: lazy(async () => ({ default: (await import('./people.tsx')).People })),
+  },
+  {
+    view: 'tokens',
+    name: texts.tokens.name,
+    icon: 'key',
+    page: lazy(async () => ({ default: (await import('./tokens.tsx')).Tokens })),
+  },
+  {
+    view: 'agents',
+    name: texts.agents.name,
+    icon: 'agent',
+    page: lazy(async () => ({ default: (await import('./agents.tsx')).Agents })),
+  },
+  {
+    view: 'settings',
+    name: texts.settings.name,
+    icon: 'settings',
+    page: lazy(async () => ({ default: (await import('./settings.tsx')).Settings })),
+  },
+  {
+    view: 'account',
+    name: texts.account.name,
+    icon: 'person',
+    page: lazy(async () => ({ default: (await import('./account.tsx')).Account })),
+  },
 ];

@@ -16,6 +16,20 @@ export type AddPeerInput = {
   token?: string | null | undefined;
 };
 
+/** An automated agent. */
+export type AgentInput = {
+  /** What it is for; at most 10,000 characters. */
+  description?: string | null | undefined;
+  /** What it is called; at most 200 characters. */
+  name: string;
+  /** What it can do; at most 100, of at most 200 characters each. */
+  skills?: Array<string>;
+  /** Where it is found: http or https. */
+  url?: string | null | undefined;
+  /** Of the agent; at most 200 characters. */
+  version?: string | null | undefined;
+};
+
 /** Which of this instance's people see a peer's items. */
 export type Audience =
   /** Admins. */
@@ -24,6 +38,31 @@ export type Audience =
   | 'ANYONE'
   /** Everybody who signs in. */
   | 'USERS';
+
+/** What kind of somebody acted. */
+export type AuditActorKind =
+  /** Somebody who is not known. */
+  | 'ANONYMOUS'
+  /** Another server. */
+  | 'PEER'
+  /** This server by itself. */
+  | 'SYSTEM'
+  /** A program, or the terminal, with a token. */
+  | 'TOKEN'
+  /** A person, in a browser. */
+  | 'USER';
+
+/** Which events; a list takes 50 values, and an empty one lets nothing through. */
+export type AuditFilter = {
+  /** Only these actions. */
+  actions?: Array<string> | null | undefined;
+  /** Of these kinds of actors. */
+  actorKinds?: Array<AuditActorKind> | null | undefined;
+  /** From when until when. */
+  at?: DateTimeRange | null | undefined;
+  /** By or about these peers. */
+  peerIds?: Array<string | number> | null | undefined;
+};
 
 /** Where the bytes of an item are. */
 export type Availability =
@@ -67,6 +106,16 @@ export type CreateAlbumInput = {
   visibility?: Visibility;
 };
 
+/** A token to be made. */
+export type CreateApiTokenInput = {
+  /** When it ends; without it, when it is revoked. */
+  expiresAt?: string | null | undefined;
+  /** What it is for; 1 to 100 characters. */
+  name: string;
+  /** At least one, and none beyond what the viewer may do. */
+  scopes: Array<TokenScope>;
+};
+
 /** An invitation to be made. */
 export type CreateInvitationInput = {
   /** Where mutual: the other's address may be on a private network. */
@@ -89,6 +138,16 @@ export type CreatePeerCredentialInput = {
   grant?: GrantInput | null | undefined;
   /** What the peer is called here. */
   name: string;
+};
+
+/** An account to be made. */
+export type CreateUserInput = {
+  /** What the person is called, and signs in as. */
+  name: string;
+  /** Without it, a link is made by which the person sets it. */
+  password?: string | null | undefined;
+  /** What the person may do. */
+  role: Role;
 };
 
 /** A span of time. */
@@ -147,6 +206,12 @@ export type Duplicates =
   | 'COLLAPSE'
   /** Each is shown. */
   | 'SHOW';
+
+/** A session to be ended. */
+export type EndSessionInput = {
+  /** Of the session. */
+  id: string | number;
+};
 
 /** What went wrong, for programs; the same codes as in problem documents. Those after REMOVALS_HELD stand in events of the audit alone; elsewhere they are errors of GraphQL. */
 export type ErrorCode =
@@ -399,6 +464,20 @@ export type PeerStatus =
   /** Ended. */
   | 'REVOKED';
 
+/** An item to be kept, or no longer. */
+export type PinMediaInput = {
+  /** Of the item, which is one of a peer. */
+  id: string | number;
+  /** Whether it is never evicted. */
+  pinned: boolean;
+};
+
+/** What peers are told of the agents here. */
+export type PublishAgentsInput = {
+  /** All of them, at most 100; those that are not named are published no longer. */
+  agents: Array<AgentInput>;
+};
+
 /** How far a run is. */
 export type PullState =
   /** Ended by an error. */
@@ -409,6 +488,15 @@ export type PullState =
   | 'RUNNING'
   /** Finished. */
   | 'SUCCEEDED';
+
+/** What is to be deleted of what is kept. */
+export type PurgeCacheInput =
+  {   /** true: everything. */
+  all: boolean; mediaId?: never; peerId?: never; }
+  |  { all?: never;   /** Everything of an item. */
+  mediaId: string | number; peerId?: never; }
+  |  { all?: never; mediaId?: never;   /** Everything of a peer. */
+  peerId: string | number; };
 
 /** Asks for a pull. */
 export type RefreshPeerInput = {
@@ -424,12 +512,33 @@ export type ResolveHeldRemovalsInput = {
   id: string | number;
 };
 
+/** A token to be revoked. */
+export type RevokeApiTokenInput = {
+  /** Of the token. */
+  id: string | number;
+};
+
 /** Ends a pairing. */
 export type RevokePeerInput = {
   /** Of the peer. */
   id: string | number;
   /** Bytes stay on disk, unserved, for pairing again. */
   keepCached?: boolean;
+};
+
+/** What a person may do. */
+export type Role =
+  /** Everything, federation included. */
+  | 'ADMIN'
+  /** Sees the catalog; adds media, and changes what is his or her own. */
+  | 'EDITOR'
+  /** Sees the catalog. */
+  | 'VIEWER';
+
+/** Changes this instance's key. */
+export type RotateInstanceKeyInput = {
+  /** Must be true: the former key is erased, and invitations that are open are cancelled. */
+  confirm: boolean;
 };
 
 /** Renews the credential by which a peer is asked. */
@@ -474,6 +583,19 @@ export type TagMediaInput = {
   /** Taken from each item that has them. */
   remove?: Array<string> | null | undefined;
 };
+
+/** What a token may be used for, within what its owner may do. */
+export type TokenScope =
+  /** Everything. */
+  | 'ADMIN'
+  /** Read the catalog. */
+  | 'CATALOG_READ'
+  /** Pair with peers and manage them. */
+  | 'FEDERATION_ADMIN'
+  /** Add, change and delete media. */
+  | 'LIBRARY_WRITE'
+  /** Read bytes. */
+  | 'MEDIA_READ';
 
 /** Changes of an album of this instance; what is left out stays. */
 export type UpdateAlbumInput = {
@@ -535,6 +657,24 @@ export type UpdatePeerInput = {
   paused?: boolean | null | undefined;
 };
 
+/** Changes of an account; what is left out stays. */
+export type UpdateUserInput = {
+  /** Of whoever changes his or her own password. */
+  currentPassword?: string | null | undefined;
+  /** Whether the person is shut out, at once and everywhere. Admin. */
+  disabled?: boolean | null | undefined;
+  /** Of the person. */
+  id: string | number;
+  /** What the person is called, and signs in as. */
+  name?: string | null | undefined;
+  /** A new one; ends every other session of the person, and needs currentPassword where it is one’s own. */
+  password?: string | null | undefined;
+  /** Voids the password and ends the sessions; setupUrl is the link to set a new one. Admin. */
+  resetPassword?: boolean | null | undefined;
+  /** What the person may do. Admin. */
+  role?: Role | null | undefined;
+};
+
 /** Who may see a local item: its owner; this instance's people; paired peers too; anyone. */
 export type Visibility =
   /** This instance's people. */
@@ -545,6 +685,88 @@ export type Visibility =
   | 'PRIVATE'
   /** Anyone. */
   | 'PUBLIC';
+
+export type AdminAgentsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminAgentsQuery = { instance: { federation: boolean, agents: Array<{ name: string, description: string | null, url: string | null, version: string | null, skills: Array<string> }> }, peers: { nodes: Array<{ id: string, name: string, agents: Array<{ name: string, description: string | null, url: string | null, version: string | null, skills: Array<string> }> }> } };
+
+export type AgentLineFragment = { name: string, description: string | null, url: string | null, version: string | null, skills: Array<string> };
+
+export type AdminPublishAgentsMutationVariables = Exact<{
+  input: PublishAgentsInput;
+}>;
+
+
+export type AdminPublishAgentsMutation = { publishAgents: { instance: { id: string, agents: Array<{ name: string, description: string | null, url: string | null, version: string | null, skills: Array<string> }> } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminAuditQueryVariables = Exact<{
+  filter?: AuditFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AdminAuditQuery = { auditEvents: { nodes: Array<{ id: string, at: string, actorKind: AuditActorKind, actor: string | null, action: string, target: string | null, outcome: string, code: ErrorCode | null, address: string | null, bytes: string | null, detail: unknown }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type AdminAuditNamesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminAuditNamesQuery = { users: { nodes: Array<{ id: string, name: string }> }, peers: { nodes: Array<{ id: string, name: string }> } };
+
+export type AdminCacheQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminCacheQuery = { cache: { bytes: string, budget: string, pinnedBytes: string, items: number, peers: Array<{ bytes: string, budget: string | null, items: number, peer: { id: string, name: string } }> } };
+
+export type AdminKeptItemsQueryVariables = Exact<{
+  peerId?: string | number | null | undefined;
+  pinned?: boolean | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AdminKeptItemsQuery = { cache: { keptItems: { nodes: Array<{ mediaId: string, bytes: string, pinned: boolean, usedAt: string, media:
+          | { id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } | null }
+          | { id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } }
+         | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } };
+
+export type AdminFindRemoteQueryVariables = Exact<{
+  query: string;
+}>;
+
+
+export type AdminFindRemoteQuery = { media: { nodes: Array<
+      | { availability: Availability, id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } | null }
+      | { availability: Availability, id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } }
+    > } };
+
+type CacheItem_LocalMedia_Fragment = { id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } | null };
+
+type CacheItem_RemoteMedia_Fragment = { id: string, title: string, thumbnailUrl: string | null, peer: { id: string, name: string } };
+
+export type CacheItemFragment =
+  | CacheItem_LocalMedia_Fragment
+  | CacheItem_RemoteMedia_Fragment
+;
+
+export type AdminPurgeCacheMutationVariables = Exact<{
+  input: PurgeCacheInput;
+}>;
+
+
+export type AdminPurgeCacheMutation = { purgeCache: { cache: { bytes: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminPinMediaMutationVariables = Exact<{
+  input: PinMediaInput;
+}>;
+
+
+export type AdminPinMediaMutation = { pinMedia: { media:
+      | { id: string }
+      | { id: string }
+     | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
 export type AdminInvitationsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -710,6 +932,82 @@ export type AdminRevokePeerMutationVariables = Exact<{
 
 export type AdminRevokePeerMutation = { revokePeer: { peer: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
+export type AdminPeopleQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AdminPeopleQuery = { users: { nodes: Array<{ id: string, name: string, role: Role, disabledAt: string | null, createdAt: string }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type PersonFragment = { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string };
+
+export type AdminPersonQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AdminPersonQuery = { node:
+    | { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string, sessions: Array<{ id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean }> | null, apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> | null }
+    | Record<PropertyKey, never>
+   | null };
+
+export type SessionLineFragment = { id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean };
+
+export type TokenLineFragment = { id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null };
+
+export type AdminCreateUserMutationVariables = Exact<{
+  input: CreateUserInput;
+}>;
+
+
+export type AdminCreateUserMutation = { createUser: { setupUrl: string | null, user: { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminUpdateUserMutationVariables = Exact<{
+  input: UpdateUserInput;
+}>;
+
+
+export type AdminUpdateUserMutation = { updateUser: { setupUrl: string | null, user: { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminEndSessionMutationVariables = Exact<{
+  input: EndSessionInput;
+}>;
+
+
+export type AdminEndSessionMutation = { endSession: { endedSessionId: string | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminMyselfQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminMyselfQuery = { viewer: { role: Role, user: { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string } | null, sessions: Array<{ id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean }>, apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> } | null };
+
+export type AdminCreateTokenMutationVariables = Exact<{
+  input: CreateApiTokenInput;
+}>;
+
+
+export type AdminCreateTokenMutation = { createApiToken: { token: string | null, apiToken: { id: string, name: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminRevokeTokenMutationVariables = Exact<{
+  input: RevokeApiTokenInput;
+}>;
+
+
+export type AdminRevokeTokenMutation = { revokeApiToken: { apiToken: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
+export type AdminSettingsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AdminSettingsQuery = { instance: { id: string, name: string, version: string, publicUrl: string, thumbprint: string, federation: boolean, mediaCount: number }, peers: { totalCount: number } };
+
+export type AdminRotateKeyMutationVariables = Exact<{
+  input: RotateInstanceKeyInput;
+}>;
+
+
+export type AdminRotateKeyMutation = { rotateInstanceKey: { instance: { id: string, thumbprint: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
 export type ChangesSubscriptionVariables = Exact<{
   since?: string | null | undefined;
 }>;
@@ -871,6 +1169,26 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const AgentLineFragmentDoc = new TypedDocumentString(`
+    fragment AgentLine on Agent {
+  name
+  description
+  url
+  version
+  skills
+}
+    `, {"fragmentName":"AgentLine"}) as unknown as TypedDocumentString<AgentLineFragment, unknown>;
+export const CacheItemFragmentDoc = new TypedDocumentString(`
+    fragment CacheItem on Media {
+  id
+  title
+  thumbnailUrl
+  peer {
+    id
+    name
+  }
+}
+    `, {"fragmentName":"CacheItem"}) as unknown as TypedDocumentString<CacheItemFragment, unknown>;
 export const GrantFieldsFragmentDoc = new TypedDocumentString(`
     fragment GrantFields on Grant {
   kinds
@@ -1059,6 +1377,35 @@ export const PullLineFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"PullLine"}) as unknown as TypedDocumentString<PullLineFragment, unknown>;
+export const PersonFragmentDoc = new TypedDocumentString(`
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}
+    `, {"fragmentName":"Person"}) as unknown as TypedDocumentString<PersonFragment, unknown>;
+export const SessionLineFragmentDoc = new TypedDocumentString(`
+    fragment SessionLine on Session {
+  id
+  userAgent
+  createdAt
+  lastSeenAt
+  current
+}
+    `, {"fragmentName":"SessionLine"}) as unknown as TypedDocumentString<SessionLineFragment, unknown>;
+export const TokenLineFragmentDoc = new TypedDocumentString(`
+    fragment TokenLine on ApiToken {
+  id
+  name
+  prefix
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+}
+    `, {"fragmentName":"TokenLine"}) as unknown as TypedDocumentString<TokenLineFragment, unknown>;
 export const TileFragmentDoc = new TypedDocumentString(`
     fragment Tile on Media {
   id
@@ -1149,6 +1496,194 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const AdminAgentsDocument = new TypedDocumentString(`
+    query AdminAgents {
+  instance {
+    federation
+    agents {
+      ...AgentLine
+    }
+  }
+  peers(first: 200) {
+    nodes {
+      id
+      name
+      agents {
+        ...AgentLine
+      }
+    }
+  }
+}
+    fragment AgentLine on Agent {
+  name
+  description
+  url
+  version
+  skills
+}`) as unknown as TypedDocumentString<AdminAgentsQuery, AdminAgentsQueryVariables>;
+export const AdminPublishAgentsDocument = new TypedDocumentString(`
+    mutation AdminPublishAgents($input: PublishAgentsInput!) {
+  publishAgents(input: $input) {
+    instance {
+      id
+      agents {
+        ...AgentLine
+      }
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment AgentLine on Agent {
+  name
+  description
+  url
+  version
+  skills
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminPublishAgentsMutation, AdminPublishAgentsMutationVariables>;
+export const AdminAuditDocument = new TypedDocumentString(`
+    query AdminAudit($filter: AuditFilter, $first: Int, $after: String) {
+  auditEvents(filter: $filter, first: $first, after: $after) {
+    nodes {
+      id
+      at
+      actorKind
+      actor
+      action
+      target
+      outcome
+      code
+      address
+      bytes
+      detail
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AdminAuditQuery, AdminAuditQueryVariables>;
+export const AdminAuditNamesDocument = new TypedDocumentString(`
+    query AdminAuditNames {
+  users(first: 500) {
+    nodes {
+      id
+      name
+    }
+  }
+  peers(status: [ACTIVE, PAUSED, REVOKED], first: 500) {
+    nodes {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AdminAuditNamesQuery, AdminAuditNamesQueryVariables>;
+export const AdminCacheDocument = new TypedDocumentString(`
+    query AdminCache {
+  cache {
+    bytes
+    budget
+    pinnedBytes
+    items
+    peers {
+      peer {
+        id
+        name
+      }
+      bytes
+      budget
+      items
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AdminCacheQuery, AdminCacheQueryVariables>;
+export const AdminKeptItemsDocument = new TypedDocumentString(`
+    query AdminKeptItems($peerId: ID, $pinned: Boolean, $first: Int, $after: String) {
+  cache {
+    keptItems(peerId: $peerId, pinned: $pinned, first: $first, after: $after) {
+      nodes {
+        mediaId
+        bytes
+        pinned
+        usedAt
+        media {
+          ...CacheItem
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+}
+    fragment CacheItem on Media {
+  id
+  title
+  thumbnailUrl
+  peer {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<AdminKeptItemsQuery, AdminKeptItemsQueryVariables>;
+export const AdminFindRemoteDocument = new TypedDocumentString(`
+    query AdminFindRemote($query: String!) {
+  media(origin: REMOTE, filter: { query: $query }, first: 8) {
+    nodes {
+      ...CacheItem
+      availability
+    }
+  }
+}
+    fragment CacheItem on Media {
+  id
+  title
+  thumbnailUrl
+  peer {
+    id
+    name
+  }
+}`) as unknown as TypedDocumentString<AdminFindRemoteQuery, AdminFindRemoteQueryVariables>;
+export const AdminPurgeCacheDocument = new TypedDocumentString(`
+    mutation AdminPurgeCache($input: PurgeCacheInput!) {
+  purgeCache(input: $input) {
+    cache {
+      bytes
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminPurgeCacheMutation, AdminPurgeCacheMutationVariables>;
+export const AdminPinMediaDocument = new TypedDocumentString(`
+    mutation AdminPinMedia($input: PinMediaInput!) {
+  pinMedia(input: $input) {
+    media {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminPinMediaMutation, AdminPinMediaMutationVariables>;
 export const AdminInvitationsDocument = new TypedDocumentString(`
     query AdminInvitations($first: Int, $after: String) {
   invitations(first: $first, after: $after) {
@@ -1639,6 +2174,229 @@ export const AdminRevokePeerDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<AdminRevokePeerMutation, AdminRevokePeerMutationVariables>;
+export const AdminPeopleDocument = new TypedDocumentString(`
+    query AdminPeople($first: Int, $after: String) {
+  users(first: $first, after: $after) {
+    nodes {
+      ...Person
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}`) as unknown as TypedDocumentString<AdminPeopleQuery, AdminPeopleQueryVariables>;
+export const AdminPersonDocument = new TypedDocumentString(`
+    query AdminPerson($id: ID!) {
+  node(id: $id) {
+    ... on User {
+      ...Person
+      sessions {
+        ...SessionLine
+      }
+      apiTokens {
+        ...TokenLine
+      }
+    }
+  }
+}
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}
+fragment SessionLine on Session {
+  id
+  userAgent
+  createdAt
+  lastSeenAt
+  current
+}
+fragment TokenLine on ApiToken {
+  id
+  name
+  prefix
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+}`) as unknown as TypedDocumentString<AdminPersonQuery, AdminPersonQueryVariables>;
+export const AdminCreateUserDocument = new TypedDocumentString(`
+    mutation AdminCreateUser($input: CreateUserInput!) {
+  createUser(input: $input) {
+    user {
+      ...Person
+    }
+    setupUrl
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminCreateUserMutation, AdminCreateUserMutationVariables>;
+export const AdminUpdateUserDocument = new TypedDocumentString(`
+    mutation AdminUpdateUser($input: UpdateUserInput!) {
+  updateUser(input: $input) {
+    user {
+      ...Person
+    }
+    setupUrl
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}
+fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminUpdateUserMutation, AdminUpdateUserMutationVariables>;
+export const AdminEndSessionDocument = new TypedDocumentString(`
+    mutation AdminEndSession($input: EndSessionInput!) {
+  endSession(input: $input) {
+    endedSessionId
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminEndSessionMutation, AdminEndSessionMutationVariables>;
+export const AdminMyselfDocument = new TypedDocumentString(`
+    query AdminMyself {
+  viewer {
+    role
+    user {
+      ...Person
+    }
+    sessions {
+      ...SessionLine
+    }
+    apiTokens {
+      ...TokenLine
+    }
+  }
+}
+    fragment Person on User {
+  id
+  name
+  role
+  disabledAt
+  createdAt
+}
+fragment SessionLine on Session {
+  id
+  userAgent
+  createdAt
+  lastSeenAt
+  current
+}
+fragment TokenLine on ApiToken {
+  id
+  name
+  prefix
+  scopes
+  createdAt
+  expiresAt
+  lastUsedAt
+}`) as unknown as TypedDocumentString<AdminMyselfQuery, AdminMyselfQueryVariables>;
+export const AdminCreateTokenDocument = new TypedDocumentString(`
+    mutation AdminCreateToken($input: CreateApiTokenInput!) {
+  createApiToken(input: $input) {
+    apiToken {
+      id
+      name
+    }
+    token
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminCreateTokenMutation, AdminCreateTokenMutationVariables>;
+export const AdminRevokeTokenDocument = new TypedDocumentString(`
+    mutation AdminRevokeToken($input: RevokeApiTokenInput!) {
+  revokeApiToken(input: $input) {
+    apiToken {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminRevokeTokenMutation, AdminRevokeTokenMutationVariables>;
+export const AdminSettingsDocument = new TypedDocumentString(`
+    query AdminSettings {
+  instance {
+    id
+    name
+    version
+    publicUrl
+    thumbprint
+    federation
+    mediaCount
+  }
+  peers(first: 1) {
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<AdminSettingsQuery, AdminSettingsQueryVariables>;
+export const AdminRotateKeyDocument = new TypedDocumentString(`
+    mutation AdminRotateKey($input: RotateInstanceKeyInput!) {
+  rotateInstanceKey(input: $input) {
+    instance {
+      id
+      thumbprint
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminRotateKeyMutation, AdminRotateKeyMutationVariables>;
 export const ChangesDocument = new TypedDocumentString(`
     subscription Changes($since: BigInt) {
   changed(sinceRevision: $since) {

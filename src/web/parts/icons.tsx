@@ -37,6 +37,11 @@ const PATHS = {
   steps: 'M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h10',
   code: 'M8.5 7 3.5 12l5 5M15.5 7l5 5-5 5M13.5 5l-3 14',
   edit: 'M5 19h3L19 8l-3-3L5 16zM14 7l3 3',
+  people:
+    'M9 12a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2.5 19.5c.8-3.6 3.2-5.3 6.5-5.3s5.7 1.7 6.5 5.3M16 5.4a3.4 3.4 0 0 1 0 6.4M18 14.6c1.9.8 3 2.4 3.5 4.9',
+  key: 'M8 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 12h9M17.5 12v3M21 12v3',
+  agent: 'M5 9h14v10H5zM12 9V5M12 4.5h.01M9 13.5h.01M15 13.5h.01M9.5 16.5h5',
+  settings: 'M4 7h8M16 7h4M14 5v4M4 12h13M20 12h.01M4 17h4M12 17h8M10 15v4',
 } as const;
 
 export type IconName = keyof typeof PATHS;
