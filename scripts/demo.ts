@@ -73,7 +73,7 @@ async function share(from: RunningApp, to: RunningApp): Promise<void> {
   }
 }
 
-const password = randomBytes(6).toString('base64url');
+const password = randomBytes(9).toString('base64url');
 await rm(folder, { recursive: true, force: true });
 console.log('Starting two instances …');
 const garden = await start(INSTANCES[0]);

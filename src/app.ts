@@ -227,6 +227,7 @@ async function build(
     database,
     secret: deriveKey(masterKey, 'hedgerow/session-cookies/1'),
     publicUrl,
+    instanceName,
     allowedOrigins: config.allowedOrigins,
     adminToken: secrets.adminToken ?? undefined,
     serviceToken,
@@ -243,6 +244,7 @@ async function build(
     audit,
     auditLog: createAuditLog(database),
     people: access.people,
+    secondFactors: access.secondFactors,
     signUrl: access.signedUrls.sign,
     library,
     cache: createCacheAdministration({

@@ -73,7 +73,7 @@ const PACKAGES: readonly PackageRule[] = [
     packages: /^(graphql|graphql-yoga|@pothos\/.*|@graphql-yoga\/.*|@escape\.tech\/.*)$/,
     allowed: ['graphql/', 'http/', 'host.ts', 'web/scripts/graphql-fetcher.ts'],
   },
-  { packages: /^(better-auth(\/.*)?|openid-client)$/, allowed: ['access/'] },
+  { packages: /^(better-auth(\/.*)?|openid-client|otpauth|@zxcvbn-ts\/.*)$/, allowed: ['access/'] },
   // The lock of the data folder is SQLite's own, on a file of its own.
   { packages: /^better-sqlite3$/, allowed: ['database/', 'lock.ts'] },
   { packages: /^(pg|@prisma\/.*)$/, allowed: ['database/'] },
@@ -155,6 +155,57 @@ describe('the rooms of src/', () => {
         !(file === 'graphql/builder.ts' && target === 'database/generated/pothos-types.ts'),
     );
     expect(misplaced.map(describeImport)).toEqual([]);
+  });
+});
+
+interface Locked {
+  version: string;
+  integrity?: string;
+  resolved?: string;
+  link?: boolean;
+  optional?: boolean;
+  deprecated?: string;
+}
+
+describe('packages', () => {
+  const read = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8');
+  const manifest = JSON.parse(read('package.json')) as Record<
+    'dependencies' | 'devDependencies',
+    Record<string, string>
+  >;
+  const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+  const locked = Object.entries(lock.packages).filter(([path]) => path !== '');
+  const direct = { ...manifest.dependencies, ...manifest.devDependencies };
+
+  it('that are asked for by name each have a reason in docs/architecture.md, and no reason outlives its package', () => {
+    const text = read('docs/architecture.md');
+    const table = text
+      .slice(text.indexOf('## Dependencies'))
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    const named = table.flatMap((line) =>
+      [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    );
+    expect(named.sort()).toEqual(Object.keys(direct).sort());
+  });
+
+  it('are locked at one version each, with the digest of what is loaded', () => {
+    expect(Object.keys(direct).filter((name) => lock.packages[`node_modules/${name}`] === undefined)).toEqual(
+      [],
+    );
+    expect(locked.length).toBeGreaterThan(500);
+    for (const [path, { version, integrity, link, optional, resolved }] of locked) {
+      expect(version, path).toMatch(/^\d+\.\d+\.\d+/);
+      expect(link, path).toBeUndefined();
+      // Nothing from a repository, a folder, or over plain HTTP.
+      expect(resolved ?? 'https://', path).toMatch(/^https:\/\//);
+      // Those of other platforms are optional, and written down without being loaded (scripts/complete-lock.ts).
+      if (optional !== true) expect(integrity, path).toMatch(/^sha512-/);
+    }
+  });
+
+  it('are none that their authors have given up', () => {
+    expect(locked.filter(([, { deprecated }]) => deprecated !== undefined).map(([path]) => path)).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Instance, startInstance } from './support/instance.ts';
-import { nobody, PASSWORD, type Person, signedIn, signInAs, withToken } from './support/people.ts';
+import { codeAt, wrongCodeAt } from './support/one-time-codes.ts';
+import { cookieOf, nobody, PASSWORD, type Person, signedIn, signInAs, withToken } from './support/people.ts';
 
 const CREATE_TOKEN = `mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) {
   token apiToken { id name prefix scopes expiresAt lastUsedAt } userErrors { code field message } } }`;
@@ -12,6 +13,16 @@ const CREATE_USER = `mutation ($input: CreateUserInput!) { createUser(input: $in
   user { id name role disabledAt } setupUrl userErrors { code field } } }`;
 const UPDATE_USER = `mutation ($input: UpdateUserInput!) { updateUser(input: $input) {
   user { id name role disabledAt } setupUrl userErrors { code field message } } }`;
+const BEGIN = `mutation ($currentPassword: String!) { beginSecondFactor(input: { currentPassword: $currentPassword }) {
+  secret url userErrors { code field } } }`;
+const CONFIRM = `mutation ($code: String!) { confirmSecondFactor(input: { code: $code }) {
+  recoveryCodes userErrors { code field } } }`;
+const RENEW = `mutation ($currentPassword: String!, $code: String!) {
+  renewRecoveryCodes(input: { currentPassword: $currentPassword, code: $code }) { recoveryCodes userErrors { code field } } }`;
+const END = `mutation ($currentPassword: String!, $code: String!) {
+  endSecondFactor(input: { currentPassword: $currentPassword, code: $code }) { userErrors { code field } } }`;
+const RESET = `mutation ($id: ID!) { resetSecondFactor(input: { id: $id }) { user { id secondFactor } userErrors { code field } } }`;
+const SECOND_FACTOR = '{ viewer { secondFactor { since recoveryCodesLeft } } }';
 const VIEWER = `{ viewer { user { id } role scopes apiTokens { id name prefix lastUsedAt } sessions { id userAgent current createdAt lastSeenAt } } }`;
 
 let instance: Instance;
@@ -255,4 +266,177 @@ test('an admin voids a password with a link in its place', async () => {
     input: { id: person.id, resetPassword: true, password: PASSWORD },
   });
   expect(both.data.updateUser.userErrors).toMatchObject([{ code: 'INVALID', field: ['resetPassword'] }]);
+});
+
+/** As a browser or program sends it. */
+async function postJson(path: string, body: object) {
+  const answer = await nobody(instance).send(
+    'POST',
+    path,
+    { 'content-type': 'application/json' },
+    JSON.stringify(body),
+  );
+  return {
+    ...answer,
+    json: JSON.parse(answer.body.toString()),
+    cookie: cookieOf(answer.headers['set-cookie']),
+  };
+}
+
+/** `secret` and `codes` of somebody whose second factor is in force; `at`: whose code was used up with it. */
+async function secured(person: Person) {
+  const at = Date.now();
+  const { secret } = (await person.ask(BEGIN, { currentPassword: PASSWORD })).data.beginSecondFactor;
+  const { recoveryCodes } = (await person.ask(CONFIRM, { code: codeAt(secret, at) })).data
+    .confirmSecondFactor;
+  return { secret: secret as string, codes: recoveryCodes as string[], at };
+}
+
+test('with a second factor the password alone opens nothing, and a code opens it once', async () => {
+  const person = await signedIn(instance, 'Tilda', 'EDITOR');
+  const elsewhere = await signInAs(instance, 'Tilda');
+  const token = await withToken(instance, ['CATALOG_READ'], person.id);
+  expect((await person.ask(SECOND_FACTOR)).data.viewer.secondFactor).toBeNull();
+  const { data: refused } = await person.ask(BEGIN, { currentPassword: 'not the password' });
+  expect(refused.beginSecondFactor).toMatchObject({
+    secret: null,
+    url: null,
+    userErrors: [{ code: 'INVALID', field: ['currentPassword'] }],
+  });
+  const { data: begun } = await person.ask(BEGIN, { currentPassword: PASSWORD });
+  const { secret, url } = begun.beginSecondFactor;
+  expect(url).toContain('otpauth://totp/Garden:Tilda?issuer=Garden&secret=');
+  const { data: wrong } = await person.ask(CONFIRM, { code: wrongCodeAt(secret) });
+  expect(wrong.confirmSecondFactor).toMatchObject({
+    recoveryCodes: null,
+    userErrors: [{ code: 'INVALID', field: ['code'] }],
+  });
+
+  const at = Date.now();
+  const { data: confirmed } = await person.ask(CONFIRM, { code: codeAt(secret, at) });
+  const { recoveryCodes } = confirmed.confirmSecondFactor;
+  expect(recoveryCodes).toHaveLength(10);
+  expect((await elsewhere.ask(VIEWER)).status).toBe(401);
+  expect((await person.ask(SECOND_FACTOR)).data.viewer.secondFactor).toEqual({
+    since: expect.any(String),
+    recoveryCodesLeft: 10,
+  });
+  expect((await token.ask('{ viewer { role secondFactor { since } } }')).data.viewer).toEqual({
+    role: 'VIEWER',
+    secondFactor: null,
+  });
+
+  const credentials = { name: 'tilda', password: PASSWORD };
+  const missing = await postJson('/session', credentials);
+  expect(missing.json).toMatchObject({ status: 401, code: 'second-factor-required' });
+  expect(missing.headers['set-cookie']).toBeUndefined();
+  // Who does not know the password does not learn that there is one.
+  const guessed = await postJson('/session', { ...credentials, password: 'a guess', code: '123456' });
+  expect(guessed.json).toMatchObject({ status: 401, code: 'unauthenticated' });
+  for (const code of [codeAt(secret, at), 'x'.repeat(5000)]) {
+    const answer = await postJson('/session', { ...credentials, code });
+    expect(answer.json).toMatchObject({ status: 401, code: 'second-factor-refused' });
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  }
+  expect((await postJson('/session', { ...credentials, code: 123456 })).json).toMatchObject({
+    status: 400,
+    field: ['code'],
+  });
+  const next = codeAt(secret, at + 30_000);
+  const opened = await postJson('/session', { ...credentials, code: `${next.slice(0, 3)} ${next.slice(3)}` });
+  expect([opened.status, opened.json.user.name]).toEqual([200, 'Tilda']);
+  expect((await postJson('/session', { ...credentials, code: next })).json.code).toBe(
+    'second-factor-refused',
+  );
+  const recovery = await postJson('/session', { ...credentials, code: recoveryCodes[0] });
+  expect(recovery.status).toBe(200);
+  expect(
+    (await nobody(instance).ask(SECOND_FACTOR, {}, { cookie: recovery.cookie })).data.viewer.secondFactor,
+  ).toMatchObject({ recoveryCodesLeft: 9 });
+});
+
+test('turning a second factor off, and new recovery codes, ask for the password and a code', async () => {
+  const person = await signedIn(instance, 'Vito', 'VIEWER');
+  const { codes } = await secured(person);
+  for (const [query, currentPassword, code, field] of [
+    [RENEW, 'not the password', codes[0], 'currentPassword'],
+    [END, PASSWORD, 'nonsense', 'code'],
+  ] as const) {
+    const { data } = await person.ask(query, { currentPassword, code });
+    expect(JSON.stringify(data)).toContain(`{"code":"INVALID","field":["${field}"]}`);
+  }
+  const { data } = await person.ask(RENEW, { currentPassword: PASSWORD, code: codes[0] });
+  const renewed = data.renewRecoveryCodes.recoveryCodes;
+  expect(renewed).toHaveLength(10);
+  const ended = await person.ask(END, { currentPassword: PASSWORD, code: renewed[0] });
+  expect(ended.data.endSecondFactor.userErrors).toEqual([]);
+  expect((await person.ask(SECOND_FACTOR)).data.viewer.secondFactor).toBeNull();
+});
+
+test('whoever has lost it has it taken off by an admin or the terminal, and by nobody else', async () => {
+  const person = await signedIn(instance, 'Wim', 'VIEWER');
+  await secured(person);
+  const list = async () =>
+    (await admin.ask('{ users(first: 500) { nodes { name secondFactor } } }')).data.users.nodes.find(
+      (user: { name: string }) => user.name === 'Wim',
+    );
+  expect(await list()).toEqual({ name: 'Wim', secondFactor: true });
+  expect((await person.ask('{ viewer { user { secondFactor } } }')).data.viewer.user.secondFactor).toBeNull();
+  expect(codeOf(await editor.ask(RESET, { id: person.id }))).toBe('FORBIDDEN');
+  expect(codeOf(await person.ask(RESET, { id: person.id }))).toBe('FORBIDDEN');
+  const reset = await admin.ask(RESET, { id: person.id });
+  expect(reset.data.resetSecondFactor).toEqual({
+    user: { id: person.id, secondFactor: false },
+    userErrors: [],
+  });
+  expect((await admin.ask(RESET, { id: person.id })).data.resetSecondFactor).toMatchObject({
+    user: null,
+    userErrors: [{ code: 'NOT_FOUND' }],
+  });
+  expect((await admin.ask(RESET, { id: 'user_none' })).data.resetSecondFactor.userErrors).toMatchObject([
+    { code: 'NOT_FOUND' },
+  ]);
+  // A stolen session of an admin does not do without password and code.
+  expect((await admin.ask(RESET, { id: admin.id })).data.resetSecondFactor.userErrors).toMatchObject([
+    { code: 'INVALID', field: ['id'] },
+  ]);
+  const { secret } = await secured(person);
+  expect(await instance.app.accounts.listUsers()).toContainEqual(
+    expect.objectContaining({ name: 'Wim', secondFactor: true }),
+  );
+  expect(await instance.app.accounts.resetSecondFactor({ user: 'wim' })).toMatchObject({
+    secondFactor: false,
+  });
+  const again = await signInAs(instance, 'Wim');
+
+  await instance.app.audit.flush();
+  const events = await admin.ask(
+    `{ auditEvents(first: 500) { nodes { action actor target outcome code detail } } }`,
+  );
+  const rows = events.data.auditEvents.nodes as {
+    action: string;
+    actor: string;
+    target: string;
+    outcome: string;
+  }[];
+  const of = (action: string) => rows.filter((row) => row.action === action && row.target === person.id);
+  expect(of('resetSecondFactor')).toContainEqual(
+    expect.objectContaining({ actor: admin.id, outcome: 'done' }),
+  );
+  expect(of('terminal.resetSecondFactor')).toMatchObject([{ actor: 'service', outcome: 'done' }]);
+  for (const action of ['beginSecondFactor', 'confirmSecondFactor', 'renewRecoveryCodes', 'endSecondFactor'])
+    expect(
+      rows.some((row) => row.action === action && row.outcome === 'done'),
+      action,
+    ).toBe(true);
+  const signIns = rows.filter(({ action }) => action === 'session.begin');
+  for (const part of [
+    { outcome: 'done', detail: { secondFactor: 'app' } },
+    { outcome: 'done', detail: { secondFactor: 'recovery' } },
+    { outcome: 'refused', code: 'SECOND_FACTOR_REQUIRED' },
+    { outcome: 'refused', code: 'SECOND_FACTOR_REFUSED' },
+  ])
+    expect(signIns).toContainEqual(expect.objectContaining(part));
+  expect(JSON.stringify(rows)).not.toContain(secret.replaceAll(' ', ''));
+  await again.ask(VIEWER);
 });

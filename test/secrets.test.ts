@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Writable } from 'node:stream';
 import { getNamedType, isObjectType } from 'graphql';
+import { Secret } from 'otpauth';
 import pg from 'pg';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,6 +28,7 @@ import { deriveKey } from '../src/lib/seal.ts';
 import { createLog } from '../src/log.ts';
 import { newPostgresUrl } from './support/databases.ts';
 import { ADMIN_TOKEN, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
+import { codeAt, wrongCodeAt } from './support/one-time-codes.ts';
 import { createWireClient, serverAt } from './support/wire-client.ts';
 
 /** What must be nowhere, by what it is. */
@@ -221,6 +223,10 @@ const MAKERS: Record<string, { input: string; field: string } | 'elsewhere'> = {
   updateUser: 'elsewhere',
   // It names a token, and answers none.
   revokeApiToken: 'elsewhere',
+  // In a session alone.
+  beginSecondFactor: 'elsewhere',
+  confirmSecondFactor: 'elsewhere',
+  renewRecoveryCodes: 'elsewhere',
 };
 
 function mutations(): { name: string; fields: string[] }[] {
@@ -332,6 +338,48 @@ async function liveAsPeople(instance: Instance, name: string): Promise<void> {
     body: { query: '{ auditEvents { nodes { id } } }' },
     headers: bearer,
   });
+  const asAda = { headers: { cookie } };
+  const begun = await ask(instance, 'a second factor begun', {
+    ...asAda,
+    body: {
+      query: 'mutation ($p: String!) { beginSecondFactor(input: { currentPassword: $p }) { secret url } }',
+      variables: { p: password },
+    },
+    meant: [`${name}: secret of the app`],
+  });
+  const { secret } = JSON.parse(begun.text).data.beginSecondFactor as { secret: string };
+  secrets.text(`${name}: secret of the app`, secret.replaceAll(' ', ''));
+  secrets.text(`${name}: secret of the app`, secret);
+  secrets.bytes(`${name}: secret of the app`, Secret.fromBase32(secret.replaceAll(' ', '')).bytes);
+  const confirm = (code: string, meant: string[] = []) =>
+    ask(instance, 'a second factor confirmed', {
+      ...asAda,
+      body: {
+        query:
+          'mutation ($c: String!) { confirmSecondFactor(input: { code: $c }) { recoveryCodes userErrors { code } } }',
+        variables: { c: code },
+      },
+      meant,
+    });
+  await confirm(wrongCodeAt(secret));
+  const confirmed = await confirm(
+    codeAt(secret),
+    [0, 1].map((at) => `${name}: recovery code ${at}`),
+  );
+  const codes = JSON.parse(confirmed.text).data.confirmSecondFactor.recoveryCodes as string[];
+  for (const [at, code] of codes.slice(0, 2).entries()) {
+    secrets.text(`${name}: recovery code ${at}`, code);
+    secrets.text(`${name}: recovery code ${at}`, code.replaceAll('-', ''));
+  }
+  await post('sign in without a code', '/session', { name: 'Ada', password });
+  await post('sign in with a wrong code', '/session', { name: 'Ada', password, code: codes[0]?.slice(1) });
+  const [, recovery] = codes;
+  expect(
+    (await post('sign in with a code', '/session', { name: 'Ada', password, code: recovery })).status,
+  ).toBe(200);
+  await post('sign in with a code again', '/session', { name: 'Ada', password, code: recovery });
+  await command(instance, ['user', 'list', '--json']);
+
   await command(instance, ['token', 'list', '--json']);
   await command(instance, ['token', 'revoke', id]);
   const revoked = await ask(instance, 'by a revoked token', {

@@ -222,6 +222,10 @@ export type ErrorCode =
   | 'REMOVALS_HELD'
   /** The pairing was revoked. */
   | 'REVOKED'
+  /** The code is wrong, or was used already. */
+  | 'SECOND_FACTOR_REFUSED'
+  /** This account also asks for a code from the authenticator app. */
+  | 'SECOND_FACTOR_REQUIRED'
   /** The signature does not verify. */
   | 'SIGNATURE_INVALID'
   /** The query asks for too much at once. */

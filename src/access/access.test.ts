@@ -19,6 +19,7 @@ const PASSWORD = 'correct horse battery';
 let derivations = 0;
 const cheap = createPasswords({ costLog2: 4 });
 const passwords: Passwords = {
+  check: cheap.check,
   hash: (password) => {
     derivations++;
     return cheap.hash(password);
@@ -151,7 +152,7 @@ describe.each(DIALECTS)('accounts on %s', (dialect) => {
       await access.users.create({
         name: '  Zoe\u0308  Ångström ',
         role: 'VIEWER',
-        password: 'pa\u0308sswort',
+        password: 'pa\u0308sswort am See',
       });
       for (const name of [
         'Zoë Ångström',
@@ -159,7 +160,11 @@ describe.each(DIALECTS)('accounts on %s', (dialect) => {
         'zoe\u0308 a\u030angstro\u0308m',
         'ｚoë ångström',
       ]) {
-        const { viewer } = await access.signIn({ name, password: 'p\u00e4sswort', address: '10.0.0.9' });
+        const { viewer } = await access.signIn({
+          name,
+          password: 'p\u00e4sswort am See',
+          address: '10.0.0.9',
+        });
         expect(viewer.user.name).toBe('Zoë Ångström');
       }
       await expect(
@@ -237,7 +242,7 @@ describe.each(DIALECTS)('accounts on %s', (dialect) => {
 
     test('does not count as a guess where the password was not checked', async () => {
       const busy: Passwords = {
-        hash: cheap.hash,
+        ...cheap,
         verify: async () => {
           throw new HedgerowError('RATE_LIMITED');
         },
@@ -600,11 +605,21 @@ describe.each(DIALECTS)('accounts on %s', (dialect) => {
         field: ['name'],
       });
     }
-    for (const password of ['1234567', ' '.repeat(8), 'x'.repeat(257), 'Bounded Name']) {
+    for (const password of [
+      'correct hor',
+      ' '.repeat(12),
+      'x1'.repeat(129),
+      'Bounded Name',
+      '123456qwerty',
+    ]) {
       await expect(
         access.users.create({ name: 'Bounded Name', role: 'VIEWER', password }),
       ).rejects.toMatchObject({ code: 'INVALID', field: ['password'] });
     }
-    await access.users.create({ name: '🌿'.repeat(64), role: 'VIEWER', password: 'x'.repeat(256) });
+    await access.users.create({
+      name: '🌿'.repeat(64),
+      role: 'VIEWER',
+      password: 'Lös€ 4'.padEnd(256, PASSWORD),
+    });
   });
 });

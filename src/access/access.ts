@@ -9,9 +9,11 @@ import { cookiePrefix, createAuthentication, wrongCredentials } from './authenti
 import { createLimits, type Limits } from './limits.ts';
 import { nameKey } from './names.ts';
 import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
-import { createPasswords, PASSWORD_MAX, type Passwords } from './passwords.ts';
+import { PASSWORD_MAX } from './password-policy.ts';
+import { createPasswords, type Passwords } from './passwords.ts';
 import { createPeople, type People } from './people.ts';
 import { assertSameOrigin } from './same-origin.ts';
+import { createSecondFactors, type Proof, type SecondFactors } from './second-factor.ts';
 import { createSessions, SESSION_DAYS, type Sessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
 import { createSignedUrls, type SignedUrls } from './signed-urls.ts';
@@ -34,7 +36,9 @@ export interface AccessOptions {
   serviceToken?: string | undefined;
   /** Ms since 1970. */
   now?: () => number;
-  passwords?: Passwords;
+  passwords?: Passwords | undefined;
+  /** Of the instance; empty where it has none. */
+  instanceName?: (() => string) | undefined;
   /** Of one user or token. */
   requestsPerMinute?: number | undefined;
   oidc?: OidcSettings | null | undefined;
@@ -43,6 +47,8 @@ export interface AccessOptions {
 export interface SignIn {
   name: string;
   password: string;
+  /** Of the second factor, where the account has one. */
+  code?: string | undefined;
   /** The client's, as the edge sees it. */
   address: string;
   userAgent?: string | undefined;
@@ -66,8 +72,12 @@ export interface Access {
    * @throws HedgerowError UNAUTHENTICATED where a bearer token is sent that is not valid
    */
   viewer(headers: IncomingHttpHeaders): Promise<Viewer | null>;
-  /** @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names, or RATE_LIMITED */
-  signIn(credentials: SignIn): Promise<{ viewer: SessionViewer; setCookie: string[] }>;
+  /**
+   * @returns `proof`: what was shown beside the password, where the account asks for it
+   * @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names; SECOND_FACTOR_REQUIRED or
+   *   SECOND_FACTOR_REFUSED where the password is right and the code missing or wrong; RATE_LIMITED
+   */
+  signIn(credentials: SignIn): Promise<{ viewer: SessionViewer; setCookie: string[]; proof: Proof | null }>;
   /** Null where people sign in with a password alone. */
   readonly oidc: Oidc | null;
   /**
@@ -88,6 +98,7 @@ export interface Access {
   assertSameOrigin(headers: IncomingHttpHeaders): void;
   readonly setup: Setup;
   readonly users: Users;
+  readonly secondFactors: SecondFactors;
   readonly sessions: Sessions;
   readonly tokens: ApiTokens;
   readonly people: People;
@@ -100,7 +111,7 @@ export interface Access {
 export async function createAccess(options: AccessOptions): Promise<Access> {
   const { database, publicUrl } = options;
   const now = options.now ?? Date.now;
-  const passwords = options.passwords ?? createPasswords();
+  const passwords = options.passwords ?? createPasswords({ instanceName: options.instanceName });
   const changed = (): void => {
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});
@@ -126,6 +137,13 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const authentication = createAuthentication({ database, secret: options.secret, publicUrl, passwords });
   const attempts = createAttempts({ now, known: (name, address) => hasSession(database, name, address) });
   const users = createUsers({ database, passwords, now, onChange: changed });
+  const secondFactors = createSecondFactors({
+    database,
+    key: deriveKey(options.secret, 'hedgerow/second-factor/1'),
+    instanceName: () => options.instanceName?.() ?? 'Hedgerow',
+    now,
+    onChange: changed,
+  });
   const oidc =
     options.oidc === undefined || options.oidc === null
       ? null
@@ -160,22 +178,26 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       return token === undefined ? null : sessions.viewer(token);
     },
 
-    signIn: async ({ name, password, address, userAgent, headers }) => {
+    signIn: async ({ name, password, code, address, userAgent, headers }) => {
       // No password of this length can be right, so it says nothing about whether the name is known.
       if (name.length > 4 * PASSWORD_MAX || password.length > PASSWORD_MAX) throw wrongCredentials();
       const attempt = await attempts.begin(nameKey(name), address);
+      let proof: Proof | null = null;
+      const admit = async (userId: string): Promise<void> => {
+        proof = await secondFactors.admit(userId, code);
+      };
       const { token, setCookie } = await authentication
-        .open({ name, password, address, userAgent })
+        .open({ name, password, address, userAgent, admit })
         .catch((error) => {
-          // A full queue or a broken database is no guess.
-          if (!isCode(error, 'UNAUTHENTICATED')) attempt.withdrawn();
+          // A full queue or a broken database is no guess, and neither is a code that is still to come.
+          if (!isCode(error, 'UNAUTHENTICATED', 'SECOND_FACTOR_REFUSED')) attempt.withdrawn();
           throw error;
         });
       const viewer = await sessions.viewer(token);
       if (viewer === null) throw wrongCredentials();
       attempt.succeeded();
       await closeEarlier(headers);
-      return { viewer, setCookie };
+      return { viewer, setCookie, proof };
     },
 
     oidc,
@@ -208,9 +230,10 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
 
     setup: createSetup({ database, passwords, now }),
     users,
+    secondFactors,
     sessions,
     tokens,
-    people: createPeople({ users, tokens, sessions, attempts, publicUrl }),
+    people: createPeople({ users, secondFactors, tokens, sessions, attempts, publicUrl }),
     signedUrls: createSignedUrls({
       key: deriveKey(options.secret, 'hedgerow/signed-urls/1'),
       now,

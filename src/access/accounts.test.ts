@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { codeAt, wrongCodeAt } from '../../test/support/one-time-codes.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { type Access, createAccess } from './access.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
@@ -50,6 +51,7 @@ describe('the terminal', () => {
       name: 'Ada',
       role: 'ADMIN',
       disabledAt: null,
+      secondFactor: false,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     expect(setupUrl).toMatch(/^https:\/\/media\.example\.org\/hedge\/password#token=/);
@@ -195,6 +197,53 @@ describe('the audit of signing in', () => {
       { ...refused, target: undefined },
     ]);
     expect(JSON.stringify(audited)).not.toMatch(/hunter2|not the password/);
+  });
+
+  test('says what was shown beside the password, and that it was missing or wrong; never the code', async () => {
+    const { user } = await bare.users.create({ name: 'Tekla', role: 'VIEWER', password: PASSWORD });
+    const { secret } = await bare.secondFactors.begin(user);
+    const at = Date.now();
+    const [recovery = ''] = await bare.secondFactors.confirm(user.id, codeAt(secret, at), {
+      keepSession: '',
+    });
+    const wrong = wrongCodeAt(secret);
+    const signIn = (more: object) =>
+      access.signIn({ name: 'Tekla', password: PASSWORD, address: ADDRESS, ...more }).catch((error) => error);
+    expect(code(await signIn({}))).toBe('SECOND_FACTOR_REQUIRED');
+    await rows(1);
+    expect(code(await signIn({ code: wrong }))).toBe('SECOND_FACTOR_REFUSED');
+    await rows(2);
+    const app = codeAt(secret, at + 30_000);
+    await signIn({ code: app });
+    await signIn({ code: recovery });
+    const refused = { actorKind: 'ANONYMOUS', target: user.id, outcome: 'refused' };
+    const done = { actorKind: 'USER', actor: user.id, outcome: 'done' };
+    expect(audited).toMatchObject([
+      { ...refused, code: 'SECOND_FACTOR_REQUIRED' },
+      { ...refused, code: 'SECOND_FACTOR_REFUSED' },
+      { ...done, detail: { secondFactor: 'app' } },
+      { ...done, detail: { secondFactor: 'recovery' } },
+    ]);
+    const text = JSON.stringify(audited);
+    for (const typed of [wrong, app, recovery]) expect(text).not.toContain(typed);
+    audited.splice(0);
+
+    expect(await accounts.listUsers()).toContainEqual(
+      expect.objectContaining({ name: 'Tekla', secondFactor: true }),
+    );
+    expect(await accounts.resetSecondFactor({ user: 'tekla' })).toMatchObject({
+      id: user.id,
+      name: 'Tekla',
+      secondFactor: false,
+    });
+    expect(code(await accounts.resetSecondFactor({ user: user.id }).catch((error) => error))).toBe(
+      'NOT_FOUND',
+    );
+    expect(audited).toMatchObject([
+      { action: 'terminal.resetSecondFactor', outcome: 'done', target: user.id },
+      { action: 'terminal.resetSecondFactor', outcome: 'refused', code: 'NOT_FOUND' },
+    ]);
+    expect(await signIn({})).toMatchObject({ proof: null });
   });
 
   test('says who used a link, and that somebody tried one', async () => {

@@ -5,6 +5,7 @@
 
 import { HedgerowError } from '../lib/errors.ts';
 import type { Access } from './access.ts';
+import type { User } from './users.ts';
 import type { Role, TokenScope } from './viewer.ts';
 
 export interface AccountRow {
@@ -13,6 +14,8 @@ export interface AccountRow {
   role: Role;
   /** RFC 3339, here and below. */
   disabledAt: string | null;
+  /** Whether more than the password is asked for. */
+  secondFactor: boolean;
   createdAt: string;
 }
 
@@ -35,6 +38,8 @@ export interface Accounts {
   disableUser(input: { user: string }): Promise<AccountRow>;
   enableUser(input: { user: string }): Promise<AccountRow>;
   resetPassword(input: { user: string; password?: string | undefined }): Promise<WithLink>;
+  /** Takes the second factor off somebody who has lost it. */
+  resetSecondFactor(input: { user: string }): Promise<AccountRow>;
   createToken(input: {
     name: string;
     scopes: TokenScope[];
@@ -52,7 +57,7 @@ export interface WithLink {
 }
 
 export function createAccounts(
-  { users, tokens }: Pick<Access, 'users' | 'tokens'>,
+  { users, secondFactors, tokens }: Pick<Access, 'users' | 'secondFactors' | 'tokens'>,
   publicUrl: URL,
 ): Accounts {
   const base = publicUrl.href.endsWith('/') ? publicUrl : new URL(`${publicUrl.href}/`);
@@ -81,17 +86,37 @@ export function createAccounts(
     expiresAt: token.expiresAt?.toISOString() ?? null,
     lastUsedAt: token.lastUsedAt?.toISOString() ?? null,
   });
+  const accountRows = async (found: readonly User[]): Promise<AccountRow[]> => {
+    const secured = await secondFactors.among(found.map(({ id }) => id));
+    return found.map(({ id, name, role, disabledAt, createdAt }) => ({
+      id,
+      name,
+      role,
+      disabledAt: disabledAt?.toISOString() ?? null,
+      secondFactor: secured.has(id),
+      createdAt: createdAt.toISOString(),
+    }));
+  };
+  const accountRow = async (user: User): Promise<AccountRow> => {
+    const [row] = await accountRows([user]);
+    return row as AccountRow;
+  };
   return {
     addUser: async (input) => {
       const { user, passwordPath } = await users.create(input);
-      return { user: accountRow(user), setupUrl: linkOf(passwordPath) };
+      return { user: await accountRow(user), setupUrl: linkOf(passwordPath) };
     },
-    listUsers: async () => (await users.list()).map(accountRow),
+    listUsers: async () => accountRows(await users.list()),
     disableUser: async ({ user }) => accountRow(await users.disable((await findUser(user)).id)),
     enableUser: async ({ user }) => accountRow(await users.enable((await findUser(user)).id)),
     resetPassword: async ({ user, password }) => {
       const reset = await users.resetPassword((await findUser(user)).id, password);
-      return { user: accountRow(reset.user), setupUrl: linkOf(reset.passwordPath) };
+      return { user: await accountRow(reset.user), setupUrl: linkOf(reset.passwordPath) };
+    },
+    resetSecondFactor: async ({ user }) => {
+      const found = await findUser(user);
+      await secondFactors.remove(found.id);
+      return accountRow(found);
     },
     createToken: async ({ name, scopes, user, expiresAt }) => {
       const userId = user === undefined ? undefined : (await findUser(user)).id;
@@ -101,21 +126,5 @@ export function createAccounts(
     },
     listTokens: async () => Promise.all((await tokens.list()).map(tokenRow)),
     revokeToken: async ({ token }) => tokenRow(await tokens.revoke((await findToken(token)).id)),
-  };
-}
-
-function accountRow(user: {
-  id: string;
-  name: string;
-  role: Role;
-  disabledAt: Date | null;
-  createdAt: Date;
-}): AccountRow {
-  return {
-    id: user.id,
-    name: user.name,
-    role: user.role,
-    disabledAt: user.disabledAt?.toISOString() ?? null,
-    createdAt: user.createdAt.toISOString(),
   };
 }

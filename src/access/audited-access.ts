@@ -13,12 +13,20 @@ export function auditedAccess(access: Access, audit: Pick<Audit, 'record'>): Acc
     work: () => Promise<T>,
     who: (result: T) => string | undefined,
     meant: () => Promise<string | undefined> = async () => undefined,
+    detail: (result: T) => AuditEntry['detail'] = () => undefined,
   ): Promise<T> {
     try {
       const result = await work();
       const actor = who(result);
       const actorKind = actor === undefined ? 'ANONYMOUS' : 'USER';
-      await audit.record({ ...entry, actorKind, actor, target: actor, outcome: 'done' });
+      await audit.record({
+        ...entry,
+        actorKind,
+        actor,
+        target: actor,
+        outcome: 'done',
+        detail: detail(result),
+      });
       return result;
     } catch (error) {
       const known = error instanceof HedgerowError && error.code !== 'INTERNAL' ? error : undefined;
@@ -44,6 +52,7 @@ export function auditedAccess(access: Access, audit: Pick<Audit, 'record'>): Acc
         ({ viewer }) => viewer.user.id,
         // A name that nobody has may be a password that was typed in the wrong field.
         async () => (await access.users.findByName(credentials.name))?.id,
+        ({ proof }) => (proof === null ? undefined : { secondFactor: proof }),
       ),
     signInAtProvider: (answer) =>
       attempt(

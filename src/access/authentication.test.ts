@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import { HedgerowError } from '../lib/errors.ts';
 import { type Authentication, cookiePrefix, createAuthentication } from './authentication.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { hashSecret } from './secrets.ts';
@@ -44,7 +45,14 @@ function make(
 }
 
 const open = (by = authentication, more: object = {}) =>
-  by.open({ name: 'ADA  lovelace', password: PASSWORD, address: '192.0.2.1', userAgent: 'Test/1', ...more });
+  by.open({
+    name: 'ADA  lovelace',
+    password: PASSWORD,
+    address: '192.0.2.1',
+    userAgent: 'Test/1',
+    admit: async () => {},
+    ...more,
+  });
 const rowOf = (token: string) =>
   opened.database.prisma.session.findFirstOrThrow({ where: { token: hashSecret(token) } });
 const cookieOf = ([line = '']: string[]) => line.split(';', 1)[0] ?? '';
@@ -96,10 +104,32 @@ describe('a sign-in', () => {
     }
     const broken = new Error('The disk is full.');
     const faulty = make('http://127.0.0.1:4000', {
-      hash: passwords.hash,
+      ...passwords,
       verify: async () => Promise.reject(broken),
     });
     await expect(open(faulty)).rejects.toBe(broken);
+  });
+
+  test('asks whether the person may come in, once the password was right and before there is a session', async () => {
+    const { prisma } = opened.database;
+    const { id } = await prisma.user.findUniqueOrThrow({ where: { username: 'ada lovelace' } });
+    const sessions = () => prisma.session.count({ where: { userId: id } });
+    const before = await sessions();
+    const asked: unknown[] = [];
+    const refusal = new HedgerowError('SECOND_FACTOR_REQUIRED');
+    const admit = async (userId: string): Promise<void> => {
+      asked.push([userId, await sessions()]);
+      throw refusal;
+    };
+    await expect(open(authentication, { password: 'not the password', admit })).rejects.toMatchObject(wrong);
+    expect(asked).toEqual([]);
+    await expect(open(authentication, { admit })).rejects.toBe(refusal);
+    expect(asked).toEqual([[id, before]]);
+    expect(await sessions()).toBe(before);
+    // Each sign-in is asked about by itself, also of two at the same moment.
+    const [refused, opening] = await Promise.allSettled([open(authentication, { admit }), open()]);
+    expect([refused.status, opening.status]).toEqual(['rejected', 'fulfilled']);
+    expect(await sessions()).toBe(before + 1);
   });
 
   test('that fails puts no name into the log, which may be a password that was typed there', async () => {
@@ -122,7 +152,7 @@ describe('a sign-in', () => {
     expect(await opened.database.prisma.session.count({ where: { userId: user.id } })).toBe(0);
     await users.enable(user.id);
     const vanishing = make('http://127.0.0.1:4000', {
-      hash: passwords.hash,
+      ...passwords,
       verify: async (input) => {
         await opened.database.prisma.user.delete({ where: { id: user.id } });
         return passwords.verify(input);

@@ -3,6 +3,7 @@
  * own HTTP routes is exposed.
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { prismaAdapter } from 'better-auth/adapters/prisma';
@@ -32,12 +33,17 @@ export interface OpenedSession {
 }
 
 export interface Authentication {
-  /** @throws HedgerowError UNAUTHENTICATED, in the same words whatever was wrong. */
+  /**
+   * @param credentials `admit` is asked once the password was right, before there is a session; what it throws ends the
+   *   sign-in, and is thrown
+   * @throws HedgerowError UNAUTHENTICATED, in the same words whatever was wrong.
+   */
   open(credentials: {
     name: string;
     password: string;
     address: string;
     userAgent: string | undefined;
+    admit: Admit;
   }): Promise<OpenedSession>;
   /** What makes the browser keep a session's token. @param maxAge seconds */
   setCookie(token: string, maxAge: number): string[];
@@ -47,25 +53,30 @@ export interface Authentication {
   tokenOf(headers: IncomingHttpHeaders): string | undefined;
 }
 
+type Admit = (userId: string) => Promise<void>;
+
 /** Only we fill it in, so no client can choose the address that its session is listed under. */
 const ADDRESS_HEADER = 'x-hedgerow-client-address';
 
 export function createAuthentication(options: AuthenticationOptions): Authentication {
   const secret = Buffer.from(options.secret).toString('base64url');
-  const auth = configure(options, secret);
+  const admissions = new AsyncLocalStorage<Admit>();
+  const auth = configure(options, secret, admissions);
   const secure = options.publicUrl.protocol === 'https:';
   const cookieName = `${secure ? '__Secure-' : ''}${cookiePrefix(options.secret)}.session_token`;
 
   return {
-    open: async ({ name, password, address, userAgent }) => {
+    open: async ({ name, password, address, userAgent, admit }) => {
       const headers = new Headers({ [ADDRESS_HEADER]: address });
       if (userAgent !== undefined) headers.set('user-agent', headerSafe(userAgent));
       try {
-        const answer = await auth.api.signInUsername({
-          body: { username: name, password },
-          headers,
-          returnHeaders: true,
-        });
+        const answer = await admissions.run(admit, () =>
+          auth.api.signInUsername({
+            body: { username: name, password },
+            headers,
+            returnHeaders: true,
+          }),
+        );
         if (answer.response === null) throw wrongCredentials();
         return { token: answer.response.token, setCookie: answer.headers.getSetCookie() };
       } catch (error) {
@@ -99,7 +110,11 @@ export function wrongCredentials(): HedgerowError {
   return new HedgerowError('UNAUTHENTICATED', 'The name or the password is wrong.');
 }
 
-function configure({ database, publicUrl, passwords, secret }: AuthenticationOptions, key: string) {
+function configure(
+  { database, publicUrl, passwords, secret }: AuthenticationOptions,
+  key: string,
+  admissions: AsyncLocalStorage<Admit>,
+) {
   return betterAuth({
     appName: 'Hedgerow',
     baseURL: publicUrl.origin,
@@ -118,6 +133,7 @@ function configure({ database, publicUrl, passwords, secret }: AuthenticationOpt
             // After the password was checked, so that whether an account is disabled shows to its owner at most.
             const user = await database.prisma.user.findUnique({ where: { id: session.userId } });
             if (user === null || user.disabledAt !== null) throw wrongCredentials();
+            await admissions.getStore()?.(user.id);
           },
         },
       },

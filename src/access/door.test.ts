@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { anyText } from '../../test/support/any-text.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { codeAt, wrongCodeAt } from '../../test/support/one-time-codes.ts';
 import type { Database } from '../database/database.ts';
 import { type Access, type AccessOptions, createAccess } from './access.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
@@ -85,6 +86,63 @@ describe('who is asking', () => {
 });
 
 describe('signing in', () => {
+  test('works with a password from before, shorter and easier than those that are taken now', async () => {
+    const { id, name } = await person();
+    await database.prisma.account.updateMany({
+      where: { userId: id },
+      data: { password: await passwords.hash('12345678') },
+    });
+    await expect(signIn(name)).rejects.toMatchObject(wrong);
+    const { viewer } = await signIn(name, { password: '12345678' });
+    expect(viewer.user.id).toBe(id);
+    // Whoever changes it gives the old one, and a new one as they are now.
+    const change = (password: string) =>
+      access.people.updateUser(viewer, id, { password, currentPassword: '12345678' });
+    for (const refused of ['12345678', '123456789012', `${name}!`])
+      await expect(change(refused)).rejects.toMatchObject({ code: 'INVALID', field: ['password'] });
+    await change('a hedge of hazel');
+    await signIn(name, { password: 'a hedge of hazel' });
+  });
+
+  test('with a second factor counts wrong codes as guesses, and a code that is still to come as none', async () => {
+    const { id, name } = await person();
+    const { secret } = await access.secondFactors.begin({ id, name });
+    const at = Date.now();
+    const codes = await access.secondFactors.confirm(id, codeAt(secret, at), { keepSession: '' });
+    const required = { code: 'SECOND_FACTOR_REQUIRED' };
+    for (let time = 0; time < 7; time++) await expect(signIn(name)).rejects.toMatchObject(required);
+    expect((await signIn(name, { code: codes[0] })).proof).toBe('recovery');
+    const code = wrongCodeAt(secret);
+    for (let time = 0; time < 5; time++)
+      await expect(signIn(name, { code })).rejects.toMatchObject({ code: 'SECOND_FACTOR_REFUSED' });
+    await expect(signIn(name, { code: codes[1] })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    // From elsewhere it goes on.
+    const elsewhere = { address: '192.0.2.77' };
+    await expect(signIn(name, elsewhere)).rejects.toMatchObject(required);
+    const opened = await signIn(name, { ...elsewhere, code: codeAt(secret, at + 30_000) });
+    expect(opened).toMatchObject({ proof: 'app', viewer: { via: 'session', user: { id } } });
+    expect(await access.viewer(cookieOf(opened.setCookie))).toEqual(opened.viewer);
+    // Whoever has none is asked for none, whatever is sent.
+    const other = await person();
+    expect((await signIn(other.name, { code: '123456' })).proof).toBeNull();
+  });
+
+  test('the app is told the name of the instance, or of the program', async () => {
+    const { id, name } = await person();
+    expect((await access.secondFactors.begin({ id, name })).url).toContain('issuer=Hedgerow&');
+    const named = await open({ instanceName: () => 'Garden' });
+    expect((await named.secondFactors.begin({ id, name })).url).toContain('issuer=Garden&');
+  });
+
+  test('the name of the instance is no password for anybody', async () => {
+    const named = await open({ passwords: undefined, instanceName: () => 'Zaunwinde am Mühlbach' });
+    const account = { name: `Person ${++made}`, role: 'VIEWER' as const };
+    await expect(named.users.create({ ...account, password: 'zaunwinde am mühlbach' })).rejects.toMatchObject(
+      { field: ['password'] },
+    );
+    await access.users.create({ ...account, password: 'zaunwinde am mühlbach' });
+  });
+
   test('with a name or a password longer than any is refused before anything is counted', async () => {
     const { name } = await person();
     for (let time = 0; time < 7; time++) {
@@ -105,7 +163,7 @@ describe('signing in', () => {
   test('that could not be checked is no guess, and is told as what it is', async () => {
     const { name } = await person();
     const fault = new Error('The disk is full.');
-    const broken: Passwords = { hash: passwords.hash, verify: async () => Promise.reject(fault) };
+    const broken: Passwords = { ...passwords, verify: async () => Promise.reject(fault) };
     const faulty = await open({ passwords: broken });
     for (let time = 0; time < 7; time++) await expect(signIn(name, {}, faulty)).rejects.toBe(fault);
   });

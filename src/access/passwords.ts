@@ -1,12 +1,9 @@
-/** Passwords: which are taken, and how they are kept. */
+/** Passwords: how they are kept, and which are taken. */
 
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { fromBase64url, toBase64url } from '../lib/base64url.ts';
 import { HedgerowError } from '../lib/errors.ts';
-
-/** Characters (UTF-16 units) of a password. The upper bound keeps one sign-in from costing megabytes. */
-const PASSWORD_MIN = 8;
-export const PASSWORD_MAX = 256;
+import { checkPassword } from './password-policy.ts';
 
 /**
  * scrypt (RFC 7914) with N = 2^15, r = 8, p = 3: 32 MiB and about 150 ms, one of the settings that OWASP's
@@ -27,6 +24,12 @@ const AT_ONCE = 2;
 const WAITING_MAX = 50;
 
 export interface Passwords {
+  /**
+   * Whether `value` may become the password of the person of that name; what is kept already is not asked about.
+   *
+   * @throws HedgerowError INVALID with the field `password`
+   */
+  check(value: unknown, name: string): Promise<string>;
   hash(password: string): Promise<string>;
   verify(input: { hash: string; password: string }): Promise<boolean>;
 }
@@ -34,24 +37,17 @@ export interface Passwords {
 export interface PasswordOptions {
   /** log2 of scrypt's N; tests take a small one. */
   costLog2?: number;
+  /** Of the instance, which is no password. */
+  instanceName?: (() => string) | undefined;
 }
 
-/** @throws HedgerowError INVALID */
-export function checkPassword(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value.length < PASSWORD_MIN || value.length > PASSWORD_MAX) {
-    throw new HedgerowError('INVALID', `A password has ${PASSWORD_MIN} to ${PASSWORD_MAX} characters.`, {
-      field: ['password'],
-    });
-  }
-  if (value.trim() === '' || value.toLowerCase() === name.toLowerCase()) {
-    throw new HedgerowError('INVALID', 'This password is too easy to guess.', { field: ['password'] });
-  }
-  return value;
-}
-
-export function createPasswords({ costLog2 = COST_LOG2 }: PasswordOptions = {}): Passwords {
+export function createPasswords({
+  costLog2 = COST_LOG2,
+  instanceName = () => '',
+}: PasswordOptions = {}): Passwords {
   const turn = createTurns();
   return {
+    check: (value, name) => checkPassword(value, { name, instance: instanceName() }),
     hash: (password) =>
       turn(async () => {
         const salt = randomBytes(SALT_BYTES);

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import { codeAt } from '../../test/support/one-time-codes.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { type Access, createAccess } from './access.ts';
 import { createAttempts } from './attempts.ts';
@@ -205,9 +206,10 @@ describe('the own password', () => {
         throw new HedgerowError('RATE_LIMITED', 'Too many at once.');
       },
     };
-    const { tokens, sessions } = access;
+    const { secondFactors, tokens, sessions } = access;
     const people = createPeople({
       users,
+      secondFactors,
       tokens,
       sessions,
       attempts: createAttempts({ now: () => now }),
@@ -234,6 +236,95 @@ describe('the own password', () => {
     expect(await access.users.hasPassword(admin.user.id, NEW_PASSWORD)).toBe(true);
     // A token has no session that could be kept.
     expect(await access.sessions.list(admin.user.id)).toEqual([]);
+  });
+});
+
+describe('a second factor', () => {
+  const proof = { currentPassword: PASSWORD };
+
+  test('is a person’s own affair in a session: no token sets it up, and none turns it off', async () => {
+    const who = await person('ADMIN');
+    const { people } = access;
+    const acts = (viewer: Viewer | null): [string, Promise<unknown>][] => [
+      ['begin', people.beginSecondFactor(viewer, proof)],
+      ['confirm', people.confirmSecondFactor(viewer, { code: '123456' })],
+      ['renew', people.renewRecoveryCodes(viewer, { ...proof, code: '123456' })],
+      ['end', people.endSecondFactor(viewer, { ...proof, code: '123456' })],
+    ];
+    for (const [viewer, expected] of [
+      [null, 'UNAUTHENTICATED'],
+      [await program(ALL), 'FORBIDDEN'],
+      [await program(ALL, who.user.id), 'FORBIDDEN'],
+    ] as const) {
+      for (const [act, work] of acts(viewer)) expect([act, await outcome(work)]).toEqual([act, expected]);
+    }
+    expect(await access.secondFactors.of(who.user.id)).toBeNull();
+  });
+
+  test('asks for the password, guesses at which run into a limit, and to end it for a code too', async () => {
+    const who = await person('ADMIN');
+    const { people } = access;
+    for (const currentPassword of ['', 'a guess'])
+      expect(await outcome(people.beginSecondFactor(who, { currentPassword }))).toBe(
+        'INVALID currentPassword',
+      );
+    await browserOf(who.user.name);
+    const { secret } = await people.beginSecondFactor(who, proof);
+    const codes = await people.confirmSecondFactor(who, { code: codeAt(secret, now) });
+    // The session that it was done in goes on, and is the only one.
+    expect((await people.sessionsOf(who)).map(({ id }) => id)).toEqual([who.sessionId]);
+    expect(await outcome(people.beginSecondFactor(who, proof))).toBe('CONFLICT');
+    expect(await people.secondFactorOf(who)).toMatchObject({ recoveryCodesLeft: 10 });
+    for (const [viewer, expected] of [
+      [await program(['ADMIN'], who.user.id), 10],
+      [await program(BUT_ADMIN, who.user.id), undefined],
+      [await program(['ADMIN']), undefined],
+    ] as const)
+      expect((await people.secondFactorOf(viewer))?.recoveryCodesLeft).toBe(expected);
+
+    // A wrong password uses no code up.
+    const wrong = { currentPassword: 'a guess', code: codes[0] ?? '' };
+    expect(await outcome(people.endSecondFactor(who, wrong))).toBe('INVALID currentPassword');
+    expect(await outcome(people.renewRecoveryCodes(who, wrong))).toBe('INVALID currentPassword');
+    expect(await outcome(people.endSecondFactor(who, { ...proof, code: 'nonsense' }))).toBe('INVALID code');
+    const renewed = await people.renewRecoveryCodes(who, { ...proof, code: codes[0] ?? '' });
+    expect(await outcome(people.endSecondFactor(who, { ...proof, code: codes[1] ?? '' }))).toBe(
+      'INVALID code',
+    );
+    await people.endSecondFactor(who, { ...proof, code: renewed[0] ?? '' });
+    expect(await people.secondFactorOf(who)).toBeNull();
+    for (const act of [people.endSecondFactor, people.renewRecoveryCodes])
+      expect(await outcome(act(who, { ...proof, code: renewed[1] ?? '' }))).toBe('NOT_FOUND');
+
+    const outcomes = [];
+    for (let guess = 0; guess < 6; guess++)
+      outcomes.push(await outcome(people.beginSecondFactor(who, { currentPassword: `guess ${guess}` })));
+    expect(outcomes).toEqual([...Array(5).fill('INVALID currentPassword'), 'RATE_LIMITED']);
+  });
+
+  test('is taken off others by an admin, and by nobody off themselves', async () => {
+    const who = await person('VIEWER');
+    const admin = await person('ADMIN');
+    const { people } = access;
+    for (const viewer of [who, admin]) {
+      const { secret } = await people.beginSecondFactor(viewer, proof);
+      await people.confirmSecondFactor(viewer, { code: codeAt(secret, now) });
+    }
+    const { id } = who.user;
+    for (const [viewer, expected] of [
+      [null, 'UNAUTHENTICATED'],
+      [who, 'FORBIDDEN'],
+      [await person('EDITOR'), 'FORBIDDEN'],
+      [await program(BUT_ADMIN, admin.user.id), 'FORBIDDEN'],
+    ] as const)
+      expect(await outcome(people.resetSecondFactor(viewer, id))).toBe(expected);
+    expect(await outcome(people.resetSecondFactor(admin, admin.user.id))).toBe('INVALID id');
+    expect(await outcome(people.resetSecondFactor(admin, 'user_nobody'))).toBe('NOT_FOUND');
+    expect(await people.resetSecondFactor(admin, id)).toMatchObject({ id, name: who.user.name });
+    expect(await access.secondFactors.of(id)).toBeNull();
+    expect(await outcome(people.resetSecondFactor(admin, id))).toBe('NOT_FOUND');
+    // A token of the instance is as good as the terminal.
+    expect(await outcome(people.resetSecondFactor(await program(['ADMIN']), admin.user.id))).toBe('done');
   });
 });
 
@@ -376,6 +467,7 @@ describe('sessions', () => {
     };
     const people = createPeople({
       users: access.users,
+      secondFactors: access.secondFactors,
       tokens: access.tokens,
       sessions,
       attempts: createAttempts({ now: () => now }),

@@ -8,10 +8,11 @@
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import type { Attempts } from './attempts.ts';
 import { nameKey } from './names.ts';
+import { type Enrolment, type SecondFactorState, type SecondFactors, wrongCode } from './second-factor.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { ApiToken, ApiTokens } from './tokens.ts';
 import type { User, UserChanges, Users } from './users.ts';
-import { hasScope, type Role, type TokenScope, type Viewer } from './viewer.ts';
+import { hasScope, type Role, type SessionViewer, type TokenScope, type Viewer } from './viewer.ts';
 
 export interface AccountChanges extends UserChanges {
   /** Of whoever changes his or her own password in a session. */
@@ -43,6 +44,22 @@ export interface People {
     id: string,
     changes: AccountChanges,
   ): Promise<{ user: User; link: string | null }>;
+  /**
+   * A second factor is a person's own affair, in a session: FORBIDDEN to every token.
+   *
+   * @throws INVALID (the current password), CONFLICT where one is in force, RATE_LIMITED
+   */
+  beginSecondFactor(viewer: Viewer | null, proof: { currentPassword: string }): Promise<Enrolment>;
+  /** Puts it in force, and ends the person's other sessions. @returns recovery codes @throws NOT_FOUND, INVALID, RATE_LIMITED */
+  confirmSecondFactor(viewer: Viewer | null, proof: { code: string }): Promise<string[]>;
+  /** In place of those that are left. @throws NOT_FOUND, INVALID (the current password, the code), RATE_LIMITED */
+  renewRecoveryCodes(viewer: Viewer | null, proof: PasswordAndCode): Promise<string[]>;
+  /** @throws NOT_FOUND, INVALID (the current password, the code), RATE_LIMITED */
+  endSecondFactor(viewer: Viewer | null, proof: PasswordAndCode): Promise<void>;
+  /** Takes it off somebody who has lost it; an admin's. @throws NOT_FOUND, or INVALID for one's own */
+  resetSecondFactor(viewer: Viewer | null, id: string): Promise<User>;
+  /** Of the viewer; null where none is in force, and to a token without ADMIN. */
+  secondFactorOf(viewer: Viewer): Promise<SecondFactorState | null>;
   /** The viewer's own living ones, or the instance's for a token of the instance; none where it may not see them. */
   tokensOf(viewer: Viewer): Promise<ApiToken[]>;
   /** Null where it is not, or not the viewer's. */
@@ -64,8 +81,15 @@ export interface People {
   endSession(viewer: Viewer | null, id: string): Promise<void>;
 }
 
+/** A stolen session must not be enough to turn a second factor off. */
+export interface PasswordAndCode {
+  currentPassword: string;
+  code: string;
+}
+
 export interface PeopleOptions {
   users: Users;
+  secondFactors: SecondFactors;
   tokens: ApiTokens;
   sessions: Sessions;
   /** Guesses at the password of whoever is signed in. */
@@ -73,7 +97,8 @@ export interface PeopleOptions {
   publicUrl: URL;
 }
 
-export function createPeople({ users, tokens, sessions, attempts, publicUrl }: PeopleOptions): People {
+export function createPeople(options: PeopleOptions): People {
+  const { users, secondFactors, tokens, sessions, attempts, publicUrl } = options;
   const base = publicUrl.href.endsWith('/') ? publicUrl : new URL(`${publicUrl.href}/`);
   const linkOf = (path: string | null): string | null => (path === null ? null : new URL(path, base).href);
 
@@ -93,6 +118,14 @@ export function createPeople({ users, tokens, sessions, attempts, publicUrl }: P
       throw new HedgerowError('INVALID', 'The current password is wrong.', { field: ['currentPassword'] });
     }
     attempt.succeeded();
+  };
+
+  const prove = async (viewer: SessionViewer, { currentPassword, code }: PasswordAndCode): Promise<void> => {
+    await checkCurrent(viewer, currentPassword);
+    if ((await secondFactors.of(viewer.user.id)) === null) {
+      throw new HedgerowError('NOT_FOUND', 'No second factor is in force.');
+    }
+    if ((await secondFactors.take(viewer.user.id, code)) === null) throw wrongCode();
   };
 
   return {
@@ -132,6 +165,45 @@ export function createPeople({ users, tokens, sessions, attempts, publicUrl }: P
       const reset = await users.resetPassword(id);
       return { user: reset.user, link: linkOf(reset.passwordPath) };
     },
+
+    beginSecondFactor: async (viewer, { currentPassword }) => {
+      const asker = requireBrowser(viewer);
+      await checkCurrent(asker, currentPassword);
+      return secondFactors.begin(asker.user);
+    },
+
+    confirmSecondFactor: async (viewer, { code }) => {
+      const { user, sessionId } = requireBrowser(viewer);
+      return secondFactors.confirm(user.id, code, { keepSession: sessionId });
+    },
+
+    renewRecoveryCodes: async (viewer, proof) => {
+      const asker = requireBrowser(viewer);
+      await prove(asker, proof);
+      return secondFactors.renewRecoveryCodes(asker.user.id);
+    },
+
+    endSecondFactor: async (viewer, proof) => {
+      const asker = requireBrowser(viewer);
+      await prove(asker, proof);
+      await secondFactors.remove(asker.user.id);
+    },
+
+    resetSecondFactor: async (viewer, id) => {
+      requireAdmin(viewer);
+      if (viewer?.via === 'session' && viewer.user.id === id) {
+        throw new HedgerowError('INVALID', 'Your own ends with the password and a code (endSecondFactor).', {
+          field: ['id'],
+        });
+      }
+      const user = await users.find(id);
+      if (user === null) throw new HedgerowError('NOT_FOUND', 'There is no such account.');
+      await secondFactors.remove(id);
+      return user;
+    },
+
+    secondFactorOf: async (viewer) =>
+      isManager(viewer) && viewer.user !== null ? secondFactors.of(viewer.user.id) : null,
 
     tokensOf: async (viewer) => (isManager(viewer) ? tokens.list({ userId: viewer.user?.id ?? null }) : []),
 
@@ -201,6 +273,14 @@ function requireManager(viewer: Viewer | null): Viewer {
   if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
   if (!isManager(viewer)) {
     throw new HedgerowError('FORBIDDEN', 'A token reaches accounts, tokens and sessions only with ADMIN.');
+  }
+  return viewer;
+}
+
+function requireBrowser(viewer: Viewer | null): SessionViewer {
+  if (viewer === null) throw new HedgerowError('UNAUTHENTICATED');
+  if (viewer.via !== 'session') {
+    throw new HedgerowError('FORBIDDEN', 'A second factor is set up by its person, in a browser.');
   }
   return viewer;
 }

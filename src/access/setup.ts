@@ -3,7 +3,7 @@
 import type { Database } from '../database/database.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { readName } from './names.ts';
-import { checkPassword, type Passwords } from './passwords.ts';
+import type { Passwords } from './passwords.ts';
 import { hashSecret, newAccessId, newSecret } from './secrets.ts';
 import { insertUser, toUser, translating, type User } from './users.ts';
 
@@ -88,7 +88,7 @@ export function createSetup({ database: { prisma, dialect }, passwords, now }: S
         );
       }
       const name = readName(wanted);
-      const passwordHash = await passwords.hash(checkPassword(password, name));
+      const passwordHash = await passwords.hash(await passwords.check(password, name));
       const row = await translating(() =>
         prisma.$transaction(
           async (transaction) => {

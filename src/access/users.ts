@@ -5,7 +5,8 @@ import type { Database } from '../database/database.ts';
 import type { Prisma } from '../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { nameKey, readName } from './names.ts';
-import { checkPassword, PASSWORD_MAX, type Passwords } from './passwords.ts';
+import { PASSWORD_MAX } from './password-policy.ts';
+import type { Passwords } from './passwords.ts';
 import { hashSecret, newAccessId, newSecret } from './secrets.ts';
 import { isRole, type Role } from './viewer.ts';
 
@@ -144,7 +145,7 @@ export function createUsers({
       // Where none is given the account still has a hash, of something nobody knows: a sign-in then takes as long as
       // for anybody else.
       const hash = await passwords.hash(
-        password === undefined ? randomBytes(32).toString('hex') : checkPassword(password, name),
+        password === undefined ? randomBytes(32).toString('hex') : await passwords.check(password, name),
       );
       const row = await translating(() =>
         prisma.$transaction((transaction) => insertUser(transaction, { name, role, passwordHash: hash })),
@@ -178,7 +179,7 @@ export function createUsers({
       const hash =
         password === undefined
           ? undefined
-          : await passwords.hash(checkPassword(password, newName ?? current.name));
+          : await passwords.hash(await passwords.check(password, newName ?? current.name));
       return change(
         id,
         {
@@ -229,7 +230,7 @@ export function createUsers({
       const id = link?.identifier.slice(LINK_PREFIX.length);
       const user = id === undefined ? null : await prisma.user.findUnique({ where: { id } });
       if (link === null || user === null || user.disabledAt !== null) throw deadLink();
-      const hash = await passwords.hash(checkPassword(password, user.name));
+      const hash = await passwords.hash(await passwords.check(password, user.name));
       // Whoever deletes the row has the link; a second one finds nothing to delete.
       const taken = await prisma.verification.deleteMany({ where: { id: link.id } });
       if (taken.count !== 1) throw deadLink();

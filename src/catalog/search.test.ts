@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { newItem } from '../../test/support/items.ts';
 import type { Database } from '../database/database.ts';
@@ -220,7 +221,7 @@ const piece = fc.oneof(
       ...['\u0301', '\u200d', '\ufe0f', '\u0640', '\u00ad', '\n', '\t', '\u3000', '%', '_', '$1', '?', '@@'],
     ),
   },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }) },
+  { weight: 1, arbitrary: anyText(8) },
 );
 const hostile = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
 

@@ -175,8 +175,10 @@ describe('without a server', () => {
     const users = JSON.parse((await run(['user', 'list', '--json'])).out);
     expect(users).toMatchObject([
       { name: 'Ada', role: 'ADMIN' },
-      { name: 'Bob', disabledAt: null },
+      { name: 'Bob', disabledAt: null, secondFactor: false },
     ]);
+    const none = await run(['user', 'reset-second-factor', 'bob']);
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining('No second factor is in force.')]);
     expect((await run(['user', 'disable', 'bob'])).out).toBe('Bob: disabled\n');
     expect((await run(['user', 'disable', 'Ada'])).code).toBe(1);
     const made = await run([

@@ -94,6 +94,7 @@ export async function connectServer(server: ServerFile): Promise<Backend | null>
     disableUser: (input) => account('disableUser', input),
     enableUser: (input) => account('enableUser', input),
     resetPassword: (input) => account('resetPassword', input),
+    resetSecondFactor: (input) => account('resetSecondFactor', input),
     createToken: (input) => account('createToken', input),
     listTokens: () => account('listTokens', {}),
     revokeToken: (input) => account('revokeToken', input),

@@ -4,6 +4,7 @@ import DataLoader from 'dataloader';
 import type { AuditEntry } from '../access/audit.ts';
 import type { AuditEvent, AuditLog } from '../access/audit-log.ts';
 import type { People } from '../access/people.ts';
+import type { SecondFactors } from '../access/second-factor.ts';
 import type { Session } from '../access/sessions.ts';
 import type { ApiToken } from '../access/tokens.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
@@ -41,6 +42,7 @@ export interface GraphqlServices {
   readonly audit: GraphqlAudit;
   readonly auditLog: AuditLog;
   readonly people: People;
+  readonly secondFactors: Pick<SecondFactors, 'among'>;
   /** The query, without `?`, by which a URL of bytes is its own permission. */
   signUrl(viewer: Viewer | null, itemId: string, variant: VariantName): string;
   readonly library: {
@@ -93,6 +95,8 @@ export interface Loaders {
   /** By `Item.source`. */
   readonly peer: DataLoader<number, Peer | null>;
   readonly user: DataLoader<string, User | null>;
+  /** Whether the person of this id has a second factor. */
+  readonly secondFactor: DataLoader<string, boolean>;
   /** Items that the reader may see, by id. */
   readonly media: DataLoader<string, Item | null>;
   /** Living ones by person; null where the viewer may not look. */
@@ -194,6 +198,10 @@ function createLoaders(
     tokensOfUser: new DataLoader(async (ids) => {
       const tokens = await services.people.tokensOfUsers(viewer, ids);
       return ids.map((id) => tokens.get(id) ?? null);
+    }),
+    secondFactor: new DataLoader(async (ids) => {
+      const secured = await services.secondFactors.among(ids);
+      return ids.map((id) => secured.has(id));
     }),
     media: new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { startGraphql } from '../../test/support/graphql.ts';
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
@@ -153,7 +154,7 @@ describeOnBothDatabases('facets over GraphQL', (open) => {
     await using server = await startGraphql(database);
     await server.catalog.local.add([newItem({ tags: ['a'] })]);
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 12 }),
+      anyText(12),
       fc.constantFrom(
         '\0',
         'media_\0',

@@ -41,7 +41,18 @@ const QUERIES: Record<string, string> = {
   explainMedia: 'explainMedia(id: "media_x") { media { id } }',
 };
 /** Who may do these depends on more than scopes: they are asked in test/access-matrix.test.ts and test/people.test.ts. */
-const PEOPLE = ['createApiToken', 'revokeApiToken', 'endSession', 'createUser', 'updateUser'];
+const PEOPLE = [
+  'createApiToken',
+  'revokeApiToken',
+  'endSession',
+  'createUser',
+  'updateUser',
+  'beginSecondFactor',
+  'confirmSecondFactor',
+  'renewRecoveryCodes',
+  'endSecondFactor',
+  'resetSecondFactor',
+];
 const MUTATIONS: Record<string, string> = {
   addPeer: 'addPeer(input: { endpoint: "http://127.0.0.1:1" }) { peer { id } }',
   createPeerCredential: 'createPeerCredential(input: { name: "x", dialect: ARTIFEX }) { token }',

@@ -4,6 +4,7 @@ import './scalars.ts';
 import './user-error.ts';
 import './user.ts';
 import './api-token.ts';
+import './second-factor.ts';
 import './session.ts';
 import './user-mutations.ts';
 import './peer.ts';

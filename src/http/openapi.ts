@@ -87,7 +87,7 @@ const ROUTES: Record<string, Route> = {
     answers: { '200': JSON_TYPE },
   },
   'POST /session': {
-    summary: 'Signs in with name and password.',
+    summary: 'Signs in with name and password, and with a code where the account has a second factor.',
     who: 'anyone',
     tag: 'session',
     body: JSON_TYPE,

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 async function start(prefix = '', { pages: withPages = true, anonymous = false } = {}): Promise<string> {
   if (withPages) {
-    for (const page of ['index', 'admin', 'sign-in', 'setup', 'password', 'offline', 'graphiql']) {
+    for (const page of ['index', 'admin', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql']) {
       await writeFile(join(built, `${page}.html`), `${page} {{instance}}|{{viewer}}|{{role}}|{{unknown}}`);
     }
     await writeFile(join(built, 'manifest.json'), '{"start_url":"./"}');
@@ -80,7 +80,7 @@ test('every page runs no inline script, loads from here alone, is framed by nobo
   const origin = await start();
   viewer = ADA;
   setupNeeded = true;
-  for (const path of ['/', '/admin', '/sign-in', '/setup', '/password', '/offline', '/graphql']) {
+  for (const path of ['/', '/admin', '/sign-in', '/setup', '/password', '/account', '/offline', '/graphql']) {
     const { status, headers } = await get(`${origin}${path}`);
     expect(status, path).toBe(200);
     const policy = headers.get('content-security-policy') ?? '';
@@ -96,6 +96,17 @@ test('every page runs no inline script, loads from here alone, is framed by nobo
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
   }
+});
+
+test('the page of the own account is for whoever is signed in, and leads others to signing in', async () => {
+  const origin = await start('/hedge');
+  const away = await get(`${origin}/hedge/account`);
+  expect([away.status, away.headers.get('location')]).toEqual([
+    303,
+    '/hedge/sign-in?next=%2Fhedge%2Faccount',
+  ]);
+  viewer = ADA;
+  expect(await (await get(`${origin}/hedge/account`)).text()).toMatch(/^account .*\|Ada .*\|admin\|$/);
 });
 
 test('assets are kept for good, and nothing beside them is served', async () => {

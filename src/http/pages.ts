@@ -14,7 +14,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 
 const BUILT = fileURLToPath(new URL('../web/dist/', import.meta.url));
-const PAGES = ['index', 'admin', 'sign-in', 'setup', 'password', 'offline', 'graphiql'] as const;
+const PAGES = ['index', 'admin', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql'] as const;
 type Page = (typeof PAGES)[number];
 
 /** Nothing is loaded from elsewhere, nothing inline is run, nobody frames us: a name or title that slips through stays text. */
@@ -67,7 +67,7 @@ export interface PagesOptions {
 
 export interface Pages {
   /**
-   * `/`, `/admin`, `/sign-in`, `/setup`, `/password`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
+   * `/`, `/admin`, `/sign-in`, `/setup`, `/password`, `/account`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
    * the prefix where the routes are.
    */
   routes(app: FastifyInstance): Promise<void>;
@@ -149,6 +149,11 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         (await access.setup.needed()) ? send(reply, 'setup') : redirect(reply, '/sign-in'),
       );
       app.get('/password', async (_request, reply) => send(reply, 'password'));
+      app.get('/account', async (request, reply) => {
+        const viewer = await sessionOf(request);
+        if (viewer !== null) return send(reply, 'account', viewer);
+        return redirect(reply, `/sign-in?next=${encodeURIComponent(`${prefix}/account`)}`);
+      });
       // Kept by the service worker, and shown in place of the gallery: it names nobody.
       app.get('/offline', async (_request, reply) => send(reply, 'offline'));
       app.get('/manifest.webmanifest', async (_request, reply) => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import { codeAt, wrongCodeAt } from '../../test/support/one-time-codes.ts';
 import { type Access, createAccess } from '../access/access.ts';
 import { createPasswords } from '../access/passwords.ts';
 import { problemOf } from './problem.ts';
@@ -101,6 +102,43 @@ test('what is wrong is said as a problem, without saying whether the name is kno
     expect((await send('POST', '/session', body)).body).toMatchObject({ status: 400, code: 'invalid' });
   }
   expect((await send('POST', '/session', { name: 'x'.repeat(20_000), password: 'x' })).status).not.toBe(200);
+});
+
+test('a code of the second factor stands beside name and password, and is asked for by a code of its own', async () => {
+  const { user } = await access.users.create({ name: 'Ada', role: 'EDITOR', password: PASSWORD });
+  const { secret } = await access.secondFactors.begin(user);
+  await access.secondFactors.confirm(user.id, codeAt(secret), { keepSession: '' });
+  const credentials = { name: 'Ada', password: PASSWORD };
+  for (const body of [credentials, { ...credentials, code: '' }]) {
+    const asked = await send('POST', '/session', body);
+    expect(asked.body).toEqual({
+      type: 'about:blank',
+      title: 'This account also asks for a code from the authenticator app.',
+      status: 401,
+      code: 'second-factor-required',
+    });
+    expect(asked.cookie).toEqual([]);
+  }
+  const refused = await send('POST', '/session', { ...credentials, code: wrongCodeAt(secret) });
+  expect([refused.body.code, refused.cookie]).toEqual(['second-factor-refused', []]);
+  for (const code of [null, 123456, ['123456']])
+    expect((await send('POST', '/session', { ...credentials, code })).body).toMatchObject({
+      status: 400,
+      field: ['code'],
+    });
+  const next = codeAt(secret, Date.now() + 30_000);
+  expect((await send('POST', '/session', { ...credentials, code: next })).cookie).toHaveLength(1);
+  // A link sets the password, and is no way past the code.
+  const { passwordPath } = await access.users.resetPassword(user.id);
+  const set = await send('POST', '/password', {
+    token: passwordPath?.split('=')[1],
+    password: 'a hedge of hazel',
+  });
+  expect([set.status, set.body, set.cookie]).toEqual([
+    200,
+    { user: { id: user.id, name: 'Ada', role: 'EDITOR' } },
+    [],
+  ]);
 });
 
 test('who guesses is told how long to wait', async () => {

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Viewer, ViewerUser } from '../access/viewer.ts';
-import { HedgerowError } from '../lib/errors.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
 
 /** Bytes of the largest body: a token, a name and a password in JSON, each character escaped. */
 const BODY_LIMIT = 16 * 1024;
@@ -37,7 +37,8 @@ export async function sessionRoutes(app: FastifyInstance, options: SessionRoutes
 
   app.post('/session', write, async (request, reply) => {
     const { name, password } = fields(request, 'name', 'password');
-    return signIn(request, reply, name, password);
+    const code = has(request, 'code') ? fields(request, 'code').code : undefined;
+    return signIn(request, reply, { name, password, code });
   });
 
   app.delete('/session', { preValidation: ours }, async (request, reply) => {
@@ -48,24 +49,28 @@ export async function sessionRoutes(app: FastifyInstance, options: SessionRoutes
   app.post('/setup', write, async (request, reply) => {
     const { token, name, password } = fields(request, 'token', 'name', 'password');
     const user = await access.setup.createAdmin({ token, name, password, address: request.ip });
-    return signIn(request, reply, user.name, password);
+    return signIn(request, reply, { name: user.name, password });
   });
 
   app.post('/password', write, async (request, reply) => {
     const { token, password } = fields(request, 'token', 'password');
     const user = await access.users.setPasswordByLink({ token, password, address: request.ip });
-    return signIn(request, reply, user.name, password);
+    try {
+      return await signIn(request, reply, { name: user.name, password });
+    } catch (error) {
+      if (!isCode(error, 'SECOND_FACTOR_REQUIRED')) throw error;
+      // The password is set; the code is asked for where one signs in.
+      return { user: { id: user.id, name: user.name, role: user.role } satisfies ViewerUser };
+    }
   });
 
   async function signIn(
     request: FastifyRequest,
     reply: FastifyReply,
-    name: string,
-    password: string,
+    credentials: { name: string; password: string; code?: string | undefined },
   ): Promise<{ user: ViewerUser }> {
     const { viewer, setCookie } = await access.signIn({
-      name,
-      password,
+      ...credentials,
       address: request.ip,
       userAgent: request.headers['user-agent'],
       headers: request.headers,
@@ -75,15 +80,17 @@ export async function sessionRoutes(app: FastifyInstance, options: SessionRoutes
   }
 }
 
+function has(request: FastifyRequest, name: string): boolean {
+  const body: unknown = request.body;
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, name);
+}
+
 /** The named members of a JSON object, each a string. */
 function fields<Name extends string>(request: FastifyRequest, ...names: Name[]): Record<Name, string> {
   const body: unknown = request.body;
   const values: Partial<Record<Name, string>> = {};
   for (const name of names) {
-    const value: unknown =
-      typeof body === 'object' && body !== null && Object.hasOwn(body, name)
-        ? (body as Record<string, unknown>)[name]
-        : undefined;
+    const value: unknown = has(request, name) ? (body as Record<string, unknown>)[name] : undefined;
     if (typeof value !== 'string') {
       throw new HedgerowError('INVALID', `The field "${name}" is missing, or is no text.`, { field: [name] });
     }

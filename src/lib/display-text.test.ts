@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { displayLine, displayText, fitsCodePoints } from './display-text.ts';
 
 test('control characters and bidirectional overrides are taken out, and nothing else', () => {
@@ -12,7 +13,7 @@ test('control characters and bidirectional overrides are taken out, and nothing 
 
 test('cleaning is done once, and leaves text that a database takes', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
+    fc.property(anyText(), (text) => {
       for (const clean of [displayLine, displayText]) {
         expect(clean(clean(text))).toBe(clean(text));
         expect(clean(text).isWellFormed()).toBe(true);
@@ -27,7 +28,7 @@ test('limits count code points', () => {
   expect(fitsCodePoints('😀'.repeat(5), 5)).toBe(true);
   expect(fitsCodePoints('😀'.repeat(6), 5)).toBe(false);
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 20 }), fc.nat(20), (text, max) => {
+    fc.property(anyText(20), fc.nat(20), (text, max) => {
       expect(fitsCodePoints(text, max)).toBe([...text].length <= max);
     }),
     { numRuns: 300, seed: 2 },

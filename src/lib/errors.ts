@@ -13,6 +13,8 @@ const TABLE = {
   INVITATION_MALFORMED: [400, 'This is not a whole invitation code. Copy it again from end to end.'],
   TOO_COMPLEX: [400, 'The query asks for too much at once.'],
   UNAUTHENTICATED: [401, 'Sign in, or send a token.'],
+  SECOND_FACTOR_REQUIRED: [401, 'This account also asks for a code from the authenticator app.'],
+  SECOND_FACTOR_REFUSED: [401, 'The code is wrong, or was used already.'],
   CREDENTIAL_REFUSED: [401, 'The credential is not known here.'],
   SIGNATURE_INVALID: [401, 'The signature does not verify.'],
   CLOCK_SKEW: [401, 'The clocks of the two servers are more than five minutes apart.'],

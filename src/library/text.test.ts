@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { anyText } from '../../test/support/any-text.ts';
 import { cleanTags, cleanText, cutCodePoints } from './text.ts';
 
 test('a text keeps its words and loses what controls, hides or reorders', () => {
@@ -30,7 +31,7 @@ test('keywords are unlike one another and few', () => {
 
 test('any text comes out well-formed, normal, within its limit, and stays as it is when cleaned again', () => {
   const anything = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 60 }),
+    anyText(60),
     fc
       .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 })
       .map((units) => String.fromCharCode(...units)),

@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Secret } from 'otpauth';
 import type { Page, Request } from 'playwright-core';
+import { encode } from 'uqr';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { secretUrl } from '../../src/access/one-time-codes.ts';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
 import { newItem } from '../support/items.ts';
 import { barriers as barriersOf, firstLoad } from '../support/looking.ts';
+import { codeAt, wrongCodeAt } from '../support/one-time-codes.ts';
 import { ensurePagesBuilt } from '../support/web.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -406,6 +410,158 @@ describe('the gallery', () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.waitForURL(`${coast.url}/?kind=video`);
     await expect.poll(status, PATIENCE).toBe('5 items.');
+  });
+});
+
+describe('the own account', () => {
+  let own: WatchedPage;
+  let mine: Page;
+  let secret = '';
+  let codes: string[] = [];
+  /** Ms since 1970 of the code that was used last. */
+  let used = 0;
+
+  beforeAll(async () => {
+    await coast.app.access.users.create({ name: 'Bea', role: 'VIEWER', password: PASSWORD });
+    own = await openPage(coast.url);
+    mine = own.page;
+    await mine.goto('/account');
+    await mine.waitForURL(`${coast.url}/sign-in?next=%2Faccount`);
+    await mine.getByLabel('Name').fill('Bea');
+    await mine.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    expect(await mine.getByLabel('Code').isVisible()).toBe(false);
+    await mine.getByRole('button', { name: 'Sign in' }).click();
+    await mine.waitForURL(`${coast.url}/account`);
+  });
+  afterAll(() => own?.[Symbol.asyncDispose]());
+  afterEach(() => expect(own.complaints).toEqual([]));
+
+  async function shotOfMine(name: string): Promise<void> {
+    if (SCREENSHOTS !== undefined) await mine.screenshot({ path: join(SCREENSHOTS, `account ${name}.png`) });
+  }
+
+  it('is reached from the gallery', async () => {
+    await page.getByRole('button', { name: 'Account' }).click();
+    await page.getByRole('link', { name: 'Your account' }).click();
+    await page.waitForURL(`${coast.url}/account`);
+    await page.getByText('Ada · admin').waitFor();
+    expect(await barriers()).toEqual([]);
+    await page.goBack();
+    await page.getByRole('search').waitFor();
+  });
+
+  it('takes a second factor by a picture that is drawn here, and shows recovery codes once', async () => {
+    await mine.getByText('Set up an app').click();
+    await mine.getByLabel('Current password').first().fill('not the password');
+    await mine.getByRole('button', { name: 'Go on' }).click();
+    await mine.getByRole('alert').getByText('The current password is wrong.').waitFor();
+    await mine.getByLabel('Current password').first().fill(PASSWORD);
+    await mine.getByRole('button', { name: 'Go on' }).click();
+    const picture = mine.getByRole('img', { name: 'QR code for the authenticator app' });
+    await picture.waitFor();
+    secret = (await mine.locator('code.secret').textContent()) ?? '';
+    expect(secret).toMatch(/^([A-Z2-7]{4} ){7}[A-Z2-7]{4}$/);
+    // What the picture says, drawn once more.
+    const bytes = Secret.fromBase32(secret.replaceAll(' ', '')).bytes;
+    const { data, size } = encode(secretUrl(bytes, { instance: 'Coast', name: 'Bea' }), {
+      ecc: 'M',
+      border: 4,
+    });
+    expect(await picture.getAttribute('viewBox')).toBe(`0 0 ${size} ${size}`);
+    const dark = ((await picture.locator('path').getAttribute('d')) ?? '').match(/M\d+ \d+/g);
+    expect(dark).toEqual(data.flatMap((row, y) => row.flatMap((on, x) => (on ? [`M${x} ${y}`] : []))));
+    await shotOfMine('picture');
+    await mine.getByLabel('Code that the app shows').fill(wrongCodeAt(secret));
+    await mine.getByRole('button', { name: 'Turn it on' }).click();
+    await mine.getByRole('alert').getByText('The code is wrong').waitFor();
+    used = Date.now();
+    await mine.getByLabel('Code that the app shows').fill(codeAt(secret, used));
+    await mine.getByRole('button', { name: 'Turn it on' }).click();
+    await mine.getByRole('heading', { name: 'Recovery codes' }).waitFor();
+    codes = await mine.locator('.codes code').allTextContents();
+    expect(codes).toHaveLength(10);
+    await shotOfMine('recovery codes');
+    await mine.getByRole('button', { name: 'I have kept them' }).click();
+    await mine.getByText(/^On since .*; 10 recovery codes left\.$/).waitFor();
+    expect(await mine.getByText(codes[0] ?? '').count()).toBe(0);
+  });
+
+  it('is asked for at the sign-in, after the password', async () => {
+    await mine.evaluate("fetch('./session', { method: 'DELETE' }).then(() => undefined)");
+    await mine.goto('/account');
+    await mine.getByLabel('Name').fill('bea');
+    await mine.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await mine.getByRole('button', { name: 'Sign in' }).click();
+    const code = mine.getByLabel('Code');
+    await code.waitFor();
+    expect(await mine.getByRole('alert').count()).toBe(0);
+    await shotOfMine('sign-in');
+    await code.fill(wrongCodeAt(secret));
+    await mine.getByRole('button', { name: 'Sign in' }).click();
+    await mine.getByRole('alert').getByText('The code is wrong, or was used already.').waitFor();
+    used += 30_000;
+    await code.fill(codeAt(secret, used));
+    await mine.getByRole('button', { name: 'Sign in' }).click();
+    await mine.waitForURL(`${coast.url}/account`);
+    await mine.getByText('10 recovery codes left').waitFor();
+  });
+
+  it('has the password changed, and other browsers signed out', async () => {
+    await using elsewhere = await openPage(coast.url);
+    const other = elsewhere.page;
+    await other.goto('/sign-in');
+    await other.getByLabel('Name').fill('Bea');
+    await other.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await other.getByRole('button', { name: 'Sign in' }).click();
+    await other.getByLabel('Code').fill(codes[0] ?? '');
+    await other.getByRole('button', { name: 'Sign in' }).click();
+    await other.waitForURL(`${coast.url}/`);
+    await mine.reload();
+    await mine.getByText('9 recovery codes left').waitFor();
+    await mine.getByText('This one').waitFor();
+    expect(await mine.getByRole('listitem').count()).toBe(2);
+    await mine.getByRole('button', { name: 'Sign out' }).click();
+    await expect.poll(() => mine.getByRole('listitem').count(), PATIENCE).toBe(1);
+    await other.goto('/account');
+    await other.waitForURL(/sign-in/);
+
+    await mine.getByText('Change the password').first().click();
+    const section = mine.locator('section', { has: mine.getByRole('heading', { name: 'Password' }) });
+    const change = async (password: string) => {
+      await section.getByLabel('Current password').fill(PASSWORD);
+      await section.getByLabel('New password').fill(password);
+      await section.getByRole('button', { name: 'Change the password' }).click();
+    };
+    await change('passwordpassword');
+    await section.getByRole('alert').getByText('too easy to guess').waitFor();
+    await change('a hedge of hazel');
+    await section.getByRole('status').getByText('The password is changed').waitFor();
+    expect(await section.getByLabel('New password').inputValue()).toBe('');
+    await shotOfMine('password changed');
+  });
+
+  it('has recovery codes renewed, and the second factor turned off, with password and code', async () => {
+    const sendWith = async (summary: string, button: string, code: string) => {
+      const part = mine.locator('details', { has: mine.getByText(summary, { exact: true }) });
+      if ((await part.getAttribute('open')) === null) await part.locator('summary').click();
+      await part.getByLabel('Current password').fill('a hedge of hazel');
+      await part.getByLabel('Code').fill(code);
+      await part.getByRole('button', { name: button }).click();
+    };
+    await sendWith('New recovery codes', 'Make new ones', codes[1] ?? '');
+    await mine.getByRole('heading', { name: 'Recovery codes' }).waitFor();
+    const renewed = await mine.locator('.codes code').allTextContents();
+    await mine.getByRole('button', { name: 'I have kept them' }).click();
+    await sendWith('Turn it off', 'Turn it off', codes[2] ?? '');
+    await mine.getByRole('alert').getByText('The code is wrong').waitFor();
+    await sendWith('Turn it off', 'Turn it off', renewed[0] ?? '');
+    await mine.getByText('Set up an app').waitFor();
+    await mine.evaluate("fetch('./session', { method: 'DELETE' }).then(() => undefined)");
+    await mine.goto('/account');
+    await mine.getByLabel('Name').fill('Bea');
+    await mine.getByLabel('Password', { exact: true }).fill('a hedge of hazel');
+    await mine.getByRole('button', { name: 'Sign in' }).click();
+    await mine.waitForURL(`${coast.url}/account`);
   });
 });
 

@@ -66,7 +66,7 @@ export async function startGraphql(
 ): Promise<GraphqlUnderTest> {
   const catalog = options.catalog ?? (await createCatalog(database));
   const audited: AuditEntry[] = [];
-  const { people, signedUrls } = await createAccess({
+  const { people, secondFactors, signedUrls } = await createAccess({
     database,
     secret: randomBytes(32),
     publicUrl: new URL('http://127.0.0.1:4000'),
@@ -80,6 +80,7 @@ export async function startGraphql(
     audit: { record: async (entry) => void audited.push(entry) },
     auditLog: createAuditLog(database),
     people,
+    secondFactors,
     signUrl: signedUrls.sign,
     library: catalog.local,
     cache: emptyCache(),

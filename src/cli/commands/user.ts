@@ -69,6 +69,15 @@ export function addUser(program: Command, { terminal, open }: CommandContext): v
       await using backend = await open();
       show(terminal, await backend.accounts.resetPassword({ user: wanted, password }), options);
     });
+  user
+    .command('reset-second-factor')
+    .description('take the authenticator app and the recovery codes off a person who has lost them')
+    .argument('<user>', 'id or name')
+    .action(async (wanted: string) => {
+      await using backend = await open();
+      const { name } = await backend.accounts.resetSecondFactor({ user: wanted });
+      terminal.out(`${printable(name)} signs in with the password alone.`);
+    });
 }
 
 async function readPassword(
@@ -93,11 +102,12 @@ function show(terminal: Terminal, { user, setupUrl }: WithLink, { json }: { json
 
 function userTable(rows: readonly AccountRow[]): string {
   return table(
-    ['NAME', 'ROLE', 'STATE', 'SINCE', 'ID'],
-    rows.map(({ name, role, disabledAt, createdAt, id }) => [
+    ['NAME', 'ROLE', 'STATE', 'SECOND FACTOR', 'SINCE', 'ID'],
+    rows.map(({ name, role, disabledAt, secondFactor, createdAt, id }) => [
       name,
       role.toLowerCase(),
       disabledAt === null ? 'active' : 'disabled',
+      secondFactor ? 'on' : 'off',
       createdAt.slice(0, 10),
       id,
     ]),

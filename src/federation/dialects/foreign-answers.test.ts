@@ -1,6 +1,7 @@
 /** Whatever a server of another make answers: a page that keeps every limit, or an error in our words. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyText } from '../../../test/support/any-text.ts';
 import { isClean } from '../../lib/display-text.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { isId, isVersion } from '../wire/forms.ts';
@@ -64,7 +65,7 @@ const NAMES = [
 ];
 const odd = fc.oneof(
   fc.jsonValue(),
-  fc.string({ unit: 'binary', maxLength: 12_000 }),
+  anyText(12_000),
   fc.array(fc.record({ name: fc.jsonValue(), category: fc.jsonValue() }), { maxLength: 250 }),
 );
 const entry = fc.oneof(

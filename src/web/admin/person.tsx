@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react';
 import {
   AdminPersonDocument,
   type AdminPersonQuery,
+  AdminResetSecondFactorDocument,
   AdminUpdateUserDocument,
   type PersonFragment,
   type Role,
@@ -31,7 +32,7 @@ export const ROLES = (Object.keys(words.roles) as Role[]).map((value) => ({
 
 export function Person({ id, go, now, viewer, tell }: SectionProps & { id: string }) {
   const { data, trouble, refresh } = useAsked(AdminPersonDocument, { id });
-  const [asking, setAsking] = useState<'reset' | 'disable' | null>(null);
+  const [asking, setAsking] = useState<'reset' | 'disable' | 'second' | null>(null);
   const [link, setLink] = useState<string | null>(null);
   const action = useAction();
   const person =
@@ -73,6 +74,7 @@ export function Person({ id, go, now, viewer, tell }: SectionProps & { id: strin
                   </span>
                 ),
               ],
+              [words.secondFactor, person.secondFactor ? words.hasSecond : null],
               [words.since, <Time key="since" at={person.createdAt} now={now} />],
             ]}
           />
@@ -96,6 +98,11 @@ export function Person({ id, go, now, viewer, tell }: SectionProps & { id: strin
               <button type="button" className="chip" onClick={() => setAsking('reset')}>
                 {words.reset}
               </button>
+              {person.secondFactor === true && !own ? (
+                <button type="button" className="chip" onClick={() => setAsking('second')}>
+                  {words.takeSecond}
+                </button>
+              ) : null}
               {person.disabledAt === null ? (
                 <button type="button" className="chip danger" onClick={() => setAsking('disable')}>
                   {words.disable}
@@ -140,6 +147,20 @@ export function Person({ id, go, now, viewer, tell }: SectionProps & { id: strin
               onConfirm={async () => {
                 setLink((await update({ resetPassword: true })).setupUrl);
                 refresh();
+              }}
+            />
+          ) : null}
+          {asking === 'second' ? (
+            <Confirm
+              title={words.takeSecondTitle(person.name)}
+              happens={words.takeSecondHappens}
+              doIt={words.takeSecond}
+              danger
+              onClose={() => setAsking(null)}
+              onConfirm={async () => {
+                const { resetSecondFactor } = await ask(AdminResetSecondFactorDocument, { input: { id } });
+                assertDone(resetSecondFactor);
+                done(words.secondTaken(person.name));
               }}
             />
           ) : null}

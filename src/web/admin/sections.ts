@@ -77,10 +77,4 @@ export const SECTIONS: readonly Section[] = [
     icon: 'settings',
     page: lazy(async () => ({ default: (await import('./settings.tsx')).Settings })),
   },
-  {
-    view: 'account',
-    name: texts.account.name,
-    icon: 'person',
-    page: lazy(async () => ({ default: (await import('./account.tsx')).Account })),
-  },
 ];

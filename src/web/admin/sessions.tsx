@@ -9,8 +9,8 @@ import {
 } from '../generated/graphql.ts';
 import { Time } from '../parts/time.tsx';
 import { ask } from '../scripts/ask.ts';
+import { browserOf } from '../scripts/browser-name.ts';
 import { assertDone } from './asked.ts';
-import { browserOf } from './browser-name.ts';
 import { Confirm, Table } from './parts.tsx';
 import { texts } from './texts.ts';
 
@@ -21,13 +21,13 @@ interface SessionsProps {
 }
 
 export function Sessions({ sessions, now, onEnded }: SessionsProps) {
-  const words = texts.account;
+  const words = texts.sessions;
   const [ending, setEnding] = useState<SessionLineFragment | null>(null);
   const nameOf = ({ userAgent }: SessionLineFragment) => browserOf(userAgent) ?? words.unknown;
   return (
     <>
       <Table
-        label={words.sessions}
+        label={words.label}
         rows={sessions}
         keyOf={({ id }) => id}
         columns={[

@@ -623,6 +623,16 @@ export const texts = {
     change: 'Name and role',
     changed: 'Saved.',
     reset: 'Void the password',
+    secondFactor: 'Second factor',
+    hasSecond: 'asked for when signing in',
+    takeSecond: 'Take the second factor off',
+    takeSecondTitle: (name: string) => `Take the second factor off ${name}?`,
+    takeSecondHappens: [
+      'Signing in asks for the password alone, until the person sets a second factor up anew.',
+      'Recovery codes that are left open nothing any more.',
+      'Make sure that it is the person who asks you: somebody with a stolen password would ask too.',
+    ],
+    secondTaken: (name: string) => `${name} signs in with the password alone.`,
     resetTitle: (name: string) => `Void the password of ${name}?`,
     resetHappens: [
       'The password opens nothing from now on, and every browser that is signed in is signed out.',
@@ -645,16 +655,8 @@ export const texts = {
     noTokens: 'None.',
   },
 
-  account: {
-    name: 'Your account',
-    nameTitle: 'Name',
-    passwordTitle: 'Password',
-    current: 'Current password',
-    next: 'New password',
-    changePassword: 'Change the password',
-    passwordChanged: 'The password is changed. Every other browser is signed out.',
-    passwordHint: 'Every other browser in which you are signed in is signed out.',
-    sessions: 'Where you are signed in',
+  sessions: {
+    label: 'Browsers that are signed in',
     browser: 'Browser',
     opened: 'Since',
     seen: 'Last seen',

@@ -1,7 +1,7 @@
 /** One's own tokens: making one, which is shown once, and revoking. */
 
 import { type FormEvent, useState } from 'react';
-import { AdminCreateTokenDocument, AdminMyselfDocument, type TokenScope } from '../generated/graphql.ts';
+import { AdminCreateTokenDocument, AdminMyTokensDocument, type TokenScope } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
 import { assertDone, useAction, useAsked } from './asked.ts';
 import { Copy, Field, Refusal, ResultHeading } from './parts.tsx';
@@ -17,7 +17,7 @@ const LIVES = Object.keys(words.lives).map(Number);
 const DAY = 86_400_000;
 
 export function Tokens({ now, tell }: SectionProps) {
-  const { data, trouble, refresh } = useAsked(AdminMyselfDocument, {});
+  const { data, trouble, refresh } = useAsked(AdminMyTokensDocument, {});
   const [made, setMade] = useState<{ name: string; token: string } | null>(null);
   const tokens = data?.viewer?.apiTokens;
   return (

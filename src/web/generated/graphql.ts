@@ -293,6 +293,10 @@ export type ErrorCode =
   | 'REMOVALS_HELD'
   /** The pairing was revoked. */
   | 'REVOKED'
+  /** The code is wrong, or was used already. */
+  | 'SECOND_FACTOR_REFUSED'
+  /** This account also asks for a code from the authenticator app. */
+  | 'SECOND_FACTOR_REQUIRED'
   /** The signature does not verify. */
   | 'SIGNATURE_INVALID'
   /** The query asks for too much at once. */
@@ -504,6 +508,12 @@ export type RefreshPeerInput = {
   id?: string | number | null | undefined;
 };
 
+/** Somebody who has lost app and recovery codes. */
+export type ResetSecondFactorInput = {
+  /** Of the person. */
+  id: string | number;
+};
+
 /** Decides about the removals that are held. */
 export type ResolveHeldRemovalsInput = {
   /** What becomes of them. */
@@ -685,6 +695,57 @@ export type Visibility =
   | 'PRIVATE'
   /** Anyone. */
   | 'PUBLIC';
+
+export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AccountQuery = { viewer: { user: { id: string } | null, secondFactor: { since: string, recoveryCodesLeft: number } | null, sessions: Array<{ id: string, userAgent: string | null, lastSeenAt: string, current: boolean }> } | null };
+
+export type AccountSetPasswordMutationVariables = Exact<{
+  id: string | number;
+  password: string;
+  currentPassword: string;
+}>;
+
+
+export type AccountSetPasswordMutation = { updateUser: { userErrors: Array<{ message: string }> } };
+
+export type AccountBeginSecondFactorMutationVariables = Exact<{
+  currentPassword: string;
+}>;
+
+
+export type AccountBeginSecondFactorMutation = { beginSecondFactor: { secret: string | null, url: string | null, userErrors: Array<{ message: string }> } };
+
+export type AccountConfirmSecondFactorMutationVariables = Exact<{
+  code: string;
+}>;
+
+
+export type AccountConfirmSecondFactorMutation = { confirmSecondFactor: { recoveryCodes: Array<string> | null, userErrors: Array<{ message: string }> } };
+
+export type AccountRenewRecoveryCodesMutationVariables = Exact<{
+  currentPassword: string;
+  code: string;
+}>;
+
+
+export type AccountRenewRecoveryCodesMutation = { renewRecoveryCodes: { recoveryCodes: Array<string> | null, userErrors: Array<{ message: string }> } };
+
+export type AccountEndSecondFactorMutationVariables = Exact<{
+  currentPassword: string;
+  code: string;
+}>;
+
+
+export type AccountEndSecondFactorMutation = { endSecondFactor: { userErrors: Array<{ message: string }> } };
+
+export type AccountEndSessionMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AccountEndSessionMutation = { endSession: { userErrors: Array<{ message: string }> } };
 
 export type AdminAgentsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -948,7 +1009,7 @@ export type AdminPersonQueryVariables = Exact<{
 
 
 export type AdminPersonQuery = { node:
-    | { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string, sessions: Array<{ id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean }> | null, apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> | null }
+    | { secondFactor: boolean | null, id: string, name: string, role: Role, disabledAt: string | null, createdAt: string, sessions: Array<{ id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean }> | null, apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> | null }
     | Record<PropertyKey, never>
    | null };
 
@@ -970,6 +1031,13 @@ export type AdminUpdateUserMutationVariables = Exact<{
 
 export type AdminUpdateUserMutation = { updateUser: { setupUrl: string | null, user: { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
+export type AdminResetSecondFactorMutationVariables = Exact<{
+  input: ResetSecondFactorInput;
+}>;
+
+
+export type AdminResetSecondFactorMutation = { resetSecondFactor: { user: { id: string } | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
+
 export type AdminEndSessionMutationVariables = Exact<{
   input: EndSessionInput;
 }>;
@@ -977,10 +1045,10 @@ export type AdminEndSessionMutationVariables = Exact<{
 
 export type AdminEndSessionMutation = { endSession: { endedSessionId: string | null, userErrors: Array<{ field: Array<string> | null, code: ErrorCode, message: string }> } };
 
-export type AdminMyselfQueryVariables = Exact<{ [key: string]: never; }>;
+export type AdminMyTokensQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AdminMyselfQuery = { viewer: { role: Role, user: { id: string, name: string, role: Role, disabledAt: string | null, createdAt: string } | null, sessions: Array<{ id: string, userAgent: string | null, createdAt: string, lastSeenAt: string, current: boolean }>, apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> } | null };
+export type AdminMyTokensQuery = { viewer: { apiTokens: Array<{ id: string, name: string, prefix: string, scopes: Array<TokenScope>, createdAt: string, expiresAt: string | null, lastUsedAt: string | null }> } | null };
 
 export type AdminCreateTokenMutationVariables = Exact<{
   input: CreateApiTokenInput;
@@ -1496,6 +1564,85 @@ export const UserErrorFieldsFragmentDoc = new TypedDocumentString(`
   message
 }
     `, {"fragmentName":"UserErrorFields"}) as unknown as TypedDocumentString<UserErrorFieldsFragment, unknown>;
+export const AccountDocument = new TypedDocumentString(`
+    query Account {
+  viewer {
+    user {
+      id
+    }
+    secondFactor {
+      since
+      recoveryCodesLeft
+    }
+    sessions {
+      id
+      userAgent
+      lastSeenAt
+      current
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountQuery, AccountQueryVariables>;
+export const AccountSetPasswordDocument = new TypedDocumentString(`
+    mutation AccountSetPassword($id: ID!, $password: String!, $currentPassword: String!) {
+  updateUser(
+    input: { id: $id, password: $password, currentPassword: $currentPassword }
+  ) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountSetPasswordMutation, AccountSetPasswordMutationVariables>;
+export const AccountBeginSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountBeginSecondFactor($currentPassword: String!) {
+  beginSecondFactor(input: { currentPassword: $currentPassword }) {
+    secret
+    url
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountBeginSecondFactorMutation, AccountBeginSecondFactorMutationVariables>;
+export const AccountConfirmSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountConfirmSecondFactor($code: String!) {
+  confirmSecondFactor(input: { code: $code }) {
+    recoveryCodes
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountConfirmSecondFactorMutation, AccountConfirmSecondFactorMutationVariables>;
+export const AccountRenewRecoveryCodesDocument = new TypedDocumentString(`
+    mutation AccountRenewRecoveryCodes($currentPassword: String!, $code: String!) {
+  renewRecoveryCodes(input: { currentPassword: $currentPassword, code: $code }) {
+    recoveryCodes
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountRenewRecoveryCodesMutation, AccountRenewRecoveryCodesMutationVariables>;
+export const AccountEndSecondFactorDocument = new TypedDocumentString(`
+    mutation AccountEndSecondFactor($currentPassword: String!, $code: String!) {
+  endSecondFactor(input: { currentPassword: $currentPassword, code: $code }) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountEndSecondFactorMutation, AccountEndSecondFactorMutationVariables>;
+export const AccountEndSessionDocument = new TypedDocumentString(`
+    mutation AccountEndSession($id: ID!) {
+  endSession(input: { id: $id }) {
+    userErrors {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountEndSessionMutation, AccountEndSessionMutationVariables>;
 export const AdminAgentsDocument = new TypedDocumentString(`
     query AdminAgents {
   instance {
@@ -2198,6 +2345,7 @@ export const AdminPersonDocument = new TypedDocumentString(`
   node(id: $id) {
     ... on User {
       ...Person
+      secondFactor
       sessions {
         ...SessionLine
       }
@@ -2278,6 +2426,22 @@ fragment UserErrorFields on UserError {
   code
   message
 }`) as unknown as TypedDocumentString<AdminUpdateUserMutation, AdminUpdateUserMutationVariables>;
+export const AdminResetSecondFactorDocument = new TypedDocumentString(`
+    mutation AdminResetSecondFactor($input: ResetSecondFactorInput!) {
+  resetSecondFactor(input: $input) {
+    user {
+      id
+    }
+    userErrors {
+      ...UserErrorFields
+    }
+  }
+}
+    fragment UserErrorFields on UserError {
+  field
+  code
+  message
+}`) as unknown as TypedDocumentString<AdminResetSecondFactorMutation, AdminResetSecondFactorMutationVariables>;
 export const AdminEndSessionDocument = new TypedDocumentString(`
     mutation AdminEndSession($input: EndSessionInput!) {
   endSession(input: $input) {
@@ -2292,36 +2456,15 @@ export const AdminEndSessionDocument = new TypedDocumentString(`
   code
   message
 }`) as unknown as TypedDocumentString<AdminEndSessionMutation, AdminEndSessionMutationVariables>;
-export const AdminMyselfDocument = new TypedDocumentString(`
-    query AdminMyself {
+export const AdminMyTokensDocument = new TypedDocumentString(`
+    query AdminMyTokens {
   viewer {
-    role
-    user {
-      ...Person
-    }
-    sessions {
-      ...SessionLine
-    }
     apiTokens {
       ...TokenLine
     }
   }
 }
-    fragment Person on User {
-  id
-  name
-  role
-  disabledAt
-  createdAt
-}
-fragment SessionLine on Session {
-  id
-  userAgent
-  createdAt
-  lastSeenAt
-  current
-}
-fragment TokenLine on ApiToken {
+    fragment TokenLine on ApiToken {
   id
   name
   prefix
@@ -2329,7 +2472,7 @@ fragment TokenLine on ApiToken {
   createdAt
   expiresAt
   lastUsedAt
-}`) as unknown as TypedDocumentString<AdminMyselfQuery, AdminMyselfQueryVariables>;
+}`) as unknown as TypedDocumentString<AdminMyTokensQuery, AdminMyTokensQueryVariables>;
 export const AdminCreateTokenDocument = new TypedDocumentString(`
     mutation AdminCreateToken($input: CreateApiTokenInput!) {
   createApiToken(input: $input) {

@@ -54,6 +54,10 @@ export function Account({ viewer, role, onLeaving, children }: AccountProps) {
         <p className="who">
           <span className="name">{viewer}</span> <span className="role">{role}</span>
         </p>
+        <a href="./account">
+          {shared.ownAccount}
+          <small>{shared.ownAccountHint}</small>
+        </a>
         {children}
         <button type="button" disabled={leaving} onClick={signOut}>
           {shared.signOut}

@@ -2,6 +2,8 @@
 
 export const shared = {
   account: 'Account',
+  ownAccount: 'Your account',
+  ownAccountHint: 'Password, second factor, browsers',
   signOut: 'Sign out',
   signIn: 'Sign in',
   graphiql: 'GraphiQL',

@@ -2,8 +2,22 @@
 
 import { nextPath } from './next-path.ts';
 
-/** Sends the form to `path` when it is submitted; what goes beside its fields is `extra`. */
-export function submitTo(path: string, extra: Record<string, string> = {}): void {
+export interface Refusal {
+  /** For people. */
+  sentence: string;
+  /** Of the problem document, in kebab-case; empty where there was none. */
+  code: string;
+}
+
+export interface SubmitOptions {
+  /** What goes beside the fields of the form. */
+  extra?: Record<string, string>;
+  /** @returns whether the page has dealt with it; else the sentence is shown */
+  onRefusal?: (refusal: Refusal) => boolean;
+}
+
+/** Sends the form to `path` when it is submitted. */
+export function submitTo(path: string, { extra = {}, onRefusal = () => false }: SubmitOptions = {}): void {
   const form = element('form', HTMLFormElement);
   const button = form.querySelector<HTMLButtonElement>('button[type=submit]');
   for (const reveal of form.querySelectorAll<HTMLButtonElement>('.reveal')) revealing(reveal);
@@ -12,14 +26,15 @@ export function submitTo(path: string, extra: Record<string, string> = {}): void
     event.preventDefault();
     if (button !== null) button.disabled = true;
     showError('');
-    const refusal = await send('POST', path, { ...Object.fromEntries(texts(form)), ...extra });
+    const refusal = await refusalOf('POST', path, { ...Object.fromEntries(texts(form)), ...extra });
     if (refusal === undefined) {
       // Replaced, so that going back does not lead to a form that has done its work, or to a used link.
       location.replace(nextPath(new URLSearchParams(location.search).get('next'), location.href));
       return;
     }
-    showError(refusal);
     if (button !== null) button.disabled = false;
+    if (onRefusal(refusal)) return;
+    showError(refusal.sentence);
     form.querySelector<HTMLInputElement>('input[type=password]')?.select();
   });
 }
@@ -33,6 +48,10 @@ export function tokenOfLink(): string | undefined {
 
 /** Undefined where it went well; else a sentence that says why not. */
 export async function send(method: string, path: string, body?: object): Promise<string | undefined> {
+  return (await refusalOf(method, path, body))?.sentence;
+}
+
+async function refusalOf(method: string, path: string, body?: object): Promise<Refusal | undefined> {
   try {
     const response = await fetch(path, {
       method,
@@ -42,16 +61,17 @@ export async function send(method: string, path: string, body?: object): Promise
       }),
     });
     if (response.ok) return undefined;
-    const problem: { detail?: string; title?: string; retryAfter?: number } = await response
+    const problem: { code?: string; detail?: string; title?: string; retryAfter?: number } = await response
       .json()
       .catch(() => ({}));
     const sentence = problem.detail ?? problem.title ?? `The server answered ${response.status}.`;
     const wait = problem.retryAfter ?? Number(response.headers.get('retry-after'));
+    const code = problem.code ?? '';
     return response.status === 429 && wait > 0
-      ? `${sentence} In ${duration(wait)} it works again.`
-      : sentence;
+      ? { sentence: `${sentence} In ${duration(wait)} it works again.`, code }
+      : { sentence, code };
   } catch {
-    return 'The server cannot be reached. Is it running, and are you online?';
+    return { sentence: 'The server cannot be reached. Is it running, and are you online?', code: '' };
   }
 }
 

@@ -1,4 +1,4 @@
 import { submitTo, tokenOfLink } from './door.ts';
 
 const token = tokenOfLink();
-if (token !== undefined) submitTo('./password', { token });
+if (token !== undefined) submitTo('./password', { extra: { token } });

@@ -1,4 +1,4 @@
 import { submitTo, tokenOfLink } from './door.ts';
 
 const token = tokenOfLink();
-if (token !== undefined) submitTo('./setup', { token });
+if (token !== undefined) submitTo('./setup', { extra: { token } });

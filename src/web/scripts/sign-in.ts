@@ -8,7 +8,19 @@ const REFUSALS: Record<string, string> = {
   'rate-limited': 'Too many attempts. Please wait a minute.',
 };
 
-submitTo('./session');
+const code = element('code', HTMLInputElement);
+submitTo('./session', {
+  onRefusal: (refusal) => {
+    if (!refusal.code.startsWith('second-factor-')) return false;
+    // Asked for once the password was right; a field that is disabled is not sent.
+    code.disabled = false;
+    element('second-factor', HTMLElement).hidden = false;
+    if (refusal.code === 'second-factor-refused') showError(refusal.sentence);
+    code.focus();
+    code.select();
+    return true;
+  },
+});
 const asked = new URLSearchParams(location.search);
 // What went wrong on the way back from the provider.
 if (asked.has('refused')) showError(REFUSALS[asked.get('refused') ?? ''] ?? 'Signing in did not work.');
