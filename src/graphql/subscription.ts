@@ -133,17 +133,21 @@ builder.subscriptionField('changed', (t) =>
         description: 'Of the catalog, known already; null: from now on.',
       }),
     },
-    subscribe: (_root, { sinceRevision }, context) =>
-      eachAnew(
+    subscribe: async (_root, { sinceRevision }, context) => {
+      const catalog = changedCatalog(context, 'ALL', sinceRevision);
+      // Followed before the first event, at which whoever follows reads the peers: what changes after that is told.
+      const peers = await context.federation.changes.peers(context.signal);
+      return eachAnew(
         context,
         merge<ChangeShape>([
-          as('catalog', changedCatalog(context, 'ALL', sinceRevision)),
-          as('peer', changedPeers(context, null)),
+          as('catalog', catalog),
+          as('peer', changedPeers(context, null, peers)),
           ...(context.may.administer
             ? [as('pull', changedPulls(context, null)), as('diagnosis', changedDiagnoses(context))]
             : []),
         ]),
-      ),
+      );
+    },
     resolve: (change) => change,
   }),
 );
@@ -180,8 +184,9 @@ function changedCatalog(
 async function* changedPeers(
   { federation, database, reader, signal }: GraphqlContext,
   only: string | null,
+  followed?: AsyncIterable<string>,
 ): AsyncGenerator<PeerRow, void> {
-  for await (const id of await federation.changes.peers(signal)) {
+  for await (const id of followed ?? (await federation.changes.peers(signal))) {
     if (only !== null && only !== id) continue;
     const peer = await database.prisma.peer.findFirst({ where: { AND: [{ id }, peersShownTo(reader)] } });
     if (peer !== null) yield peer;

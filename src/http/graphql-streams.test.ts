@@ -180,6 +180,14 @@ describe('a subscription', () => {
     expect((await refused.next()).errors[0].extensions.code).toBe('INVALID');
   });
 
+  it('has told all that changes of peers from its first event on', async () => {
+    const peer = await seedPeer(temporary.database);
+    using events = await subscribe('changed { catalog { revision } peer { name } }', 'admin');
+    expect((await events.next()).data.changed).toMatchObject({ catalog: {}, peer: null });
+    await temporary.database.prisma.peer.update({ where: { key: peer.key }, data: { name: 'at once' } });
+    expect((await events.next()).data.changed).toEqual({ catalog: null, peer: { name: 'at once' } });
+  });
+
   it('is refused with a code: without rights, over the bound of a viewer, in another media type', async () => {
     using token = await subscribe(CHANGED, 'bytesToken');
     expect((await token.next()).errors[0].extensions.code).toBe('FORBIDDEN');

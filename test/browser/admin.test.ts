@@ -246,6 +246,8 @@ describe('the admin pages', () => {
     await main().getByRole('heading', { name: 'Garden of weeds', level: 1 }).waitFor();
     await gallery.getByRole('heading', { name: 'Garden of weeds' }).waitFor();
     await gallery.close();
+    await rename('Garden of roses');
+    await main().getByRole('heading', { name: 'Garden of roses', level: 1 }).waitFor();
     await rename('Garden');
     await main().getByRole('heading', { name: 'Garden', exact: true, level: 1 }).waitFor();
     expect(most).toBe(1);
