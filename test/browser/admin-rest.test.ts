@@ -80,7 +80,7 @@ describe('the cache', () => {
     await expect.poll(kept, PATIENCE).toBe(ITEMS);
     await page.reload();
     await main()
-      .getByText(new RegExp(` are used, by ${ITEMS} items\\. Nothing is pinned\\.`))
+      .getByText(new RegExp(` are used, by ${ITEMS} items\\. None of it is pinned\\.`))
       .waitFor();
     await table('By peer').getByRole('link', { name: 'Garden' }).waitFor();
     await look('cache');
@@ -253,6 +253,7 @@ describe('people', () => {
     await main().getByText('can sign in', { exact: true }).waitFor();
     await button('Void the password').click();
     await confirm('Void the password');
+    await said('The password of Edda is void.');
     await main().getByRole('textbox', { name: 'Link for Edda' }).waitFor();
     await main().getByRole('link', { name: 'All people' }).click();
     await table('People').getByText('Olga').waitFor();

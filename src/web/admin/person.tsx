@@ -146,7 +146,7 @@ export function Person({ id, go, now, viewer, tell }: SectionProps & { id: strin
               onClose={() => setAsking(null)}
               onConfirm={async () => {
                 setLink((await update({ resetPassword: true })).setupUrl);
-                refresh();
+                done(words.resetDone(person.name));
               }}
             />
           ) : null}

@@ -494,7 +494,7 @@ export const texts = {
     lead: 'Bytes of peers’ items that are kept here, so that they come at once and while the peer is away.',
     kept: (of: string, budget: string, items: number) =>
       `${bytes(of)} of ${bytes(budget)} are used, by ${count(items, 'item')}.`,
-    pinnedOf: (of: string) => (of === '0' ? 'Nothing is pinned.' : `${bytes(of)} of it are pinned.`),
+    pinnedOf: (of: string) => (of === '0' ? 'None of it is pinned.' : `${bytes(of)} of it are pinned.`),
     use: 'Use of the cache',
     perPeer: 'By peer',
     peer: 'Peer',
@@ -639,6 +639,8 @@ export const texts = {
       'You get a link by which a new one is set. It works once, for three days.',
       'Tokens stay.',
     ],
+    resetDone: (name: string) =>
+      `The password of ${name} is void. The link for a new one stands under “Access”.`,
     disable: 'Shut out',
     disableTitle: (name: string) => `Shut ${name} out?`,
     disableHappens: [
