@@ -136,6 +136,22 @@ describe('the gallery', () => {
     },
   );
 
+  it('reads its list once, and follows it from where the page was served', async () => {
+    const asked: string[] = [];
+    const watch = (request: Request) => {
+      const operation = /(?:query|subscription) (\w+)/.exec(request.postData() ?? '')?.[1];
+      if (operation !== undefined) asked.push(operation);
+    };
+    page.on('request', watch);
+    await page.goto('/');
+    await settledPictures();
+    const times = (operation: string) => asked.filter((one) => one === operation).length;
+    // Peers are read again once the stream is there: whatever its first event says of the catalog was heard by then.
+    await expect.poll(() => times('GalleryPlaces'), PATIENCE).toBe(2);
+    page.off('request', watch);
+    expect([times('GalleryFrame'), times('GalleryPage')]).toEqual([1, 0]);
+  });
+
   it('filters by chips and words, all of which stand in the address', async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
