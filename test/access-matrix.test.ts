@@ -44,6 +44,8 @@ type Need =
   | 'ADMIN'
   /** A browser in which somebody is signed in, or a token with ADMIN. */
   | 'manage'
+  /** A browser in which an admin is signed in; others are refused, whoever is signed out is led to sign in. */
+  | 'page for admins'
   /** A browser in which somebody is signed in. */
   | 'browser'
   /** The terminal on this machine, whose token stands in a file. */
@@ -96,6 +98,7 @@ const FIELDS: Record<string, Need> = {
   'Mutation.createApiToken': 'manage',
   'Mutation.revokeApiToken': 'manage',
   'Mutation.endSession': 'manage',
+  'Subscription.changed': 'CATALOG_READ',
   // A person's own, and in a session: no token that leaked sets one up or turns one off.
   'Mutation.beginSecondFactor': 'browser',
   'Mutation.confirmSecondFactor': 'browser',
@@ -116,6 +119,7 @@ const ROUTES: Record<string, Need> = {
   'GET /metrics': 'ADMIN',
   // Pages hold nothing but a name; what they show they ask for.
   'GET /': 'anyone',
+  'GET /admin': 'page for admins',
   'GET /sign-in': 'anyone',
   'GET /setup': 'anyone',
   'GET /password': 'anyone',
@@ -271,6 +275,8 @@ describe.each([
         return actor.via === 'browser';
       case 'manage':
         return actor.via === 'browser' || has(actor, 'ADMIN');
+      case 'page for admins':
+        return actor.via === 'browser' && actor.role === 'ADMIN';
       case 'terminal':
       case 'peer':
         return false;
@@ -354,6 +360,12 @@ describe.each([
         if (need === 'secret in the request') {
           // Without the secret nothing comes of it, for nobody.
           expect(status === 303 || status >= 400, where).toBe(true);
+          continue;
+        }
+        if (need === 'page for admins') {
+          // Who is not signed in as a browser is led to where one signs in.
+          const page = actor.role === 'ADMIN' ? [200] : [403];
+          expect(actor.via === 'browser' ? page : [303], where).toContain(status);
           continue;
         }
         if (need === 'peer') {

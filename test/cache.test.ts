@@ -27,6 +27,13 @@ interface Explained {
   } | null;
 }
 
+interface Kept {
+  keptItems: {
+    nodes: { media: { id: string } | null; bytes: string; pinned: boolean }[];
+    pageInfo: { hasNextPage: boolean; endCursor: string };
+  };
+}
+
 interface Usage {
   bytes: string;
   pinnedBytes: string;
@@ -75,6 +82,19 @@ describe('what is kept of a peer’s bytes', () => {
         '{ cache { bytes pinnedBytes items peers { peer { name } bytes budget items } } }',
       )
     ).cache;
+  /** Page by page, one on each. */
+  const kept = async (narrowed = '') => {
+    const nodes: Kept['keptItems']['nodes'] = [];
+    for (let after: string | null = null; ; ) {
+      const { cache }: { cache: Kept } = await coast.query(
+        `query ($after: String) { cache { keptItems(first: 1, after: $after${narrowed}) { nodes { media { id } bytes pinned usedAt } pageInfo { hasNextPage endCursor } } } }`,
+        { after },
+      );
+      nodes.push(...cache.keptItems.nodes);
+      if (!cache.keptItems.pageInfo.hasNextPage) return nodes;
+      after = cache.keptItems.pageInfo.endCursor;
+    }
+  };
   const purge = (input: object) =>
     coast.query<{ purgeCache: { cache: Usage | null; userErrors: { code: string }[] } }>(
       'mutation ($input: PurgeCacheInput!) { purgeCache(input: $input) { cache { bytes pinnedBytes items peers { peer { name } bytes budget items } } userErrors { code } } }',
@@ -184,6 +204,19 @@ describe('what is kept of a peer’s bytes', () => {
     await coast.app.delivery.flush();
     const pinned = await usage();
     expect(pinned.pinnedBytes).toBe(pinned.bytes);
+    const other = (await remote()).find((item) => item.id !== id);
+    await coast.get(other?.originalUrl ?? '');
+    await coast.app.delivery.flush();
+    const all = await kept();
+    expect(all.map(({ media }) => media?.id)).toEqual([id, other?.id]);
+    expect(all.map(({ bytes }) => Number(bytes)).toSorted((x, y) => y - x)).toEqual(
+      all.map(({ bytes }) => Number(bytes)),
+    );
+    expect((await kept(', pinned: true')).map((item) => [item.media?.id, item.pinned])).toEqual([[id, true]]);
+    expect((await kept(', pinned: false')).map(({ media }) => media?.id)).toEqual([other?.id]);
+    expect(await kept(`, peerId: "${peerId}"`)).toHaveLength(2);
+    await expect(kept(', peerId: "peer_nothing"')).rejects.toThrow('no such peer');
+    await purge({ mediaId: other?.id });
     expect((await command('cache', 'unpin', id)).said).toContain('not pinned');
     expect(await usage()).toMatchObject({ pinnedBytes: '0' });
     const { media } = await garden.query<{ media: { nodes: { id: string }[] } }>(

@@ -118,6 +118,17 @@ test('a stranger revokes no token and ends no session; an admin does both', asyn
     expect((await editor.ask(`{ node(id: "${id}") { id __typename } }`)).data.node.id).toBe(id);
   }
   expect((await token.ask('{ viewer { role } }')).status).toBe(200);
+  // Whose they are shows to an admin and to their owner.
+  const of = `{ node(id: "${editor.id}") { ... on User { sessions { id } apiTokens { id } } } }`;
+  const seen = { sessions: [{ id: session.id }], apiTokens: [{ id: token.id }] };
+  expect((await admin.ask(of)).data.node).toMatchObject(seen);
+  expect((await editor.ask(of)).data.node).toMatchObject(seen);
+  for (const asker of [other, token]) {
+    expect((await asker.ask(of)).data.node ?? { sessions: null, apiTokens: null }).toEqual({
+      sessions: null,
+      apiTokens: null,
+    });
+  }
   const second = await signInAs(instance, 'Edda');
   const [latest] = (await second.ask(VIEWER)).data.viewer.sessions.filter(
     (each: { current: boolean }) => each.current,

@@ -72,6 +72,10 @@ export interface People {
   /** One's own; an admin's any. @throws NOT_FOUND */
   revokeToken(viewer: Viewer | null, id: string): Promise<ApiToken>;
   sessionsOf(viewer: Viewer): Promise<Session[]>;
+  /** Living ones by person: of all to an admin, of oneself to others; whom the viewer may not look into is not in it. */
+  tokensOfUsers(viewer: Viewer | null, userIds: readonly string[]): Promise<Map<string, ApiToken[]>>;
+  /** The same of sessions. */
+  sessionsOfUsers(viewer: Viewer | null, userIds: readonly string[]): Promise<Map<string, Session[]>>;
   findSession(viewer: Viewer | null, id: string): Promise<Session | null>;
   /** One's own; an admin's any. @throws NOT_FOUND */
   endSession(viewer: Viewer | null, id: string): Promise<void>;
@@ -229,6 +233,10 @@ export function createPeople(options: PeopleOptions): People {
     sessionsOf: async (viewer) =>
       isManager(viewer) && viewer.user !== null ? sessions.list(viewer.user.id) : [],
 
+    tokensOfUsers: (viewer, userIds) => tokens.listOf(userIds.filter((id) => mayLookInto(viewer, id))),
+
+    sessionsOfUsers: (viewer, userIds) => sessions.listOf(userIds.filter((id) => mayLookInto(viewer, id))),
+
     findSession: async (viewer, id) => {
       if (viewer?.user == null || !isManager(viewer)) return null;
       return (await sessions.list(viewer.user.id)).find((session) => session.id === id) ?? null;
@@ -251,6 +259,10 @@ export function createPeople(options: PeopleOptions): People {
 /** Whether the viewer reaches accounts, tokens and sessions at all. */
 function isManager(viewer: Viewer): boolean {
   return viewer.via === 'session' || hasScope(viewer, 'ADMIN');
+}
+
+function mayLookInto(viewer: Viewer | null, userId: string): boolean {
+  return viewer !== null && isManager(viewer) && (hasScope(viewer, 'ADMIN') || viewer.user?.id === userId);
 }
 
 function isItself(viewer: Viewer, tokenId: string): boolean {

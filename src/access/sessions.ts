@@ -47,6 +47,8 @@ export interface Sessions {
   close(token: string): Promise<void>;
   /** A person's living sessions, the latest seen first. */
   list(userId: string): Promise<Session[]>;
+  /** The same of several people, by their ids. */
+  listOf(userIds: readonly string[]): Promise<Map<string, Session[]>>;
   /**
    * @param owner where given, only a session of this person is found
    * @throws HedgerowError NOT_FOUND
@@ -71,6 +73,23 @@ export function createSessions({ database, now, renewalKey, onEnd = () => {} }: 
   /** Until when a token need not be looked at for renewal. */
   const renewals = new LRUCache<string, number>({ max: 10_000 });
 
+  const listOf = async (userIds: readonly string[]): Promise<Map<string, Session[]>> => {
+    const rows = await prisma.session.findMany({
+      where: { userId: { in: [...userIds] }, ...living() },
+      orderBy: [{ updatedAt: 'desc' }, { id: 'asc' }],
+    });
+    const byUser = new Map(userIds.map((id): [string, Session[]] => [id, []]));
+    for (const { id, userId, userAgent, ipAddress, createdAt, updatedAt } of rows) {
+      byUser.get(userId)?.push({
+        id,
+        userAgent: userAgent || null,
+        address: ipAddress || null,
+        createdAt,
+        lastSeenAt: updatedAt,
+      });
+    }
+    return byUser;
+  };
   const living = () => ({
     createdAt: { gt: new Date(now() - SESSION_DAYS * DAY) },
     updatedAt: { gt: new Date(now() - SESSION_IDLE_DAYS * DAY) },
@@ -180,19 +199,9 @@ export function createSessions({ database, now, renewalKey, onEnd = () => {} }: 
       onEnd();
     },
 
-    list: async (userId) => {
-      const rows = await prisma.session.findMany({
-        where: { userId, ...living() },
-        orderBy: [{ updatedAt: 'desc' }, { id: 'asc' }],
-      });
-      return rows.map(({ id, userAgent, ipAddress, createdAt, updatedAt }) => ({
-        id,
-        userAgent: userAgent || null,
-        address: ipAddress || null,
-        createdAt,
-        lastSeenAt: updatedAt,
-      }));
-    },
+    list: async (userId) => (await listOf([userId])).get(userId) ?? [],
+
+    listOf,
 
     end: async (id, owner) => {
       const ended = await prisma.session.deleteMany({

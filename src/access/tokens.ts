@@ -50,6 +50,8 @@ export interface ApiTokens {
   /** @throws HedgerowError INVALID, NOT_FOUND (the person), FORBIDDEN (a scope beyond the person's role) */
   create(token: NewApiToken): Promise<{ apiToken: ApiToken; token: string }>;
   /** The newest first; revoked ones only where asked for. `userId` null: those of the instance itself. */
+  /** Living ones of several people, by their ids, the newest first. */
+  listOf(userIds: readonly string[]): Promise<Map<string, ApiToken[]>>;
   list(filter?: { userId?: string | null | undefined; revoked?: boolean }): Promise<ApiToken[]>;
   find(id: string): Promise<ApiToken | null>;
   /**
@@ -144,6 +146,16 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
         orderBy: [{ createdAt: 'desc' }, { id: 'asc' }],
       });
       return rows.map(toApiToken);
+    },
+
+    listOf: async (userIds) => {
+      const rows = await prisma.apiToken.findMany({
+        where: { userId: { in: [...userIds] }, revokedAt: null },
+        orderBy: [{ createdAt: 'desc' }, { id: 'asc' }],
+      });
+      const byUser = new Map(userIds.map((id): [string, ApiToken[]] => [id, []]));
+      for (const row of rows) byUser.get(row.userId ?? '')?.push(toApiToken(row));
+      return byUser;
     },
 
     find: async (id) => {

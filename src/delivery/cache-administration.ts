@@ -5,13 +5,15 @@ import { LOCAL_SOURCE } from '../catalog/items.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
 import { deliverableFile } from './deliverable.ts';
-import type { CacheMode, CacheUsage, Delivery } from './delivery.ts';
+import type { CacheMode, CacheUsage, Delivery, KeptItem, KeptItemsAsked } from './delivery.ts';
 import { explainFile, type FileExplanation, type PeerStanding } from './explain.ts';
 
 export type CachePart = { type: 'all' } | { type: 'peer'; peerKey: number } | { type: 'item'; item: Item };
 
 export interface CacheAdministration {
   usage(): Promise<CacheUsage>;
+  /** Items of which something is kept, or that are pinned; those that take most room first. */
+  items(asked: KeptItemsAsked): Promise<KeptItem[]>;
   /** Deletes what is kept, pinned or not; running streams go on without. */
   purge(part: CachePart): Promise<void>;
   /**
@@ -36,6 +38,7 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   const { delivery, cacheModeOf, copies, peerStanding } = options;
   return {
     usage: () => delivery.usage(),
+    items: (asked) => delivery.keptItems(asked),
     purge: async (part) => {
       if (part.type === 'all') await delivery.purgeAll();
       else if (part.type === 'peer') await delivery.purgePeer(part.peerKey);

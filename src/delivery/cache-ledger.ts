@@ -79,6 +79,24 @@ export interface CacheRecord {
   dead: boolean;
 }
 
+export interface KeptItemsAsked {
+  /** Of this peer alone. */
+  peerKey: number | null;
+  /** Only those that are pinned, or only those that are not. */
+  pinned: boolean | null;
+  after: { bytes: number; id: string } | null;
+  take: number;
+}
+
+export interface KeptItem {
+  id: string;
+  /** Kept of all its files. */
+  bytes: number;
+  pinned: boolean;
+  /** ms since 1970. */
+  usedAt: number;
+}
+
 export interface CacheUsage {
   /** Bytes. */
   bytes: number;
@@ -343,6 +361,21 @@ export class CacheLedger {
         items,
       })),
     };
+  }
+
+  /** Items of which something is kept, or that are pinned; those that take most room first. */
+  async items({ peerKey, pinned, after, take }: KeptItemsAsked): Promise<KeptItem[]> {
+    await this.flush();
+    const rows = await this.#options.database.read.all<Omit<KeptItem, 'pinned'> & { pinned: number }>(
+      sql`SELECT i.id, k.bytes, k.pinned, k.used_at AS "usedAt" FROM (
+            SELECT item_key, SUM(bytes) AS bytes, MAX(CASE WHEN pinned THEN 1 ELSE 0 END) AS pinned, MAX(used_at) AS used_at
+            FROM cached_files WHERE ${peerKey === null ? sql`(bytes > 0 OR pinned)` : sql`source = ${peerKey} AND (bytes > 0 OR pinned)`} GROUP BY item_key
+          ) k JOIN items i ON i.key = k.item_key
+          WHERE ${pinned === null ? sql`1 = 1` : sql`k.pinned = ${pinned ? 1 : 0}`}
+            AND ${after === null ? sql`1 = 1` : sql`(k.bytes < ${after.bytes} OR (k.bytes = ${after.bytes} AND i.id > ${after.id}))`}
+          ORDER BY k.bytes DESC, i.id LIMIT ${take}`,
+    );
+    return rows.map((row) => ({ ...row, pinned: Boolean(row.pinned) }));
   }
 
   /**

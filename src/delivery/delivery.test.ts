@@ -323,6 +323,24 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     expect(usage.bytes).toBeLessThanOrEqual(10 * SEGMENT);
     expect(usage).toMatchObject({ pinnedBytes: 2 * SEGMENT, items: 3, budget: 10 * SEGMENT });
     running.body.destroy();
+
+    // Item by item, the largest first, those of one size by their ids; page by page the same.
+    const asked = { peerKey: null, pinned: null, after: null, take: 10 };
+    const items = await fixture.delivery.keptItems(asked);
+    expect(items.map(({ bytes, pinned: held }) => [bytes, held])).toEqual([
+      [5 * SEGMENT, false],
+      ...(items[1]?.pinned ? [true, false] : [false, true]).map((held) => [2 * SEGMENT, held]),
+    ]);
+    expect(items[0]?.usedAt).toBe(fixture.clock.now);
+    for (let at = 0; at < items.length; at++) {
+      expect(await fixture.delivery.keptItems({ ...asked, after: items[at - 1] ?? null, take: 1 })).toEqual([
+        items[at],
+      ]);
+    }
+    expect(await fixture.delivery.keptItems({ ...asked, pinned: true })).toEqual(
+      items.filter((item) => item.pinned),
+    );
+    expect(await fixture.delivery.keptItems({ ...asked, peerKey: 9_999 })).toEqual([]);
   });
 
   it('streams on without keeping what no budget has room for', async () => {

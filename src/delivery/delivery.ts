@@ -16,7 +16,14 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { release } from '../storage/buffer-pool.ts';
 import { type ByteRange, openFileStream } from '../storage/file-stream.ts';
 import { sha256 } from '../storage/segment-digests.ts';
-import { CacheLedger, type CacheRecord, type CacheUsage, segmentKey } from './cache-ledger.ts';
+import {
+  CacheLedger,
+  type CacheRecord,
+  type CacheUsage,
+  type KeptItem,
+  type KeptItemsAsked,
+  segmentKey,
+} from './cache-ledger.ts';
 import type { KeptFile, LastAnswer } from './explain.ts';
 import {
   type HeldSegments,
@@ -32,7 +39,7 @@ import { SegmentStream } from './segment-stream.ts';
 import { takerOf } from './take.ts';
 import type { Upstream } from './upstream.ts';
 
-export type { CacheUsage } from './cache-ledger.ts';
+export type { CacheUsage, KeptItem, KeptItemsAsked } from './cache-ledger.ts';
 export type { Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
 
 export type CacheMode = 'NONE' | 'THUMBNAILS' | 'ON_ACCESS' | 'MIRROR';
@@ -176,6 +183,8 @@ export interface Delivery extends AsyncDisposable {
   /** Bytes that may be kept of a peer without anything being evicted. */
   room(peerKey: number): Promise<number>;
   usage(): Promise<CacheUsage>;
+  /** Items of which something is kept, or that are pinned; those that take most room first. */
+  keptItems(asked: KeptItemsAsked): Promise<KeptItem[]>;
   /** After a peer's budget was changed: evicts what no longer fits. */
   enforceBudgets(): Promise<void>;
   /**
@@ -588,6 +597,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     lastAnswer: (file) => answers.get(answerOf(file)) ?? null,
     room: (peerKey) => ledger.room(peerKey),
     usage: () => ledger.usage(),
+    keptItems: (asked) => ledger.items(asked),
     enforceBudgets: () => ledger.enforce(),
     sweep: async ({ olderThan = 0, unclean = false } = {}) => {
       const left = await store.sweep(olderThan);

@@ -1,8 +1,8 @@
 /**
- * What changes of peers and pulls, told to whoever in this process shows it. Names alone: what a row says now is read
+ * What changes of peers, pulls and diagnoses, told to whoever in this process shows it. Names alone: what a row says now is read
  * by whoever is told, under his or her own rights.
  *
- * Pulls are told by the part that runs them. Rows of peers are written in many places, and in other processes too; so
+ * Pulls and diagnoses are told by the part that runs them. Rows of peers are written in many places, and in other processes too; so
  * while anybody follows them they are read once a second, by one statement, and compared.
  */
 import { type Sql, sql } from '../database/sql.ts';
@@ -26,10 +26,13 @@ export interface FederationChanges {
    * second. Throws as `peers`.
    */
   pulls(signal: AbortSignal): AsyncIterableIterator<string>;
+  /** Ids of diagnoses of this process of which a step, or the whole, has ended; at once. Throws as `peers`. */
+  diagnoses(signal: AbortSignal): AsyncIterableIterator<string>;
 }
 
 export interface ChangeSource extends FederationChanges, Disposable {
   pullChanged(pullId: string): void;
+  diagnosisChanged(diagnosisId: string): void;
 }
 
 export interface ChangeOptions {
@@ -41,6 +44,7 @@ export interface ChangeOptions {
 
 export function createChanges({ read, onError, lookEvery = LOOK_EVERY }: ChangeOptions): ChangeSource {
   const pulls = createTopic();
+  const diagnoses = createTopic();
   const peers = createTopic();
   /** What the rows said at the last look; null while nobody follows. */
   let known: Map<string, string> | null = null;
@@ -91,12 +95,15 @@ export function createChanges({ read, onError, lookEvery = LOOK_EVERY }: ChangeO
       return followed;
     },
     pulls: (signal) => pulls.follow(signal),
+    diagnoses: (signal) => diagnoses.follow(signal),
     pullChanged: pulls.publish,
+    diagnosisChanged: diagnoses.publish,
     [Symbol.dispose]: () => {
       closed = true;
       clearTimeout(timer);
       peers.close();
       pulls.close();
+      diagnoses.close();
     },
   };
 }

@@ -230,7 +230,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   };
 
   const counted = createByteCounts(context);
-  const diagnoses = createDiagnoses({ context, outgoing, clientFor });
+  const diagnoses = createDiagnoses({ context, outgoing, clientFor, onChanged: changes.diagnosisChanged });
 
   const requireEnabled = () => {
     if (!enabled)

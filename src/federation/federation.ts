@@ -99,7 +99,7 @@ export interface InstanceIdentity {
  */
 export interface Federation {
   instance(): InstanceIdentity;
-  /** What changes of peers and pulls. */
+  /** What changes of peers, pulls and diagnoses. */
   readonly changes: FederationChanges;
   createInvitation(input: CreateInvitation): Promise<{ invitationId: string; code: string }>;
   /** @throws NOT_FOUND, INVITATION_USED, INVITATION_EXPIRED. */

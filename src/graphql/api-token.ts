@@ -2,7 +2,7 @@
 
 import type { ApiToken as ApiTokenRow } from '../access/tokens.ts';
 import { builder } from './builder.ts';
-import { TokenScopeEnum, Viewer } from './user.ts';
+import { TokenScopeEnum, User, Viewer } from './user.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
 const ApiToken = builder.objectRef<ApiTokenRow>('ApiToken').implement({
@@ -42,6 +42,17 @@ builder.objectField(Viewer, 'apiTokens', (t) =>
     description: "The viewer's living tokens, the newest first; to a token only with the scope ADMIN.",
     complexity: { field: 10, multiplier: 10 },
     resolve: (viewer, _args, { people }) => people.tokensOf(viewer),
+  }),
+);
+
+builder.objectField(User, 'apiTokens', (t) =>
+  t.field({
+    type: [ApiToken],
+    nullable: true,
+    description:
+      'Living tokens of the person, the newest first; null unless the viewer is an admin, or the person.',
+    complexity: { field: 10, multiplier: 10 },
+    resolve: ({ id }, _args, { load }) => load.tokensOfUser.load(id),
   }),
 );
 

@@ -1,12 +1,13 @@
 /** What is kept of peers' bytes, what an admin does about it, and why an item came from where it did. */
 
 import type { Item } from '../catalog/items.ts';
-import type { CacheUsage as Usage } from '../delivery/delivery.ts';
+import type { KeptItem as KeptItemRow, CacheUsage as Usage } from '../delivery/delivery.ts';
 import type { FileExplanation, LastAnswer } from '../delivery/explain.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 import type { GraphqlContext } from './context.ts';
 import { Media } from './media.ts';
+import { forwardArguments, pageComplexity, readKeyset } from './pages.ts';
 import { Peer } from './peer.ts';
 import { attempt, ErrorCodeEnum, type Outcome, UserError } from './user-error.ts';
 
@@ -33,6 +34,35 @@ const PeerCacheUsage = builder.objectRef<Usage['peers'][number]>('PeerCacheUsage
   }),
 });
 
+const KeptItem = builder.objectRef<KeptItemRow>('KeptItem').implement({
+  description: "A peer's item of which something is kept here, or that is pinned.",
+  fields: (t) => ({
+    media: t.field({
+      type: Media,
+      nullable: true,
+      description: 'The item; null where it went just now, or an admin hid it.',
+      resolve: ({ id }, _args, { load }) => load.media.load(id),
+    }),
+    mediaId: t.exposeID('id', { description: 'Its id.' }),
+    bytes: t.field({
+      type: 'BigInt',
+      description: 'Kept of all its files.',
+      resolve: ({ bytes }) => BigInt(bytes),
+    }),
+    pinned: t.exposeBoolean('pinned', { description: 'Never evicted.' }),
+    usedAt: t.field({
+      type: 'DateTime',
+      description: 'When what is kept was last used.',
+      resolve: ({ usedAt }) => new Date(usedAt),
+    }),
+  }),
+});
+
+const KeptItemConnection = builder.connectionObject(
+  { type: KeptItem, name: 'KeptItemConnection', description: 'A page of items of which something is kept.' },
+  { name: 'KeptItemEdge', description: 'An item and its place on the page.' },
+);
+
 const CacheUsage = builder.objectRef<Usage>('CacheUsage').implement({
   description: "What is kept of peers' bytes.",
   fields: (t) => ({
@@ -55,6 +85,33 @@ const CacheUsage = builder.objectRef<Usage>('CacheUsage').implement({
         // Of a peer that is gone, what is left is being removed.
         const known = await Promise.all(peers.map(({ peerKey }) => load.peer.load(peerKey)));
         return peers.filter((_, at) => known[at] !== null);
+      },
+    }),
+    keptItems: t.field({
+      type: KeptItemConnection,
+      description:
+        'Items of which something is kept, or that are pinned; those that take most room first. first: 1 to 500, default 50.',
+      complexity: pageComplexity,
+      args: {
+        peerId: t.arg.id({ description: 'Of this peer alone.' }),
+        pinned: t.arg.boolean({ description: 'Only those that are pinned, or only those that are not.' }),
+        ...forwardArguments,
+      },
+      resolve: async (_usage, { peerId, pinned, first, after }, context) => {
+        const peerKey = peerId == null ? null : await peerKeyOf(context, peerId);
+        return readKeyset<KeptItemRow>({
+          of: ['keptItems', peerKey, pinned ?? null],
+          first,
+          after,
+          position: ({ bytes, id }) => ({ value: bytes, id }),
+          read: (position, take) =>
+            context.cache.items({
+              peerKey,
+              pinned: pinned ?? null,
+              after: position === null ? null : { bytes: position.value, id: position.id },
+              take,
+            }),
+        });
       },
     }),
   }),

@@ -5,6 +5,8 @@ import type { AuditEntry } from '../access/audit.ts';
 import type { AuditEvent, AuditLog } from '../access/audit-log.ts';
 import type { People } from '../access/people.ts';
 import type { SecondFactors } from '../access/second-factor.ts';
+import type { Session } from '../access/sessions.ts';
+import type { ApiToken } from '../access/tokens.ts';
 import { hasScope, type Viewer } from '../access/viewer.ts';
 import type { Album } from '../catalog/albums.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -97,6 +99,9 @@ export interface Loaders {
   readonly secondFactor: DataLoader<string, boolean>;
   /** Items that the reader may see, by id. */
   readonly media: DataLoader<string, Item | null>;
+  /** Living ones by person; null where the viewer may not look. */
+  readonly sessionsOfUser: DataLoader<string, Session[] | null>;
+  readonly tokensOfUser: DataLoader<string, ApiToken[] | null>;
   /** Peers that the reader may know, by id. */
   readonly peerById: DataLoader<string, Peer | null>;
   /** Albums that the reader may see, by id. */
@@ -138,7 +143,7 @@ export function createContext(
     signal,
     reader,
     may: abilitiesOf(viewer, services.anonymous),
-    load: createLoaders(services, reader, () => context.peersAt),
+    load: createLoaders(services, viewer, reader, () => context.peersAt),
     peersAt: null,
   };
   return context;
@@ -149,7 +154,7 @@ const NEVER = new AbortController().signal;
 /** Forgets what was loaded: an answer that goes on tells what is there now. */
 export function loadAnew(context: GraphqlContext): void {
   context.peersAt = null;
-  context.load = createLoaders(context, context.reader, () => context.peersAt);
+  context.load = createLoaders(context, context.viewer, context.reader, () => context.peersAt);
 }
 
 export function readerOf(viewer: Viewer | null): Reader {
@@ -175,12 +180,25 @@ export function mayChange(
   return viewer.role === 'ADMIN' || (viewer.user !== null && viewer.user.id === item.ownerId);
 }
 
-function createLoaders(services: GraphqlServices, reader: Reader, peersAt: () => string | null): Loaders {
+function createLoaders(
+  services: GraphqlServices,
+  viewer: Viewer | null,
+  reader: Reader,
+  peersAt: () => string | null,
+): Loaders {
   const { catalog, federation } = services;
   const { prisma } = services.database;
   return {
     peer: new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
     user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
+    sessionsOfUser: new DataLoader(async (ids) => {
+      const sessions = await services.people.sessionsOfUsers(viewer, ids);
+      return ids.map((id) => sessions.get(id) ?? null);
+    }),
+    tokensOfUser: new DataLoader(async (ids) => {
+      const tokens = await services.people.tokensOfUsers(viewer, ids);
+      return ids.map((id) => tokens.get(id) ?? null);
+    }),
     secondFactor: new DataLoader(async (ids) => {
       const secured = await services.secondFactors.among(ids);
       return ids.map((id) => secured.has(id));

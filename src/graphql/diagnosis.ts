@@ -36,7 +36,7 @@ const DiagnosisResult = builder.objectRef<ResultShape>('DiagnosisResult').implem
   }),
 });
 
-const Diagnosis = builder.prismaObject('Diagnosis', {
+export const Diagnosis = builder.prismaObject('Diagnosis', {
   description: 'A look at the whole way to a peer; its results come one by one.',
   interfaces: [builder.nodeInterfaceRef()],
   fields: (t) => ({

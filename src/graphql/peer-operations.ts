@@ -5,11 +5,15 @@ import type { Peer as PeerRow } from '../database/generated/sqlite/client.ts';
 import { storedGrant } from '../federation/grants.ts';
 import { builder } from './builder.ts';
 import { Grant } from './grant.ts';
+import { Media } from './media.ts';
 import { forwardArguments, pageComplexity } from './pages.ts';
 import { AudienceEnum, CacheModeEnum, known, Peer } from './peer.ts';
 import { PeerError, peerErrorOf } from './peer-error.ts';
 import { PeerLimits } from './peer-limits.ts';
 import { PullConnection, readPulls } from './pull.ts';
+
+/** Enough to tell what it is about. */
+const HELD_SHOWN = 12;
 
 const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
   description: 'What is taken from a peer.',
@@ -51,6 +55,22 @@ const PullSide = builder.objectRef<PeerRow>('PullSide').implement({
     }),
     heldRemovals: t.exposeInt('heldCount', {
       description: 'Items that the peer removed at once in such number that an admin must decide.',
+    }),
+    heldMedia: t.field({
+      type: [Media],
+      description: `The latest of them, at most ${HELD_SHOWN}.`,
+      complexity: { field: 1, multiplier: HELD_SHOWN },
+      resolve: async (peer, _args, { database, load }) => {
+        if (peer.heldCount === 0) return [];
+        const rows = await database.prisma.item.findMany({
+          where: { source: peer.key, held: true },
+          orderBy: { key: 'desc' },
+          take: HELD_SHOWN,
+          select: { id: true },
+        });
+        const items = await Promise.all(rows.map(({ id }) => load.media.load(id)));
+        return items.filter((item) => item !== null);
+      },
     }),
     skippedItems: t.exposeInt('skippedCount', {
       description: 'Items that broke a limit and are not shown.',

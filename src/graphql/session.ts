@@ -2,7 +2,7 @@
 
 import type { Session as SessionRow } from '../access/sessions.ts';
 import { builder } from './builder.ts';
-import { Viewer } from './user.ts';
+import { User, Viewer } from './user.ts';
 import { attempt, type Outcome, UserError } from './user-error.ts';
 
 const Session = builder.objectRef<SessionRow>('Session').implement({
@@ -33,6 +33,17 @@ builder.objectField(Viewer, 'sessions', (t) =>
     description: "The viewer's living sessions, the latest seen first; to a token only with the scope ADMIN.",
     complexity: { field: 10, multiplier: 10 },
     resolve: (viewer, _args, { people }) => people.sessionsOf(viewer),
+  }),
+);
+
+builder.objectField(User, 'sessions', (t) =>
+  t.field({
+    type: [Session],
+    nullable: true,
+    description:
+      'Living sessions of the person, the latest seen first; null unless the viewer is an admin, or the person.',
+    complexity: { field: 10, multiplier: 10 },
+    resolve: ({ id }, _args, { load }) => load.sessionsOfUser.load(id),
   }),
 );
 

@@ -133,6 +133,61 @@ describe('a subscription', () => {
     expect((await refused.next()).errors[0].extensions.code).toBe('FORBIDDEN');
   });
 
+  it('tells of catalog, peers, pulls and diagnoses by one stream, each to whom may know of it', async () => {
+    const { prisma } = temporary.database;
+    const peer = await seedPeer(temporary.database);
+    await prisma.pull.create({
+      data: { id: 'pull_2', peerKey: peer.key, state: 'RUNNING', queuedAt: new Date() },
+    });
+    await prisma.diagnosis.create({
+      data: { id: 'diag_1', peerKey: peer.key, state: 'RUNNING', startedAt: new Date() },
+    });
+    const document = 'changed { catalog { changed { title } } peer { name } pull { id } diagnosis { id } }';
+    const seen = { admin: new Set<string>(), viewer: new Set<string>() };
+    const streams = [await subscribe(document, 'admin'), await subscribe(document, 'viewer')] as const;
+    for (const [at, who] of (['admin', 'viewer'] as const).entries()) {
+      void (async () => {
+        for (let event = await streams[at]?.next(); event != null; event = await streams[at]?.next()) {
+          for (const [name, part] of Object.entries(event.data.changed)) {
+            if (part !== null) seen[who].add(`${name} ${JSON.stringify(part)}`);
+          }
+        }
+      })().catch(() => undefined);
+    }
+    await eventually('the first event', async () => seen.admin.size > 0 && seen.viewer.size > 0);
+    await server.catalog.local.add([newItem({ title: 'one', visibility: 'INSTANCE' })]);
+    await eventually('all of it', async () => {
+      changes.pullChanged('pull_2');
+      changes.diagnosisChanged('diag_1');
+      await prisma.peer.update({ where: { key: peer.key }, data: { name: 'Coast', health: 'OFFLINE' } });
+      await prisma.peer.update({ where: { key: peer.key }, data: { bytesFetched: { increment: 1 } } });
+      return seen.admin.size === 5 && seen.viewer.size === 3;
+    });
+    const common = [
+      'catalog {"changed":[]}',
+      'catalog {"changed":[{"title":"one"}]}',
+      'peer {"name":"Coast"}',
+    ];
+    expect([...seen.viewer].sort()).toEqual(common);
+    expect([...seen.admin].sort()).toEqual([
+      ...common.slice(0, 2),
+      'diagnosis {"id":"diag_1"}',
+      common[2],
+      'pull {"id":"pull_2"}',
+    ]);
+    for (const stream of streams) stream[Symbol.dispose]();
+    using refused = await subscribe('changed(sinceRevision: "-1") { peer { id } }');
+    expect((await refused.next()).errors[0].extensions.code).toBe('INVALID');
+  });
+
+  it('has told all that changes of peers from its first event on', async () => {
+    const peer = await seedPeer(temporary.database);
+    using events = await subscribe('changed { catalog { revision } peer { name } }', 'admin');
+    expect((await events.next()).data.changed).toMatchObject({ catalog: {}, peer: null });
+    await temporary.database.prisma.peer.update({ where: { key: peer.key }, data: { name: 'at once' } });
+    expect((await events.next()).data.changed).toEqual({ catalog: null, peer: { name: 'at once' } });
+  });
+
   it('is refused with a code: without rights, over the bound of a viewer, in another media type', async () => {
     using token = await subscribe(CHANGED, 'bytesToken');
     expect((await token.next()).errors[0].extensions.code).toBe('FORBIDDEN');

@@ -5,7 +5,7 @@ import { openApi } from './openapi.ts';
 
 /** Pages for browsers, and what the terminal of this machine asks. */
 const APART =
-  /^\S+ (?:\/|\/sign-in|\/setup|\/password|\/account|\/offline|\/manifest\.webmanifest|\/worker\.js|\/assets\/.*|\/oidc\/.*|\/internal\/.*|\*)$/;
+  /^\S+ (?:\/|\/admin|\/sign-in|\/setup|\/password|\/account|\/offline|\/manifest\.webmanifest|\/worker\.js|\/assets\/.*|\/oidc\/.*|\/internal\/.*|\*)$/;
 
 it('the routes are described, all of them and no others, as they are committed', async () => {
   await using instance = await startInstance('routes');

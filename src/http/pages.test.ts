@@ -33,7 +33,7 @@ afterEach(async () => {
 
 async function start(prefix = '', { pages: withPages = true, anonymous = false } = {}): Promise<string> {
   if (withPages) {
-    for (const page of ['index', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql']) {
+    for (const page of ['index', 'admin', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql']) {
       await writeFile(join(built, `${page}.html`), `${page} {{instance}}|{{viewer}}|{{role}}|{{unknown}}`);
     }
     await writeFile(join(built, 'manifest.json'), '{"start_url":"./"}');
@@ -80,7 +80,7 @@ test('every page runs no inline script, loads from here alone, is framed by nobo
   const origin = await start();
   viewer = ADA;
   setupNeeded = true;
-  for (const path of ['/', '/sign-in', '/setup', '/password', '/account', '/offline', '/graphql']) {
+  for (const path of ['/', '/admin', '/sign-in', '/setup', '/password', '/account', '/offline', '/graphql']) {
     const { status, headers } = await get(`${origin}${path}`);
     expect(status, path).toBe(200);
     const policy = headers.get('content-security-policy') ?? '';
@@ -149,11 +149,25 @@ test('whoever is signed out is led to sign in, or to the first set-up', async ()
   const target = async (path: string) => (await get(`${origin}${path}`)).headers.get('location');
   expect(await target('/')).toBe('/sign-in');
   expect(await target('/?from=mine&item=x')).toBe('/sign-in?next=%2F%3Ffrom%3Dmine%26item%3Dx');
+  expect(await target('/admin?view=pair')).toBe('/sign-in?next=%2Fadmin%3Fview%3Dpair');
   expect(await target('/setup')).toBe('/sign-in');
   expect(await target('/graphql')).toBe('/sign-in?next=%2Fgraphql');
   expect(await target('/graphql?next=https://evil.example')).toBe('/sign-in?next=%2Fgraphql');
   setupNeeded = true;
   expect(await target('/')).toBe('/setup');
+  expect(await target('/admin')).toBe('/setup');
+});
+
+test('the admin pages are for admins alone', async () => {
+  const origin = await start('/hedgerow');
+  viewer = ADA;
+  expect(await (await get(`${origin}/hedgerow/admin?view=pair`)).text()).toMatch(/^admin .*\|admin\|$/);
+  for (const role of ['EDITOR', 'VIEWER'] as const) {
+    viewer = { ...ADA, user: { id: 'user_2', name: 'Edda', role }, role, scopes: scopesOf(role) };
+    const refused = await get(`${origin}/hedgerow/admin`);
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ detail: 'These pages are for admins.' });
+  }
 });
 
 test('where anonymous reading is on, the gallery is there for whoever is signed out, and names nobody', async () => {

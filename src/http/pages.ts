@@ -14,7 +14,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 
 const BUILT = fileURLToPath(new URL('../web/dist/', import.meta.url));
-const PAGES = ['index', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql'] as const;
+const PAGES = ['index', 'admin', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql'] as const;
 type Page = (typeof PAGES)[number];
 
 /** Nothing is loaded from elsewhere, nothing inline is run, nobody frames us: a name or title that slips through stays text. */
@@ -59,13 +59,15 @@ export interface PagesOptions {
   instanceName: () => string;
   /** Whether items that are PUBLIC are shown without signing in. */
   anonymous?: boolean;
+  /** Of the catalog as it is now. The gallery follows it from there on, and reads nothing anew that it has just read. */
+  revision?: () => Promise<number>;
   /** Folder of the built pages; tests give their own. */
   built?: string;
 }
 
 export interface Pages {
   /**
-   * `/`, `/sign-in`, `/setup`, `/password`, `/account`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
+   * `/`, `/admin`, `/sign-in`, `/setup`, `/password`, `/account`, `/offline`, `/manifest.webmanifest`, `/worker.js`, `/assets/…`; registered under
    * the prefix where the routes are.
    */
   routes(app: FastifyInstance): Promise<void>;
@@ -76,12 +78,17 @@ export interface Pages {
 }
 
 export async function createPages(options: PagesOptions): Promise<Pages> {
-  const { access, publicUrl, instanceName, anonymous = false, built = BUILT } = options;
+  const { access, publicUrl, instanceName, anonymous = false, revision, built = BUILT } = options;
   const prefix = publicUrl.pathname.replace(/\/+$/, '');
   const html = await readPages(built);
   const installation = await readInstallation(built);
 
-  const send = (reply: FastifyReply, page: Page, viewer: Viewer | null = null): FastifyReply => {
+  const send = (
+    reply: FastifyReply,
+    page: Page,
+    viewer: Viewer | null = null,
+    more: Record<string, string> = {},
+  ): FastifyReply => {
     const text = needed(html?.get(page));
     const nonce = randomBytes(16).toString('base64');
     const values: Record<string, string> = {
@@ -93,6 +100,7 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
       role: viewer === null ? '' : ROLE_NAMES[viewer.role],
       // What is shown to everybody is still not for search engines; what is shown to one person none of them gets to see.
       robots: viewer === null ? 'noindex' : 'all',
+      ...more,
     };
     return secure(reply, page === 'graphiql' ? graphiqlPolicy(nonce) : PLAIN_POLICY)
       .type('text/html; charset=utf-8')
@@ -105,8 +113,13 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
     return viewer?.user === null ? null : viewer;
   };
 
+  const gallery = async (reply: FastifyReply, viewer: Viewer | null): Promise<FastifyReply> =>
+    send(reply, 'index', viewer, { revision: String((await revision?.()) ?? '') });
+
   const redirect = (reply: FastifyReply, path: string): FastifyReply =>
     secure(reply, PLAIN_POLICY).redirect(`${prefix}${path}`, 303);
+
+  const signInFor = (path: string): string => `/sign-in?next=${encodeURIComponent(`${prefix}${path}`)}`;
 
   return {
     routes: async (app) => {
@@ -114,13 +127,22 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
         // The page's own addresses are relative: under a prefix they need the slash.
         if (!/^[^?]*\/(\?|$)/.test(request.url)) return redirect(reply, '/');
         const viewer = await sessionOf(request);
-        if (viewer !== null) return send(reply, 'index', viewer);
+        if (viewer !== null) return gallery(reply, viewer);
         if (await access.setup.needed()) return redirect(reply, '/setup');
-        if (anonymous) return send(reply, 'index');
-        // What stands behind `?` says where in the gallery somebody wants to be.
-        const search = request.url.replace(/^[^?]*/, '');
-        const next = search.length > 1 ? `?next=${encodeURIComponent(`${prefix}/${search}`)}` : '';
-        return redirect(reply, `/sign-in${next}`);
+        if (anonymous) return gallery(reply, null);
+        const search = searchOf(request);
+        return redirect(reply, search.length > 1 ? signInFor(`/${search}`) : '/sign-in');
+      });
+      app.get('/admin', async (request, reply) => {
+        const viewer = await sessionOf(request);
+        if (viewer === null) {
+          return redirect(
+            reply,
+            (await access.setup.needed()) ? '/setup' : signInFor(`/admin${searchOf(request)}`),
+          );
+        }
+        if (viewer.role !== 'ADMIN') throw new HedgerowError('FORBIDDEN', 'These pages are for admins.');
+        return send(reply, 'admin', viewer);
       });
       app.get('/sign-in', async (_request, reply) => send(reply, 'sign-in'));
       app.get('/setup', async (_request, reply) =>
@@ -174,9 +196,14 @@ export async function createPages(options: PagesOptions): Promise<Pages> {
     graphiql: async (request, reply) => {
       const viewer = await sessionOf(request);
       if (viewer !== null) return send(reply, 'graphiql', viewer);
-      return redirect(reply, `/sign-in?next=${encodeURIComponent(`${prefix}/graphql`)}`);
+      return redirect(reply, signInFor('/graphql'));
     },
   };
+}
+
+/** What stands behind `?`, with it: it says where in a page somebody wants to be. */
+function searchOf({ url }: FastifyRequest): string {
+  return url.replace(/^[^?]*/, '');
 }
 
 function readPages(built: string): Promise<Map<Page, string> | undefined> {

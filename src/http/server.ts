@@ -161,6 +161,7 @@ async function registerRoutes(
     publicUrl: parts.publicUrl,
     instanceName: parts.instanceName,
     anonymous: config.anonymous,
+    revision: async () => (await catalog.state()).revision,
   });
   const viewers = createViewers({
     access,

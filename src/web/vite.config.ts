@@ -30,7 +30,7 @@ export default defineConfig({
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') report(level, log);
       },
       input: [
-        ...['index', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql'].map((page) =>
+        ...['index', 'admin', 'sign-in', 'setup', 'password', 'account', 'offline', 'graphiql'].map((page) =>
           join(root, `${page}.html`),
         ),
         join(root, 'worker', 'worker.ts'),

@@ -1,7 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import axe from 'axe-core';
 import { Secret } from 'otpauth';
 import type { Page, Request } from 'playwright-core';
 import { encode } from 'uqr';
@@ -10,6 +8,7 @@ import { secretUrl } from '../../src/access/one-time-codes.ts';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
 import { newItem } from '../support/items.ts';
+import { barriers as barriersOf, firstLoad } from '../support/looking.ts';
 import { codeAt, wrongCodeAt } from '../support/one-time-codes.ts';
 import { ensurePagesBuilt } from '../support/web.ts';
 
@@ -17,7 +16,6 @@ const PASSWORD = 'correct horse battery';
 /** A folder for screenshots, for whoever wants to look at the pages. */
 const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
 const PATIENCE = { timeout: 20_000 };
-const DIST = fileURLToPath(new URL('../../src/web/dist/', import.meta.url));
 /** Bytes of compressed script that the first page may take. */
 const FIRST_LOAD_MAX = 200_000;
 
@@ -62,15 +60,7 @@ async function shot(name: string): Promise<void> {
   if (SCREENSHOTS !== undefined) await page.screenshot({ path: join(SCREENSHOTS, `gallery ${name}.png`) });
 }
 
-/** What stands in the way of people who see, hear or point otherwise, as axe finds it. */
-async function barriers(): Promise<string[]> {
-  // As a debugger does, past the policy of the page, which runs no script that is handed to it.
-  if ((await page.evaluate("typeof axe === 'undefined'")) === true) await page.evaluate(axe.source);
-  const found = (await page.evaluate(
-    "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) => violations)",
-  )) as { id: string; nodes: { html: string }[] }[];
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
-}
+const barriers = () => barriersOf(page);
 
 async function settledPictures(): Promise<void> {
   await page.locator('.tile img.there').first().waitFor();
@@ -101,24 +91,7 @@ const status = () => page.locator('.status').textContent();
 
 describe('the gallery', () => {
   it('asks of the first load no more than its budget', async () => {
-    const html = await readFile(join(DIST, 'index.html'), 'utf8');
-    const wanted = [...html.matchAll(/(?:src|href)="\.\/assets\/([^"]+\.js)"/g)].map(
-      ([, name]) => name ?? '',
-    );
-    expect(wanted.length).toBeGreaterThan(0);
-    // What these import is loaded with them; what they load when it is wanted is not.
-    for (const name of wanted) {
-      const script = await readFile(join(DIST, 'assets', name), 'utf8');
-      for (const [, imported] of script.matchAll(/(?:from|import)"\.\/([^"]+\.js)"/g)) {
-        if (imported !== undefined && !wanted.includes(imported)) wanted.push(imported);
-      }
-    }
-    let bytes = 0;
-    const built = await readdir(join(DIST, 'assets'));
-    for (const name of wanted) {
-      const file = built.includes(`${name}.gz`) ? `${name}.gz` : name;
-      bytes += (await readFile(join(DIST, 'assets', file))).length;
-    }
+    const bytes = await firstLoad('index.html');
     expect(bytes).toBeGreaterThan(20_000);
     expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_MAX);
   });
@@ -162,6 +135,22 @@ describe('the gallery', () => {
       await page.setViewportSize({ width: 1280, height: 800 });
     },
   );
+
+  it('reads its list once, and follows it from where the page was served', async () => {
+    const asked: string[] = [];
+    const watch = (request: Request) => {
+      const operation = /(?:query|subscription) (\w+)/.exec(request.postData() ?? '')?.[1];
+      if (operation !== undefined) asked.push(operation);
+    };
+    page.on('request', watch);
+    await page.goto('/');
+    await settledPictures();
+    const times = (operation: string) => asked.filter((one) => one === operation).length;
+    // Peers are read again once the stream is there: whatever its first event says of the catalog was heard by then.
+    await expect.poll(() => times('GalleryPlaces'), PATIENCE).toBe(2);
+    page.off('request', watch);
+    expect([times('GalleryFrame'), times('GalleryPage')]).toEqual([1, 0]);
+  });
 
   it('filters by chips and words, all of which stand in the address', async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
@@ -703,6 +692,37 @@ describe('own items', () => {
     await expect.poll(status, PATIENCE).toBe('1 item.');
   });
 
+  it('say which peers have them, which will be told to remove them, and which are', async () => {
+    const coastAtGarden = await pair(coast, garden);
+    await settled(garden, coastAtGarden);
+    const atGarden = async () => {
+      const { media } = await garden.query<{ media: { nodes: { title: string }[] } }>(
+        'query ($id: ID!) { media(filter: { peerIds: [$id] }) { nodes { title } } }',
+        { id: coastAtGarden },
+      );
+      return media.nodes.map(({ title }) => title);
+    };
+    expect(await atGarden()).toContain('The old lighthouse');
+
+    await page.goto('/?from=mine&q=lighthouse');
+    await page.getByRole('link', { name: /lighthouse/i }).click();
+    await page.getByRole('button', { name: 'Details' }).click();
+    const details = page.getByRole('complementary', { name: 'Details' });
+    const seenBy = details.locator('dl > div').filter({ hasText: 'Peers that see it' }).locator('dd');
+    expect(await seenBy.textContent()).toBe('Garden');
+    await page.getByRole('button', { name: 'Edit' }).click();
+    const form = page.getByRole('form', { name: 'Edit the item' });
+    await form.getByText('Shown to Garden now.').waitFor();
+    await form.getByLabel('Who may see it').selectOption('People of this server');
+    await form.getByText('Garden has it now, will be told to remove it, and may keep it.').waitFor();
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page
+      .getByText('Seen by: people of this server. Garden is told to remove it, and may have kept it.')
+      .waitFor();
+    await expect.poll(() => seenBy.textContent(), PATIENCE).toBe('None');
+    await expect.poll(atGarden, PATIENCE).not.toContain('The old lighthouse');
+  });
+
   it('are picked together with mouse and keys, while remote ones cannot be', async () => {
     await page.goto('/');
     await settledPictures();
@@ -754,6 +774,14 @@ describe('own items', () => {
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('Nothing was deleted.').waitFor();
     expect(await page.locator('.tile.leaving').count()).toBe(0);
+    // What is said stands nowhere above the buttons of what is picked next.
+    await page.locator('.tile .open').first().focus();
+    await page.keyboard.press('x');
+    const [note, bar] = await Promise.all(
+      ['.note', '.selection'].map((selector) => page.locator(selector).boundingBox()),
+    );
+    expect(note?.y).toBeLessThan((bar?.y ?? 0) - (note?.height ?? 0));
+    await page.keyboard.press('x');
     const total = () =>
       coast.query<{ media: { totalCount: number } }>('{ media(origin: LOCAL) { totalCount } }');
     expect((await total()).media.totalCount).toBe(7);
@@ -915,6 +943,29 @@ describe('whoever has not signed in', () => {
       /^\.\/sign-in/,
     );
     expect(stranger.complaints).toEqual([]);
+  });
+
+  it('gets the page anew where a part of it is no longer there, and is told where that does not help', async () => {
+    // Past the service worker, which keeps what it has.
+    await using fresh = await openPage(open.url, { serviceWorkers: 'block' });
+    const { page: tab } = fresh;
+    let refusals = 1;
+    await tab.route(/\/assets\/viewer-[^/]+\.js$/, (route) => {
+      refusals -= 1;
+      return refusals < 0 ? route.continue() : route.fulfill({ status: 404, body: '' });
+    });
+    await tab.goto('/');
+    await tab.getByRole('link', { name: /lighthouse, picture/i }).click();
+    await tab.locator('img.whole.there').waitFor();
+    expect(refusals).toBeLessThan(0);
+    expect(await tab.evaluate("performance.getEntriesByType('navigation')[0].type")).toBe('reload');
+
+    refusals = Number.POSITIVE_INFINITY;
+    await tab.reload();
+    await tab.getByRole('heading', { name: 'The page has stumbled' }).waitFor();
+    refusals = 0;
+    await tab.getByRole('button', { name: 'Load it again' }).click();
+    await tab.locator('img.whole.there').waitFor();
   });
 
   it('can install it as an app, which keeps nothing but its shell, and says so while the server is away', async () => {

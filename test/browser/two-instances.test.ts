@@ -457,6 +457,11 @@ describe('behind a reverse proxy, under a path', () => {
       expect(data.media.edges.every(({ node }) => node.thumbnailUrl.startsWith('/photos/media/'))).toBe(true);
       await page.getByRole('link', { name: 'Coast' }).click();
       await page.getByRole('button', { name: 'Account' }).click();
+      await page.getByRole('link', { name: 'Administration' }).click();
+      await page.getByRole('link', { name: 'Pair with another server' }).click();
+      await page.getByRole('heading', { name: 'Take up an invitation' }).waitFor();
+      expect(page.url()).toBe(`${proxy.origin}/photos/admin?view=pair`);
+      await page.getByRole('button', { name: 'Account' }).click();
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.waitForURL(`${proxy.origin}/photos/sign-in`);
       expect(await page.context().cookies()).toEqual([]);

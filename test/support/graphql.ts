@@ -127,6 +127,7 @@ export async function startGraphql(
 function emptyCache(): GraphqlServices['cache'] {
   return {
     usage: async () => ({ bytes: 0, budget: 1000, pinnedBytes: 0, items: 0, peers: [] }),
+    items: async () => [],
     purge: async () => {},
     pin: async () => {},
     explain: async () => [],
@@ -150,7 +151,7 @@ export function fakeFederation(parts: Partial<Federation> = {}): Federation {
       publicUrl: 'http://127.0.0.1:4000',
       federation: true,
     }),
-    changes: { peers: unexpected, pulls: () => nothing },
+    changes: { peers: unexpected, pulls: () => nothing, diagnoses: () => nothing },
     createInvitation: unexpected,
     cancelInvitation: unexpected,
     grantCounts: async (grants) => grants.map(() => ({ mediaCount: 7, placedCount: 2 })),

@@ -72,7 +72,13 @@ export interface Diagnoses extends AsyncDisposable {
   endUnfinished(): Promise<void>;
 }
 
-export function createDiagnoses(parts: DiagnosisParts): Diagnoses {
+export function createDiagnoses({
+  onChanged,
+  ...parts
+}: DiagnosisParts & {
+  /** A step, or the whole, has ended. */
+  onChanged: (diagnosisId: string) => void;
+}): Diagnoses {
   const { now, log, database } = parts.context;
   const { prisma } = database;
   const ending = new AbortController();
@@ -83,9 +89,11 @@ export function createDiagnoses(parts: DiagnosisParts): Diagnoses {
     for await (const result of diagnose(parts, peer, ending.signal)) {
       results.push(result);
       await prisma.diagnosis.update({ where: { id }, data: { results: JSON.stringify(results) } });
+      onChanged(id);
     }
     const state = results.some(({ ok }) => ok === false) ? 'FAILED' : 'SUCCEEDED';
     await prisma.diagnosis.update({ where: { id }, data: { state, finishedAt: new Date(now()) } });
+    onChanged(id);
   }
 
   return {

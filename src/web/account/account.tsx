@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import { AccountDocument, AccountEndSessionDocument, type AccountQuery } from '../generated/graphql.ts';
 import { ask } from '../scripts/ask.ts';
+import { browserOf } from '../scripts/browser-name.ts';
 import { relative } from '../scripts/words.ts';
 import { sentenceOf } from './form.tsx';
 import { Password } from './password.tsx';
@@ -65,7 +66,7 @@ function Browsers({ sessions, onChange }: { sessions: Viewer['sessions']; onChan
         {sessions.map(({ id, userAgent, lastSeenAt, current }) => (
           <li key={id}>
             <span>
-              {browserIn(userAgent ?? '')}
+              {browserOf(userAgent) ?? 'A program'}
               <small>{current ? 'This one' : `Seen ${relative(lastSeenAt, Date.now())}`}</small>
             </span>
             {current ? null : (
@@ -83,28 +84,4 @@ function Browsers({ sessions, onChange }: { sessions: Viewer['sessions']; onChan
       )}
     </section>
   );
-}
-
-/** In the order in which they have to be looked for: most name others too. */
-const BROWSERS = [
-  ['Edg/', 'Edge'],
-  ['OPR/', 'Opera'],
-  ['Firefox/', 'Firefox'],
-  ['Chrome/', 'Chrome'],
-  ['Safari/', 'Safari'],
-] as const;
-const SYSTEMS = [
-  ['Android', 'Android'],
-  ['iPhone', 'iPhone'],
-  ['iPad', 'iPad'],
-  ['Windows', 'Windows'],
-  ['Macintosh', 'Mac'],
-  ['Linux', 'Linux'],
-] as const;
-
-function browserIn(userAgent: string): string {
-  const browser = BROWSERS.find(([mark]) => userAgent.includes(mark))?.[1];
-  const system = SYSTEMS.find(([mark]) => userAgent.includes(mark))?.[1];
-  if (browser === undefined) return userAgent === '' ? 'A program' : userAgent.slice(0, 40);
-  return system === undefined ? browser : `${browser} on ${system}`;
 }

@@ -2,9 +2,9 @@
 
 import { useEffect, useState } from 'react';
 import { GalleryCoversDocument } from '../generated/graphql.ts';
+import { Icon } from '../parts/icons.tsx';
 import { ask } from '../scripts/ask.ts';
 import type { Places } from './app.tsx';
-import { Icon } from './icons.tsx';
 import { START, writePlace } from './place.ts';
 import { texts } from './texts.ts';
 import type { Go } from './use-place.ts';

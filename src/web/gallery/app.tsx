@@ -6,11 +6,15 @@ import {
   GalleryPlacesDocument,
   type GalleryPlacesQuery,
 } from '../generated/graphql.ts';
+import { Icon } from '../parts/icons.tsx';
+import { signInHere } from '../parts/sign-in-here.ts';
+import { useLive } from '../parts/use-live.ts';
+import { useNow } from '../parts/use-now.ts';
+import { usePace } from '../parts/use-pace.ts';
 import { ask, askLast, Refused } from '../scripts/ask.ts';
 import { stateOf } from '../scripts/words.ts';
 import { Bar } from './bar.tsx';
 import { Filters } from './filters.tsx';
-import { Icon } from './icons.tsx';
 import { Keys } from './keys.tsx';
 import type { Tile } from './listing.ts';
 import { askedAt, isNarrowed, writePlace } from './place.ts';
@@ -21,7 +25,6 @@ import { createTransport } from './tus.ts';
 import { UploadButton, UploadPanel } from './uploader.tsx';
 import { createUploads, type Uploads } from './uploads.ts';
 import { useListing } from './use-listing.ts';
-import { useLive } from './use-live.ts';
 import { depthHere, usePlace } from './use-place.ts';
 
 const Viewer = lazy(async () => ({ default: (await import('./viewer.tsx')).Viewer }));
@@ -33,6 +36,8 @@ export interface AppProps {
   /** Name of who is signed in; empty for anonymous readers. */
   viewer: string;
   role: string;
+  /** Of the catalog when the page was served; empty where the server does not say. */
+  revision: string;
 }
 
 export type Places = GalleryPlacesQuery;
@@ -46,7 +51,7 @@ const MINUTE = 60_000;
 /** Items that one operation takes. */
 const PICKED_MAX = 500;
 
-export function App({ instance, viewer, role }: AppProps) {
+export function App({ instance, viewer, role, revision }: AppProps) {
   const [place, go] = usePlace();
   const places = usePlaces();
   const asked = useMemo(() => askedAt(place), [place]);
@@ -57,8 +62,7 @@ export function App({ instance, viewer, role }: AppProps) {
   const refused = trouble ?? places.trouble;
   useEffect(() => {
     if (refused instanceof Refused && refused.code === 'UNAUTHENTICATED') {
-      const next = location.pathname + location.search;
-      location.replace(`./sign-in?${new URLSearchParams({ next })}`);
+      location.replace(signInHere());
     }
   }, [refused]);
 
@@ -142,7 +146,17 @@ export function App({ instance, viewer, role }: AppProps) {
   }, [refresh, refreshPlaces]);
   const [note, setNote] = useNote();
   const [leaving, setLeaving] = useState(false);
-  useLive(viewer, !leaving, renew);
+  const pace = usePace(refreshPlaces);
+  useLive({
+    viewer,
+    on: !leaving,
+    since: revision === '' ? null : revision,
+    onChange: renew,
+    onPeers: (of) => {
+      // What runs for a peer shows in the catalog, and in the peer when it has ended.
+      if (of === 'peer') pace.ask();
+    },
+  });
   const uploads = useUploads(renew);
   const { leaving: removed, remove, undo } = useRemoval(renew, setNote);
 
@@ -493,7 +507,7 @@ interface PlacesState {
   refresh: () => void;
 }
 
-/** Peers, albums and counts. No event tells that a peer is away or back: so they are read again each minute, too. */
+/** Peers, albums and counts. Read again each minute too: what stands before the server may hold its events back. */
 function usePlaces(): PlacesState {
   const [data, setData] = useState<Places | null>(null);
   const [trouble, setTrouble] = useState<Error | null>(null);
@@ -520,16 +534,6 @@ function usePlaces(): PlacesState {
     return () => clearInterval(timer);
   }, [refresh]);
   return { data, trouble, refresh };
-}
-
-/** Ms; moves on each minute, for times that are told from now. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), MINUTE);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
 }
 
 /** The years that there are to choose from: as they last were where no year was chosen. */

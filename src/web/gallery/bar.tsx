@@ -2,8 +2,8 @@
 
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import mark from '../images/mark.svg';
-import { send } from '../scripts/door.ts';
-import { Icon, type IconName } from './icons.tsx';
+import { ACCOUNT, Account } from '../parts/account.tsx';
+import { Icon, type IconName } from '../parts/icons.tsx';
 import { type Place, START, writePlace } from './place.ts';
 import { texts } from './texts.ts';
 import type { Go } from './use-place.ts';
@@ -52,7 +52,21 @@ export function Bar({ instance, viewer, role, place, go, onKeys, onLeaving, ill,
         ))}
       </nav>
       {children}
-      <Account viewer={viewer} role={role} onKeys={onKeys} onLeaving={onLeaving} />
+      <Account viewer={viewer} role={role} onLeaving={onLeaving}>
+        {role === 'admin' ? (
+          <a href="./admin">
+            {texts.admin}
+            <small>{texts.adminHint}</small>
+          </a>
+        ) : null}
+        <a href="./graphql">
+          {texts.graphiql}
+          <small>{texts.graphiqlHint}</small>
+        </a>
+        <button type="button" popoverTarget={ACCOUNT} popoverTargetAction="hide" onClick={onKeys}>
+          {texts.keys}
+        </button>
+      </Account>
     </header>
   );
 }
@@ -133,71 +147,5 @@ function Search({ place, go }: { place: Place; go: Go }) {
         </button>
       )}
     </search>
-  );
-}
-
-function Account({
-  viewer,
-  role,
-  onKeys,
-  onLeaving,
-}: Pick<BarProps, 'viewer' | 'role' | 'onKeys' | 'onLeaving'>) {
-  const [refusal, setRefusal] = useState('');
-  const [leaving, setLeaving] = useState(false);
-  if (viewer === '') {
-    const next = location.pathname + location.search;
-    return (
-      <a className="solid" href={`./sign-in?${new URLSearchParams({ next })}`}>
-        {texts.signIn}
-      </a>
-    );
-  }
-  const signOut = async () => {
-    setLeaving(true);
-    onLeaving(true);
-    const refused = await send('DELETE', './session');
-    if (refused === undefined) location.replace('./sign-in');
-    else {
-      setRefusal(refused);
-      setLeaving(false);
-      onLeaving(false);
-    }
-  };
-  return (
-    <div className="account">
-      <button
-        type="button"
-        className="face"
-        popoverTarget="account"
-        aria-label={texts.account}
-        title={viewer}
-      >
-        {[...viewer][0]?.toUpperCase()}
-      </button>
-      <div id="account" className="menu" popover="auto">
-        <p className="who">
-          <span className="name">{viewer}</span> <span className="role">{role}</span>
-        </p>
-        <a href="./account">
-          {texts.ownAccount}
-          <small>{texts.ownAccountHint}</small>
-        </a>
-        <a href="./graphql">
-          {texts.graphiql}
-          <small>{texts.graphiqlHint}</small>
-        </a>
-        <button type="button" popoverTarget="account" popoverTargetAction="hide" onClick={onKeys}>
-          {texts.keys}
-        </button>
-        <button type="button" disabled={leaving} onClick={signOut}>
-          {texts.signOut}
-        </button>
-        {refusal === '' ? null : (
-          <p className="error" role="alert">
-            {refusal}
-          </p>
-        )}
-      </div>
-    </div>
   );
 }

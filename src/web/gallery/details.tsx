@@ -1,7 +1,7 @@
 /** What is known of an item, in words. */
 
 import type { ReactNode } from 'react';
-import { Icon } from './icons.tsx';
+import { Icon } from '../parts/icons.tsx';
 import { texts } from './texts.ts';
 import type { WholeItem } from './viewer.tsx';
 

@@ -2,8 +2,8 @@
 
 import type { ReactNode } from 'react';
 import type { MediaKind } from '../generated/graphql.ts';
+import { Icon, type IconName } from '../parts/icons.tsx';
 import type { Places } from './app.tsx';
-import { Icon, type IconName } from './icons.tsx';
 import { isNarrowed, KINDS, type Place, SORTS, type Sort, START } from './place.ts';
 import { texts } from './texts.ts';
 import type { Go } from './use-place.ts';

@@ -27,7 +27,7 @@ function server(counts: readonly number[], asked = TIMED) {
   const gap = (cursor: string | null | undefined, otherwise: number) =>
     cursor ? Number(cursor.slice(1)) : otherwise;
   const request = vi.fn(async (document: { toString(): string }, variables: Variables) => {
-    if (document.toString().includes('query GalleryFrame')) return { media: frame() };
+    if (document.toString().includes('query GalleryFrame')) return { media: frame(variables.first) };
     pages.push(variables);
     const end = gap(variables.before, tiles.length);
     const from = variables.last === undefined ? gap(variables.after, 0) : Math.max(0, end - variables.last);
@@ -38,8 +38,10 @@ function server(counts: readonly number[], asked = TIMED) {
     };
     return { media };
   });
-  const frame = (): GalleryFrameQuery['media'] => ({
+  const frame = (first = 0): GalleryFrameQuery['media'] => ({
     totalCount: tiles.length,
+    nodes: tiles.slice(0, first),
+    pageInfo: { startCursor: first > 0 ? 'g0' : null, endCursor: first > 0 ? `g${first}` : null },
     sources: [],
     facets: { tags: [] },
     ...(asked === TIMED && { months }),
@@ -169,6 +171,19 @@ describe('a listing', () => {
     listing.patch('media_99', { title: 'nowhere' });
     expect(listing.item(3)).toMatchObject({ id: 'media_3', title: 'new' });
     expect(listing.version).toBe(before + 1);
+  });
+
+  it('has its beginning at once, and goes on behind it', async () => {
+    for (const asked of [TIMED, UNTIMED]) {
+      const { request, pages } = server([700], asked);
+      const listing = await openListing(request as never, asked, new AbortController().signal);
+      listing.want(0, 90);
+      expect(listing.item(89)?.id).toBe('media_89');
+      expect(pages).toEqual([]);
+      listing.want(0, 160);
+      await vi.waitFor(() => expect(listing.item(159)?.id).toBe('media_159'), 20_000);
+      expect(pages).toMatchObject([{ after: 'g100' }]);
+    }
   });
 
   it('is asked for with its months where it is ordered by time, and without them otherwise', async () => {

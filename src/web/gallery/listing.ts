@@ -57,6 +57,8 @@ export interface Listing {
   close(): void;
 }
 
+/** Items that come with the frame: what the first look at most screens needs, in one answer. */
+const FIRST = 100;
 const PAGE = 200;
 const PAGE_MAX = 500;
 const AT_ONCE = 2;
@@ -70,7 +72,7 @@ const SEARCHED = 2_000;
 /** @throws Refused, AbortError */
 export async function openListing(request: typeof ask, asked: Asked, signal: AbortSignal): Promise<Listing> {
   const timed = asked.orderBy.field === 'TAKEN_AT';
-  const { media } = await request(GalleryFrameDocument, { ...asked, months: timed }, signal);
+  const { media } = await request(GalleryFrameDocument, { ...asked, months: timed, first: FIRST }, signal);
   return createListing(request, asked, media);
 }
 
@@ -147,6 +149,17 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
     });
   };
 
+  /** A page that begins at an index. */
+  const take = (first: number, { nodes, pageInfo }: GalleryPageQuery['media']): void => {
+    keep(first, nodes);
+    if (pageInfo.endCursor !== null) after.set(first + nodes.length, pageInfo.endCursor);
+    if (pageInfo.startCursor !== null) before.set(first, pageInfo.startCursor);
+    if (months === null) {
+      reached = Math.max(reached, first + nodes.length);
+      sections = [{ month: null, start: 0, count: Math.min(total, reached + AHEAD) }];
+    }
+  };
+
   /** What is far from what is looked at is read again when somebody goes there. */
   const forget = (): void => {
     if (items.size <= KEPT) return;
@@ -178,19 +191,13 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
           : { ...asked, first: to - from, after: forward.cursor ?? null },
         ending.signal,
       );
-      const { nodes, pageInfo } = media;
+      const { nodes } = media;
       const first = back ? to - nodes.length : from;
-      keep(first, nodes);
       if (nodes.length < to - from) {
         drifted = true;
         if (!back) total = from + nodes.length;
       }
-      if (pageInfo.endCursor !== null) after.set(first + nodes.length, pageInfo.endCursor);
-      if (pageInfo.startCursor !== null) before.set(first, pageInfo.startCursor);
-      if (months === null) {
-        reached = Math.max(reached, first + nodes.length);
-        sections = [{ month: null, start: 0, count: Math.min(total, reached + AHEAD) }];
-      }
+      take(first, media);
       trouble = null;
       changed();
     } finally {
@@ -216,6 +223,8 @@ export function createListing(request: typeof ask, asked: Asked, frame: GalleryF
       while (!items.has(index) && index < total) await read(index);
     }
   };
+
+  if (frame.nodes.length > 0) take(0, frame);
 
   return {
     get total() {

@@ -1,28 +1,18 @@
 /** The gallery: what the server put into the page, and the rest drawn from the catalog. */
 
 import { createRoot } from 'react-dom/client';
+import { Mishap } from '../parts/mishap.tsx';
+import { reloadOnPreloadError } from '../parts/preload-error.ts';
 import { element } from '../scripts/door.ts';
 import { App } from './app.tsx';
-import { Mishap } from './mishap.tsx';
 import { registerWorker } from './register-worker.ts';
 
 const root = element('root', HTMLElement);
-const { instance = '', viewer = '', role = '' } = root.dataset;
+const { instance = '', viewer = '', role = '', revision = '' } = root.dataset;
 createRoot(root).render(
   <Mishap>
-    <App instance={instance} viewer={viewer} role={role} />
+    <App instance={instance} viewer={viewer} role={role} revision={revision} />
   </Mishap>,
 );
 registerWorker();
-
-const RELOADED = 'hedgerow-reloaded';
-/** Ms in which a page is not loaded anew for the same reason. */
-const ONCE_IN = 60_000;
-
-// The server has a new version, and no longer the rest of this one; or it is away, which the page loaded anew says.
-window.addEventListener('vite:preloadError', (event) => {
-  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < ONCE_IN) return;
-  sessionStorage.setItem(RELOADED, String(Date.now()));
-  event.preventDefault();
-  location.reload();
-});
+reloadOnPreloadError();

@@ -1,6 +1,7 @@
 /** The peers, and how it goes with each. */
 
-import { relative, stateOf } from '../scripts/words.ts';
+import { Time } from '../parts/time.tsx';
+import { stateOf } from '../scripts/words.ts';
 import type { Places } from './app.tsx';
 import { START, writePlace } from './place.ts';
 import { texts } from './texts.ts';
@@ -20,7 +21,11 @@ export function Peers({ places, go, now, admin }: PeersProps) {
     return (
       <div className="quiet">
         <p>{texts.alone}</p>
-        {admin ? <p>{texts.aloneHint}</p> : null}
+        {admin ? (
+          <p>
+            <a href="./admin?view=pair">{texts.alonePair}</a>
+          </p>
+        ) : null}
       </div>
     );
   }
@@ -73,6 +78,13 @@ export function Peers({ places, go, now, admin }: PeersProps) {
                 )}
               </p>
             ) : null}
+            {admin ? (
+              <p>
+                <a href={`./admin?${new URLSearchParams({ view: 'peers', peer: peer.id })}`}>
+                  {texts.peerManage(peer.name)}
+                </a>
+              </p>
+            ) : null}
             {peer.mediaCount > 0 ? (
               <a
                 href={writePlace(to)}
@@ -89,13 +101,5 @@ export function Peers({ places, go, now, admin }: PeersProps) {
         );
       })}
     </ul>
-  );
-}
-
-function Time({ at, now }: { at: string; now: number }) {
-  return (
-    <time dateTime={at} title={new Date(at).toLocaleString('en')}>
-      {relative(at, now)}
-    </time>
   );
 }

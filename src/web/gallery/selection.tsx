@@ -8,9 +8,9 @@ import {
   GalleryUpdateAlbumDocument,
   type Visibility,
 } from '../generated/graphql.ts';
+import { Icon } from '../parts/icons.tsx';
 import { ask } from '../scripts/ask.ts';
 import type { Places } from './app.tsx';
-import { Icon } from './icons.tsx';
 import { texts } from './texts.ts';
 
 export const VISIBILITIES = [

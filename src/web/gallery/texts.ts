@@ -1,7 +1,8 @@
 /** Every text of the gallery, in one place for whoever translates it. */
 
 import type { Availability, MediaKind, Visibility } from '../generated/graphql.ts';
-import { clock, count, relative } from '../scripts/words.ts';
+import { shared } from '../parts/texts.ts';
+import { bytes, clock, count, relative } from '../scripts/words.ts';
 import type { Sort } from './place.ts';
 
 const DAY = new Intl.DateTimeFormat('en', {
@@ -59,6 +60,7 @@ function written(format: Intl.DateTimeFormat, moment: string): string {
 }
 
 export const texts = {
+  ...shared,
   skip: 'Skip to the items',
   items: 'Photos',
   albums: 'Albums',
@@ -68,20 +70,10 @@ export const texts = {
   search: 'Search',
   searchHint: 'Search titles, tags, words',
   clearSearch: 'Clear the search',
-  account: 'Account',
   signedInAs: (name: string, role: string) => `${name}, ${role}`,
-  signOut: 'Sign out',
-  ownAccount: 'Your account',
-  ownAccountHint: 'Password, second factor, browsers',
-  signIn: 'Sign in',
-  graphiql: 'GraphiQL',
-  graphiqlHint: 'Queries, pairing, administration',
-  keys: 'Keys',
-  close: 'Close',
-  retry: 'Try again',
-  mishap: 'The page has stumbled',
-  mishapHint: 'A part of it could not be loaded, or has a fault. Nothing that was saved is lost.',
-  reload: 'Load it again',
+  admin: 'Administration',
+  adminHint: 'Peers, pairing, people',
+  graphiqlHint: 'Queries with examples',
 
   filters: 'Filters',
   from: 'From',
@@ -183,17 +175,7 @@ export const texts = {
     `${NUMBER.format(width)} × ${NUMBER.format(height)} px${
       width * height >= 1e6 ? `, ${DECIMAL.format((width * height) / 1e6)} MP` : ''
     }`,
-  bytes: (decimal: string): string => {
-    const bytes = Number(decimal);
-    const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-    let size = bytes;
-    let unit = 0;
-    while (size >= 1000 && unit < units.length - 1) {
-      size /= 1000;
-      unit += 1;
-    }
-    return `${DECIMAL.format(size)} ${units[unit]}`;
-  },
+  bytes,
   offset: (minutes: number): string => {
     const sign = minutes < 0 ? '−' : '+';
     const pad = (part: number) => String(part).padStart(2, '0');
@@ -280,8 +262,7 @@ export const texts = {
   noAlbums: 'There are no albums yet.',
   albumItems: (number: number) => count(number, 'item'),
   alone: 'No other server is paired with this one.',
-  aloneHint:
-    'In GraphiQL, CreateInvitation makes a code for its admin, and PairWithPeer takes one from there.',
+  alonePair: 'Pair with another server',
   peerItems: (number: number) => count(number, 'item'),
   peerHere: (number: number) => `${count(number, 'item')} of it here, `,
   peerNever: 'never asked with success',
@@ -291,6 +272,7 @@ export const texts = {
   peerSees: (number: number) => `May see ${count(number, 'item')} of ours, `,
   peerNotAsked: 'has not asked yet',
   peerAsked: 'last asked ',
+  peerManage: (name: string) => `Manage ${name}`,
   peerBrowse: (name: string) => `Items of ${name}`,
 } as const;
 

@@ -1,7 +1,7 @@
 /** One item in a list of many. */
 
 import { memo, useEffect, useState } from 'react';
-import { Icon, type IconName } from './icons.tsx';
+import { Icon, type IconName } from '../parts/icons.tsx';
 import { dayOf, type Tile as Item } from './listing.ts';
 import { placeholder } from './placeholder.ts';
 import { texts } from './texts.ts';

@@ -1,7 +1,7 @@
 /** Giving files to the server: by the picker, by dropping them on the page, by pasting them; and how far each has come. */
 
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
-import { Icon } from './icons.tsx';
+import { Icon } from '../parts/icons.tsx';
 import { texts } from './texts.ts';
 import type { Uploads } from './uploads.ts';
 

@@ -2,10 +2,10 @@
 
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { GalleryItemDocument, type GalleryItemQuery } from '../generated/graphql.ts';
+import { Icon, type IconName } from '../parts/icons.tsx';
 import { ask, Refused } from '../scripts/ask.ts';
 import { Details } from './details.tsx';
 import { Edit } from './edit.tsx';
-import { Icon, type IconName } from './icons.tsx';
 import { dayOf, type Tile } from './listing.ts';
 import { placeholder } from './placeholder.ts';
 import { texts } from './texts.ts';

@@ -6,6 +6,7 @@ export type { Peer };
 
 const PLURALS = new Intl.PluralRules('en');
 const NUMBER = new Intl.NumberFormat('en');
+const DECIMAL = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const UNITS = [
   ['year', 31_536_000],
@@ -36,6 +37,18 @@ export function clock(milliseconds: number): string {
   const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
   if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
   return parts.map((part, at) => (at === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+/** `2.5 MB` of a number of bytes, which comes as decimal digits. */
+export function bytes(decimal: string | number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let size = Number(decimal);
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${DECIMAL.format(size)} ${units[unit]}`;
 }
 
 const HEALTH = {

@@ -70,7 +70,7 @@ function createBrowser({ secure = true } = {}) {
     refuse: (times: number) => {
       refused = times;
     },
-    openTab: () => {
+    openTab: (since: string | null = null) => {
       let seen = true;
       let listener = () => {};
       const channel: Channel = {
@@ -84,11 +84,14 @@ function createBrowser({ secure = true } = {}) {
       };
       ends.add(channel);
       const onChange = vi.fn();
+      const onPeers = vi.fn();
       const onLost = vi.fn();
       const stop = startLive({
         name: 'garden',
+        since,
         follow,
         onChange,
+        onPeers,
         onLost,
         locks: secure ? locks : undefined,
         channel,
@@ -103,6 +106,7 @@ function createBrowser({ secure = true } = {}) {
       });
       return {
         onChange,
+        onPeers,
         onLost,
         stop,
         look: (now: boolean) => {
@@ -120,6 +124,21 @@ function createBrowser({ secure = true } = {}) {
 }
 
 describe('the catalog as it changes', () => {
+  it('begins where the page was served, and tells of nothing that it shows already', async () => {
+    const browser = createBrowser();
+    const one = browser.openTab('5');
+    const two = browser.openTab('5');
+    const late = browser.openTab('4');
+    await browser.tell({ revision: '5', some: false });
+    await vi.waitFor(() => expect(late.onChange).toHaveBeenCalledTimes(1), 20_000);
+    expect([...browser.streams].map(({ since }) => since)).toEqual(['5']);
+    expect(one.onChange).not.toHaveBeenCalled();
+    expect(two.onChange).not.toHaveBeenCalled();
+    await browser.tell({ revision: '6', some: true });
+    await vi.waitFor(() => expect(two.onChange).toHaveBeenCalledTimes(1), 20_000);
+    expect(one.onChange).toHaveBeenCalledTimes(1);
+  });
+
   it('comes to all tabs of a browser by one stream, and goes on when its tab is closed', async () => {
     const browser = createBrowser();
     const one = browser.openTab();
@@ -189,6 +208,29 @@ describe('the catalog as it changes', () => {
     await vi.waitFor(() => expect(late.onChange).toHaveBeenCalledTimes(2), 20_000);
     one.stop();
     late.stop();
+  });
+
+  it('comes with the peers, to all tabs, and to whoever may have missed something of them', async () => {
+    const browser = createBrowser();
+    const one = browser.openTab();
+    const two = browser.openTab();
+    await browser.tell({ revision: '5', some: false });
+    await vi.waitFor(() => expect(two.onPeers).toHaveBeenCalledTimes(1), 20_000);
+    await browser.tell({ peers: 'run' });
+    await vi.waitFor(() => expect(two.onPeers.mock.calls).toEqual([['peer'], ['run']]), 20_000);
+    expect(one.onPeers.mock.calls).toEqual([['peer'], ['run']]);
+    expect(one.onChange).toHaveBeenCalledTimes(1);
+
+    two.look(false);
+    two.look(true);
+    expect(two.onPeers).toHaveBeenCalledTimes(3);
+    // A stream that was cut has told of nothing meanwhile.
+    for (const stream of [...browser.streams]) stream.cut();
+    await vi.waitFor(() => expect(browser.opened).toBe(2), 20_000);
+    await browser.tell({ peers: 'run' });
+    await vi.waitFor(() => expect(one.onPeers.mock.calls.slice(2)).toEqual([['peer']]), 20_000);
+    one.stop();
+    two.stop();
   });
 
   it('is asked for again where the stream ends or cannot be had, from where it was', async () => {

@@ -11,7 +11,11 @@ const LONGEST = 20_000;
 /** After so many ms without being asked it begins anew. */
 const REST = 10_000;
 
-export function createPace(act: () => void, now: () => number = Date.now): Pace {
+/** @param longest - Ms between two times at most, however long it goes on */
+export function createPace(
+  act: () => void,
+  { longest = LONGEST, now = Date.now as () => number } = {},
+): Pace {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wait = GATHER;
   let last = Number.NEGATIVE_INFINITY;
@@ -24,7 +28,7 @@ export function createPace(act: () => void, now: () => number = Date.now): Pace 
         last = now();
         act();
       }, wait);
-      wait = Math.min(LONGEST, wait * 2);
+      wait = Math.min(longest, wait * 2);
     },
     stop: () => {
       clearTimeout(timer);

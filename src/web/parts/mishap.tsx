@@ -2,7 +2,7 @@
 
 import { Component, type ReactNode } from 'react';
 import { Icon } from './icons.tsx';
-import { texts } from './texts.ts';
+import { shared } from './texts.ts';
 
 export class Mishap extends Component<{ children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
@@ -16,10 +16,10 @@ export class Mishap extends Component<{ children: ReactNode }, { failed: boolean
     return (
       <main className="nothing" role="alert">
         <Icon name="warning" size={40} />
-        <h1>{texts.mishap}</h1>
-        <p>{texts.mishapHint}</p>
+        <h1>{shared.mishap}</h1>
+        <p>{shared.mishapHint}</p>
         <button type="button" className="solid" onClick={() => location.reload()}>
-          {texts.reload}
+          {shared.reload}
         </button>
       </main>
     );

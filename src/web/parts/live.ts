@@ -1,5 +1,5 @@
 /**
- * The catalog as it changes. One stream of events for the whole browser: of the tabs that are looked at one holds a lock
+ * The catalog and the peers as they change. One stream of events for the whole browser: of the tabs that are looked at one holds a lock
  * and the stream, and tells the others over a channel. A tab that nobody looks at listens to neither, and asks what it
  * missed when it is looked at again.
  *
@@ -11,22 +11,33 @@
 type Message =
   /** The catalog went from one revision to the next; `some`: with a change that this viewer sees. */
   | { kind: 'moved'; since: string | null; revision: string; some: boolean }
+  /** Peers, or what runs for them, have changed, or may have. */
+  | { kind: 'peers'; of: PeersChange }
   /** Which revision is it? */
   | { kind: 'where' };
 
-export interface Change {
-  revision: string;
-  /** Whether anything changed that the viewer sees. */
-  some: boolean;
-}
+export type Change =
+  | {
+      revision: string;
+      /** Whether anything changed that the viewer sees. */
+      some: boolean;
+    }
+  | { peers: PeersChange };
+
+/** Whether it is a peer itself, or what runs for one: a pull, a diagnosis. */
+export type PeersChange = 'peer' | 'run';
 
 export interface LiveOptions {
   /** Follows the catalog from a revision on, null: from now. It ends or throws where the stream is lost. */
   follow(since: string | null, signal: AbortSignal): AsyncIterable<Change>;
   /** What is shown is older than the catalog. */
   onChange(): void;
+  /** Peers, or what runs for them, are no longer as they are shown, or may not be. */
+  onPeers?(of: PeersChange): void;
   /** The stream was lost or could not be had; it is asked for again by itself. */
   onLost?(): void;
+  /** Revision of what is shown, where it is known. */
+  since?: string | null;
   /** Of the instance and of the person in it; tabs with the same name share a stream. */
   name: string;
   locks: Pick<LockManager, 'request'> | undefined;
@@ -45,10 +56,21 @@ const LONGEST_DELAY = 60_000;
 
 /** @returns what ends it */
 export function startLive(options: LiveOptions): () => void {
-  const { follow, onChange, onLost = () => {}, name, locks, channel, delay = backOff } = options;
+  const {
+    follow,
+    onChange,
+    onPeers = () => {},
+    onLost = () => {},
+    name,
+    locks,
+    channel,
+    delay = backOff,
+  } = options;
   /** The catalog that is shown is at least of this revision; null: nobody has said yet. */
-  let known: string | null = null;
+  let known = options.since ?? null;
   let leading = false;
+  /** What is shown was read for this look; after a time in which nobody looked it may be old. */
+  let looked = false;
   let turn: AbortController | null = null;
 
   const hear = ({ since, revision, some }: Message & { kind: 'moved' }): void => {
@@ -61,6 +83,8 @@ export function startLive(options: LiveOptions): () => void {
   channel.onmessage = ({ data }: MessageEvent<Message>) => {
     if (data.kind === 'moved') {
       if (!leading) hear(data);
+    } else if (data.kind === 'peers') {
+      if (!leading) onPeers(data.of);
     } else if (leading && known !== null) {
       tell({ kind: 'moved', since: known, revision: known, some: false });
     }
@@ -71,8 +95,17 @@ export function startLive(options: LiveOptions): () => void {
     try {
       for (let attempt = 1; !signal.aborted; attempt++) {
         try {
+          let first = true;
           for await (const change of follow(known, signal)) {
             attempt = 0;
+            // What changed of peers before the stream was there is told by nobody.
+            if (first || 'peers' in change) {
+              const of = 'peers' in change && !first ? change.peers : 'peer';
+              onPeers(of);
+              tell({ kind: 'peers', of });
+            }
+            first = false;
+            if ('peers' in change) continue;
             const moved: Message = { kind: 'moved', since: known, ...change };
             hear(moved);
             tell(moved);
@@ -102,6 +135,8 @@ export function startLive(options: LiveOptions): () => void {
       void lead(signal);
       return;
     }
+    if (looked && known !== null) onPeers('peer');
+    looked = true;
     // Whoever leads answers; where nobody does, the lock is ours, and the stream tells what was missed.
     tell({ kind: 'where' });
     locks
