@@ -278,12 +278,19 @@ describe('the admin pages', () => {
     await dialog().getByText('The way ends at: ask what it is.').waitFor();
     await dial(garden.url);
     silent.close();
+    // Whatever else has come to it meanwhile would wait there for long.
+    for (const socket of sockets) socket.destroy();
+    await settled(coast, gardenId);
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'detached' });
   });
 
   it('change what comes from it and what goes to it, and say what is wrong with a value', async () => {
     await button('Change what comes from it').click();
+    // What somebody else changes meanwhile is not changed back by a field that nobody touched.
+    const { prisma } = coast.app.database;
+    await prisma.peer.update({ where: { id: gardenId }, data: { endpoint: `${garden.url}/` } });
+    await expect.poll(() => fact('Address').textContent(), PATIENCE).toBe(`${garden.url}/`);
     await dialog().getByLabel('Name here').fill('Gardeners');
     await dialog().getByLabel('Everybody who signs in').check();
     await dialog()
@@ -299,6 +306,8 @@ describe('the admin pages', () => {
     await dialog().getByRole('button', { name: 'Save' }).click();
     await dialog().waitFor({ state: 'detached' });
     await main().getByRole('heading', { name: 'Gardeners', level: 1 }).waitFor();
+    expect(await fact('Address').textContent()).toBe(`${garden.url}/`);
+    await prisma.peer.update({ where: { id: gardenId }, data: { endpoint: garden.url } });
     expect(await fact('Who sees it').textContent()).toBe('Everybody who signs in');
     expect(await fact('Kept of it').textContent()).toBe('Thumbnails');
     expect(await fact('Kept here').textContent()).toContain('of 2.5 GB');
@@ -327,6 +336,7 @@ describe('the admin pages', () => {
   });
 
   it('pause it, and decide about a mass removal that is held', async () => {
+    await settled(coast, gardenId);
     await button('Pause').click();
     await dialog().getByText('Nothing new comes from it until you resume. Gardeners is not told.').waitFor();
     await lookAtWindow('pause');
@@ -406,7 +416,7 @@ describe('the admin pages', () => {
   it('add a server of another make, and let one read from here', async () => {
     await using prints = await startArtifexServer({ form: 'running' });
     prints.put('Ash');
-    await page.getByRole('link', { name: 'Pair' }).click();
+    await page.getByRole('link', { name: 'Pair', exact: true }).click();
     await main().getByText('Read from one').click();
     await main().getByLabel('Address').fill(garden.url);
     await button('Add').click();

@@ -26,12 +26,14 @@ const CACHE_MODES: readonly CacheMode[] = ['ON_ACCESS', 'MIRROR', 'THUMBNAILS', 
 const AUDIENCES: readonly Audience[] = ['ADMINS', 'USERS', 'ANYONE'];
 
 export function ChangeSettings({
-  peer,
-  pull,
+  peer: now,
+  pull: pullNow,
   save,
   onClose,
 }: FormProps & { peer: WholePeerFragment; pull: NonNullable<Operations['pull']> }) {
   const action = useAction();
+  // As it was when the fields were filled: what has changed since is not changed back by whoever did not touch it.
+  const [{ peer, pull }] = useState({ peer: now, pull: pullNow });
   const endpoint = peer.operations?.endpoint ?? '';
   const [cacheMode, setCacheMode] = useState(pull.cacheMode);
   const [audience, setAudience] = useState(pull.audience);
