@@ -5,6 +5,7 @@
  * inside a call; so it asks the main thread's lock for each turn (docs/adr/0002-one-writer.md), and ends its turn
  * early where somebody waits.
  */
+import { closeSync, fdatasync, openSync } from 'node:fs';
 import type { DatabaseLocation } from './database.ts';
 import type { Sql } from './sql.ts';
 
@@ -70,6 +71,19 @@ export async function openBeside(
       connection.pragma('wal_checkpoint(PASSIVE)');
     } catch {}
   };
+  const log = openSync(`${location.path}-wal`, 'r+');
+  let syncing = false;
+  /**
+   * Nobody waits for what is written here, but a commit that is waited for waits for all of the log before it: so the disk is
+   * given it meanwhile.
+   */
+  const syncLog = (): void => {
+    if (syncing) return;
+    syncing = true;
+    fdatasync(log, () => {
+      syncing = false;
+    });
+  };
   return {
     read: own,
     write: async (work) => {
@@ -86,11 +100,13 @@ export async function openBeside(
       } finally {
         end();
         checkpoint();
+        syncLog();
       }
     },
     isWanted,
     room: () => room,
     [Symbol.asyncDispose]: async () => {
+      closeSync(log);
       connection.close();
     },
   };

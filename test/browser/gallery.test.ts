@@ -8,7 +8,7 @@ import { secretUrl } from '../../src/access/one-time-codes.ts';
 import { closeBrowser, openPage, type WatchedPage } from '../support/browser.ts';
 import { type Instance, pair, SAMPLES, settled, startInstance } from '../support/instance.ts';
 import { newItem } from '../support/items.ts';
-import { barriers as barriersOf, firstLoad } from '../support/looking.ts';
+import { barriers as barriersOf, faultsOf, firstLoad } from '../support/looking.ts';
 import { codeAt, wrongCodeAt } from '../support/one-time-codes.ts';
 import { ensurePagesBuilt } from '../support/web.ts';
 
@@ -461,7 +461,7 @@ describe('the own account', () => {
     await page.getByRole('link', { name: 'Your account' }).click();
     await page.waitForURL(`${coast.url}/account`);
     await page.getByText('Ada · admin').waitFor();
-    expect(await barriers()).toEqual([]);
+    expect(await faultsOf(page, { name: 'account', screenshots: SCREENSHOTS })).toEqual([]);
     await page.goBack();
     await page.getByRole('search').waitFor();
   });

@@ -17,6 +17,7 @@ import { problemOf } from '../../src/http/problem.ts';
 import { sessionRoutes } from '../../src/http/session-routes.ts';
 import { closeBrowser, openPage } from '../support/browser.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../support/databases.ts';
+import { faultsOf } from '../support/looking.ts';
 import { startOidcProvider } from '../support/oidc-provider.ts';
 import { buildPages } from '../support/web.ts';
 
@@ -346,6 +347,28 @@ test('a link of an admin sets a password', async () => {
   await page.getByRole('button', { name: 'Set the password' }).click();
   await page.waitForURL(`${origin}/`);
   expect(await page.getByRole('banner').textContent()).toMatch(/Bea\s+viewer/);
+  expect(complaints).toEqual([]);
+});
+
+test('no page on the way in has a barrier that axe finds, wide and narrow, in light and dark', async () => {
+  await start();
+  await using watched = await openPage(origin);
+  const { page, complaints } = watched;
+  const faults: string[] = [];
+  const look = async (path: string, name: string): Promise<void> => {
+    await page.goto(path);
+    await page.reload();
+    await page.getByRole('heading').first().waitFor();
+    faults.push(...(await faultsOf(page, { name, screenshots: SCREENSHOTS })));
+  };
+  await look(`/${await access.setup.link()}`, 'way in setup');
+  await access.users.create({ name: 'Ada', role: 'ADMIN', password: PASSWORD });
+  const { passwordPath } = await access.users.create({ name: 'Bea', role: 'VIEWER' });
+  await look('/sign-in', 'way in sign-in');
+  await look('/password', 'way in password without a link');
+  await look(`/${passwordPath}`, 'way in password');
+  await look('/offline', 'way in offline');
+  expect(faults).toEqual([]);
   expect(complaints).toEqual([]);
 });
 

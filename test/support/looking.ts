@@ -60,11 +60,11 @@ export async function faultsOf(page: Page, { name, screenshots }: LookOptions): 
     await page.setViewportSize({ width: form.width, height: form.height });
     await page.emulateMedia({ colorScheme: form.scheme, reducedMotion: 'reduce' });
     if (screenshots !== undefined) {
-      await page.screenshot({ path: join(screenshots, `admin ${name} ${form.name}.png`) });
+      await page.screenshot({ path: join(screenshots, `${name} ${form.name}.png`) });
     }
     faults.push(...(await barriers(page)).map((barrier) => `${name}, ${form.name}: ${barrier}`));
     const wide = await page.evaluate(
-      "[...document.querySelectorAll('#main, dialog[open]')].filter((one) => one.scrollWidth > one.clientWidth + 1).length",
+      "[document.documentElement, ...document.querySelectorAll('#main, dialog[open]')].filter((one) => one.scrollWidth > one.clientWidth + 1).length",
     );
     if (wide !== 0) faults.push(`${name}, ${form.name}: wider than its window`);
   }
