@@ -38,11 +38,23 @@ export default defineConfig({
       output: {
         // A worker rules what lies beside it and below, and is looked for where it was.
         entryFileNames: ({ name }) => (name === 'worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+        // What pages share is in few files: a browser has six connections, and the style waits behind the scripts for one.
+        codeSplitting: {
+          groups: [
+            { name: 'common', test: /web\/scripts\/|preload-helper/, minShareCount: 2, priority: 2 },
+            {
+              name: 'parts',
+              test: /node_modules\/(react|react-dom|scheduler)\/|web\/parts\//,
+              minShareCount: 2,
+              priority: 1,
+            },
+          ],
+        },
       },
     },
   },
   worker: { format: 'es' },
-  plugins: [installable(), precompressed()],
+  plugins: [installable(), stylesFirst(), precompressed()],
 });
 
 /** Of `tokens.css`, in light. */
@@ -121,6 +133,25 @@ function installable(): Plugin {
           offline?.type === 'asset' ? offline.source : '',
         ]);
         worker.code = `const SHELL=${JSON.stringify({ version, files })};\n${worker.code}`;
+      },
+    },
+  };
+}
+
+/** Nothing is painted before the style is there, so it is asked for before the scripts. */
+function stylesFirst(): Plugin {
+  return {
+    name: 'styles-first',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html) => {
+        const styles: string[] = [];
+        const rest = html.replace(/\s*<link rel="stylesheet"[^>]*>/g, (link) => {
+          styles.push(link);
+          return '';
+        });
+        return rest.replace(/\s*<script type="module"/, (script) => styles.join('') + script);
       },
     },
   };
