@@ -590,14 +590,12 @@ describe('somebody on the path', () => {
   });
 
   it('who holds an answer back for more than five minutes is believed nothing', async () => {
-    const back = () => {
-      clock = 0;
-    };
+    // Time passes for everybody, with each answer, however often it is asked for.
     const late = onFeed((answer) => {
-      clock = 302_000;
+      common += 302_000;
       return answer;
     });
-    await judge(late, IDENTITY, 'DEGRADED', back).finally(back);
+    await judge(late, IDENTITY);
   });
 
   it('who asks the same thing twice changes nothing, and the first answer is as good as the second', async () => {
