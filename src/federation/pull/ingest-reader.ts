@@ -26,9 +26,9 @@ async function read({ reading, unread, key }: ToReader): Promise<void> {
   port.postMessage({ reading, verdict } satisfies FromReader);
   // What somebody else has written is not looked at.
   if (verdict.kind !== 'signed') return;
-  const result = await page().then(
-    (read) => ({ page: readyPage(read, dialect) }),
-    (error: unknown) => ({ error: postError(error) }),
-  );
+  // Whatever goes wrong with one page is the end of its pull, and not of all.
+  const result = await page()
+    .then((read): PageRead['result'] => ({ page: readyPage(read, dialect) }))
+    .catch((error: unknown): PageRead['result'] => ({ error: postError(error) }));
   pages.postMessage({ reading, result } satisfies PageRead);
 }

@@ -34,8 +34,8 @@ export interface Place {
   /** Of one transaction at most, unless the database has room for more. */
   transaction: number;
   /**
-   * Whether pages are asked for while those before them are stored, and gathered for a transaction of several; of
-   * dialects whose cursor is all that a page needs, and where others are heard within a transaction.
+   * Whether pages are asked for while those before them are stored, and several taken by one transaction as they come; of
+   * dialects whose cursor is all that a page needs, and where messages are heard within a transaction.
    */
   ahead: boolean;
   /** After so many it is left to be gone on with from the stored cursor. */
