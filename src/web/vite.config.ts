@@ -41,7 +41,12 @@ export default defineConfig({
         // What pages share is in few files: a browser has six connections, and the style waits behind the scripts for one.
         codeSplitting: {
           groups: [
-            { name: 'common', test: /web\/scripts\/|preload-helper/, minShareCount: 2, priority: 2 },
+            {
+              name: 'common',
+              test: /web\/(scripts|generated|images)\/|preload-(helper|error)|rolldown[-/]runtime/,
+              minShareCount: 2,
+              priority: 2,
+            },
             {
               name: 'parts',
               test: /node_modules\/(react|react-dom|scheduler)\/|web\/parts\//,
@@ -54,7 +59,7 @@ export default defineConfig({
     },
   },
   worker: { format: 'es' },
-  plugins: [installable(), stylesFirst(), precompressed()],
+  plugins: [installable(), firstThings(), precompressed()],
 });
 
 /** Of `tokens.css`, in light. */
@@ -138,20 +143,35 @@ function installable(): Plugin {
   };
 }
 
-/** Nothing is painted before the style is there, so it is asked for before the scripts. */
-function stylesFirst(): Plugin {
+/**
+ * The order in which a page is loaded. Nothing is painted before the style is there, so it is asked for first and the
+ * scripts leave it the line; and what the first script of a page loads at once is asked for beside it, and not after it.
+ */
+function firstThings(): Plugin {
   return {
-    name: 'styles-first',
+    name: 'first-things',
     apply: 'build',
     transformIndexHtml: {
       order: 'post',
-      handler: (html) => {
+      handler: (html, { bundle = {}, chunk }) => {
         const styles: string[] = [];
         const rest = html.replace(/\s*<link rel="stylesheet"[^>]*>/g, (link) => {
           styles.push(link);
           return '';
         });
-        return rest.replace(/\s*<script type="module"/, (script) => styles.join('') + script);
+        const asked = new Set(chunk?.imports);
+        const later = new Set(chunk?.facadeModuleId === join(root, 'index.html') ? chunk.dynamicImports : []);
+        for (const name of later) {
+          const next = bundle[name];
+          if (next?.type === 'chunk') for (const one of next.imports) later.add(one);
+        }
+        const preloads = [...later]
+          .filter((name) => !asked.has(name) && name !== chunk?.fileName)
+          .map((name) => `\n    <link rel="modulepreload" crossorigin href="./${name}">`);
+        return rest
+          .replace(/\s*<script type="module"/, (script) => styles.join('') + script)
+          .replace(/\s*<\/head>/, (end) => preloads.join('') + end)
+          .replace(/<(script type="module"|link rel="modulepreload")/g, '$& fetchpriority="low"');
       },
     },
   };

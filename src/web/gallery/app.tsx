@@ -149,7 +149,8 @@ export function App({ instance, viewer, role, revision }: AppProps) {
   const pace = usePace(refreshPlaces);
   useLive({
     viewer,
-    on: !leaving,
+    // The list comes first, and what changed meanwhile is told then.
+    on: !leaving && (listing !== null || trouble !== null),
     since: revision === '' ? null : revision,
     onChange: renew,
     onPeers: (of) => {

@@ -3,7 +3,7 @@
 import { memo, useEffect, useState } from 'react';
 import { Icon, type IconName } from '../parts/icons.tsx';
 import { dayOf, type Tile as Item } from './listing.ts';
-import { placeholder } from './placeholder.ts';
+import { colourOf, drawnBefore, drawSoon } from './placeholder.ts';
 import { texts } from './texts.ts';
 
 const AVAILABILITY: Record<Item['availability'], IconName | null> = {
@@ -54,7 +54,6 @@ export const Tile = memo(function Tile(props: TileProps) {
   const away = availability === 'UNAVAILABLE';
   const state = peer === null ? null : texts.availability(availability);
   const extent = extentOf(item);
-  const hash = loaded ? undefined : placeholder(item.thumbhash);
   const icon = AVAILABILITY[availability];
   const selectable = item.viewerCanUpdate;
   return (
@@ -85,7 +84,7 @@ export const Tile = memo(function Tile(props: TileProps) {
           } else props.onOpen(index);
         }}
       >
-        {hash === undefined ? null : <span className="hash" style={{ backgroundImage: `url("${hash}")` }} />}
+        {loaded || item.thumbhash === null ? null : <Placeholder thumbhash={item.thumbhash} />}
         {thumbnailUrl === null || broken ? (
           <span className="nameless">
             <Icon name={kind === 'DOCUMENT' ? 'document' : kind === 'VIDEO' ? 'play' : 'photos'} size={26} />
@@ -136,6 +135,20 @@ export const Tile = memo(function Tile(props: TileProps) {
     </div>
   );
 });
+
+function Placeholder({ thumbhash }: { thumbhash: string }) {
+  const [url, setUrl] = useState(() => drawnBefore(thumbhash));
+  const wanted = url === undefined;
+  useEffect(() => (wanted ? drawSoon(thumbhash, setUrl) : undefined), [wanted, thumbhash]);
+  return (
+    <span
+      className="hash"
+      style={
+        url === undefined ? { backgroundColor: colourOf(thumbhash) } : { backgroundImage: `url("${url}")` }
+      }
+    />
+  );
+}
 
 /** How long it plays, or how many pages it has. */
 export function extentOf({

@@ -52,7 +52,7 @@ export function Timeline(props: TimelineProps) {
   const version = useVersion(listing);
   const scroller = useRef<HTMLDivElement>(null);
   const header = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ width: 0, height: 0, head: 0 });
+  const [size, setSize] = useState<Size>(guessSize);
   const [top, setTop] = useState(0);
   const [reached, setReached] = useState(0);
   const focusNext = useRef(false);
@@ -63,13 +63,12 @@ export function Timeline(props: TimelineProps) {
     const [outer, above] = [scroller.current, header.current];
     if (outer === null || above === null) return;
     const look = () => {
-      const style = getComputedStyle(outer);
-      const width =
-        outer.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
+      const { width, height } = sizeOf(outer);
+      const head = above.offsetHeight;
       setSize((before) =>
-        before.width === width && before.height === outer.clientHeight && before.head === above.offsetHeight
+        before.width === width && before.height === height && before.head === head
           ? before
-          : { width, height: outer.clientHeight, head: above.offsetHeight },
+          : { width, height, head },
       );
     };
     look();
@@ -320,6 +319,30 @@ export function Timeline(props: TimelineProps) {
       ) : null}
     </main>
   );
+}
+
+interface Size {
+  width: number;
+  height: number;
+  /** Of what stands above the rows. */
+  head: number;
+}
+
+/**
+ * That of the scroller which stands there until the rows come, so that they are drawn once, and with the list; zeros where
+ * there is none.
+ */
+function guessSize(): Size {
+  const before = document.querySelector('.scroller');
+  return before === null ? { width: 0, height: 0, head: 0 } : { ...sizeOf(before), head: 0 };
+}
+
+function sizeOf(scroller: Element): Pick<Size, 'width' | 'height'> {
+  const { paddingLeft, paddingRight } = getComputedStyle(scroller);
+  return {
+    width: scroller.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight),
+    height: scroller.clientHeight,
+  };
 }
 
 interface Placed {

@@ -1,7 +1,8 @@
 /** The list of a place: the one before stays until the next is there. */
 
-import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { startTransition, useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { ask } from '../scripts/ask.ts';
+import { takeFirst } from './first-listing.ts';
 import { type Listing, openListing } from './listing.ts';
 import type { Asked } from './place.ts';
 
@@ -24,11 +25,12 @@ export function useListing(asked: Asked): ListingState {
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `round` asks for the same once more
   useEffect(() => {
-    const abort = new AbortController();
+    const first = takeFirst(key);
+    const abort = first?.abort ?? new AbortController();
     // What is shown stays whole while the same is only read anew.
     setBusy(shown.current === null || JSON.stringify(shown.current.asked) !== key);
     const open = async (): Promise<Listing> => {
-      const opened = await openListing(ask, JSON.parse(key) as Asked, abort.signal);
+      const opened = await (first?.opened ?? openListing(ask, JSON.parse(key) as Asked, abort.signal));
       const before = shown.current;
       // The same anew: what is looked at is read first, so that nothing blinks.
       if (before !== null && JSON.stringify(before.asked) === key) {
@@ -41,9 +43,12 @@ export function useListing(asked: Asked): ListingState {
         if (abort.signal.aborted) return;
         shown.current?.close();
         shown.current = opened;
-        setListing(opened);
-        setTrouble(null);
-        setBusy(false);
+        // In slices, between which a phone goes on to be touched.
+        startTransition(() => {
+          setListing(opened);
+          setTrouble(null);
+          setBusy(false);
+        });
       },
       (error: unknown) => {
         if (abort.signal.aborted) return;

@@ -4,10 +4,9 @@ import type { PeerWordsFragment as Peer } from '../generated/graphql.ts';
 
 export type { Peer };
 
-const PLURALS = new Intl.PluralRules('en');
-const NUMBER = new Intl.NumberFormat('en');
-const DECIMAL = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
-const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const grouped = lazily(() => new Intl.NumberFormat('en'));
+const decimal = lazily(() => new Intl.NumberFormat('en', { maximumFractionDigits: 1 }));
+const relativeTime = lazily(() => new Intl.RelativeTimeFormat('en', { numeric: 'auto' }));
 const UNITS = [
   ['year', 31_536_000],
   ['month', 2_592_000],
@@ -17,16 +16,30 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
+/** Made when it is first needed: each of a browser's formats takes milliseconds, and a page needs few of them at once. */
+export function lazily<Format>(make: () => Format): () => Format {
+  let made: Format | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** `1,200`. */
+export function whole(number: number): string {
+  return Number.isInteger(number) && number >= 0 && number < 1000 ? String(number) : grouped().format(number);
+}
+
 /** `1 item`, `1,200 items`. */
 export function count(number: number, noun: string): string {
-  return `${NUMBER.format(number)} ${noun}${PLURALS.select(number) === 'one' ? '' : 's'}`;
+  return `${whole(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** `3 minutes ago`, `in 2 hours`; what is nearer than a minute is `just now` or `in a moment`. */
 export function relative(at: string, now: number): string {
   const seconds = (Date.parse(at) - now) / 1000;
   for (const [unit, length] of UNITS) {
-    if (Math.abs(seconds) >= length) return RELATIVE.format(Math.trunc(seconds / length), unit);
+    if (Math.abs(seconds) >= length) return relativeTime().format(Math.trunc(seconds / length), unit);
   }
   return seconds <= 0 ? 'just now' : 'in a moment';
 }
@@ -40,15 +53,15 @@ export function clock(milliseconds: number): string {
 }
 
 /** `2.5 MB` of a number of bytes, which comes as decimal digits. */
-export function bytes(decimal: string | number): string {
+export function bytes(digits: string | number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let size = Number(decimal);
+  let size = Number(digits);
   let unit = 0;
   while (size >= 1000 && unit < units.length - 1) {
     size /= 1000;
     unit += 1;
   }
-  return `${DECIMAL.format(size)} ${units[unit]}`;
+  return `${decimal().format(size)} ${units[unit]}`;
 }
 
 const HEALTH = {
