@@ -1,6 +1,6 @@
 /** Secrets that are shown once: random, and kept by their hash alone. */
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { toBase64url } from '../lib/base64url.ts';
 
 const SECRET_BYTES = 32;
@@ -12,15 +12,18 @@ export function newSecret(): string {
 
 /** SHA-256, hex. A fast hash is enough: 256 random bits cannot be guessed, however fast one guesses. */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret);
 }
 
 /** Compares by hash, so that neither content nor length shows in the time it takes. */
 export function sameSecret(given: string, expected: string): boolean {
-  return timingSafeEqual(
-    createHash('sha256').update(given).digest(),
-    createHash('sha256').update(expected).digest(),
-  );
+  return matcherOf(expected)(given);
+}
+
+/** As `sameSecret`, for a secret that is compared with many. */
+export function matcherOf(expected: string): (given: string) => boolean {
+  const known = hash('sha256', expected, 'buffer');
+  return (given) => timingSafeEqual(hash('sha256', given, 'buffer'), known);
 }
 
 export type AccessIdPrefix = 'user' | 'session' | 'account' | 'verification' | 'token';

@@ -5,7 +5,7 @@ import type { Database } from '../database/database.ts';
 import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { displayLine, fitsCodePoints } from '../lib/display-text.ts';
 import { HedgerowError } from '../lib/errors.ts';
-import { hashSecret, newAccessId, newSecret, sameSecret } from './secrets.ts';
+import { hashSecret, matcherOf, newAccessId, newSecret } from './secrets.ts';
 import { milliseconds } from './sql-time.ts';
 import {
   isRole,
@@ -81,7 +81,11 @@ export interface ApiTokensOptions {
 export function createApiTokens(options: ApiTokensOptions): ApiTokens {
   const { database, now, onRevoke = () => {} } = options;
   const { prisma } = database;
-  const standing = standingTokens(options);
+  const standing = standingTokens(options).map(({ id, value }) => ({
+    id,
+    reference: `${id}.${hashSecret(value).slice(0, 16)}`,
+    matches: matcherOf(value),
+  }));
   const noted = new LRUCache<string, number>({ max: 10_000 });
 
   /** A note that fails (a full disk) does not turn the request away. */
@@ -176,7 +180,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     },
 
     viewer: async (token) => {
-      const known = standing.find(({ value }) => sameSecret(token, value));
+      const known = standing.find(({ matches }) => matches(token));
       if (known !== undefined) return standingViewer(known.id);
       if (!token.startsWith(TOKEN_PREFIX)) return null;
       const row = await findRow(database.read, sql`t.hash = ${hashSecret(token)}`);
@@ -188,11 +192,11 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     referenceOf: ({ tokenId }) => {
       const known = standing.find(({ id }) => id === tokenId);
       // Another token under the same name, after a restart say, is another one.
-      return known === undefined ? tokenId : `${known.id}.${hashSecret(known.value).slice(0, 16)}`;
+      return known?.reference ?? tokenId;
     },
 
     byReference: async (reference) => {
-      const known = standing.find(({ id, value }) => reference === `${id}.${hashSecret(value).slice(0, 16)}`);
+      const known = standing.find((one) => one.reference === reference);
       if (known !== undefined) return standingViewer(known.id);
       const row = await findRow(database.read, sql`t.id = ${reference}`);
       return row === undefined || !isGood(row) ? null : toViewer(row);

@@ -73,6 +73,13 @@ describeOnBothDatabases('the catalog', (open) => {
     expect(await titles(catalog, { kind: 'ANONYMOUS' })).toEqual(['public']);
   });
 
+  it('answers nothing for an id that cannot be one, whatever is in it', async () => {
+    const catalog = await createCatalog(await open());
+    for (const id of ['', 'media_', 'a\0b', "' OR 1 = 1 --", '\ud800']) {
+      expect(await catalog.item({ kind: 'ADMIN', userId: null }, id)).toBeNull();
+    }
+  });
+
   it("keeps a peer's items from those outside its audience, and a revoked peer's from everybody", async () => {
     const database = await open();
     const catalog = await createCatalog(database);

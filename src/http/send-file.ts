@@ -192,13 +192,14 @@ function sendBody(
     let bytes = 0;
     let ended = false;
     let pacing = false;
-    const closed = new AbortController();
+    // Only what waits has to be told; an abort is dear for whoever reads many small files.
+    const closed = pacer === undefined ? undefined : new AbortController();
     // An interrupted connection is all that tells a client of a body with a Content-Length that it is short.
     const fail = (): void => {
       response.destroy();
     };
     response.once('close', () => {
-      closed.abort();
+      closed?.abort();
       body.destroy();
       resolve({ bytes, complete: ended && response.writableFinished });
     });
@@ -208,7 +209,7 @@ function sendBody(
       response.end();
     };
     const paced = (chunk: Buffer, done: () => void): Promise<void> =>
-      writePaced(response, chunk, pacer as Pacer, closed.signal, (written) => {
+      writePaced(response, chunk, pacer as Pacer, closed?.signal as AbortSignal, (written) => {
         bytes += written;
       }).then(done, () => {
         // The connection was closed meanwhile, and there is nobody to tell.

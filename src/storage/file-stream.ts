@@ -1,6 +1,6 @@
 /** Files as streams of pooled buffers: four times as fast as fs.createReadStream, which allocates each chunk. */
 
-import { close, fstat, open, read, type Stats } from 'node:fs';
+import { close, closeSync, fstat, open, read, type Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { HedgerowError } from '../lib/errors.ts';
@@ -74,7 +74,8 @@ export async function readFileBytes(path: string, start: number, length: number)
     release(buffer);
     throw translateFileError(error);
   } finally {
-    if (descriptor !== undefined) close(descriptor);
+    // At once: nothing waits to be written, and another thread would cost more than the call.
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
