@@ -650,7 +650,7 @@ export class CacheLedger {
     const concerned = new Set(itemKeys);
     for (const record of [...this.#known()]) if (concerned.has(record.itemKey)) this.#bury(record);
     const rows = await database.read.all<{ itemKey: number }>(
-      sql`SELECT DISTINCT item_key AS "itemKey" FROM cached_files WHERE item_key IN (${integers(database.read, JSON.stringify(itemKeys))})`,
+      sql`SELECT DISTINCT item_key AS "itemKey" FROM cached_files WHERE content IS NULL AND item_key IN (${integers(database.read, JSON.stringify(itemKeys))})`,
     );
     const kept = rows.map(({ itemKey }) => itemKey);
     let moved: ReadonlySet<number> = new Set();
@@ -901,7 +901,16 @@ export class CacheLedger {
     prefixes: string[],
   ): Promise<void> {
     const { database, store } = this.#options;
-    for (const record of [...this.#known()]) if (concerns(record)) this.#bury(record);
+    /** Of what is not written down yet, no row will tell. */
+    const contents = new Set<string>();
+    const bury = (): void => {
+      for (const record of [...this.#known()]) {
+        if (!concerns(record)) continue;
+        if (record.content !== null && record.bytes > 0) contents.add(record.content);
+        this.#bury(record);
+      }
+    };
+    bury();
     // A segment or a batch that is on its way would be written after ours are deleted.
     await this.flush();
     for (let deleted = BATCH; deleted === BATCH; ) {
@@ -910,6 +919,14 @@ export class CacheLedger {
           sql`DELETE FROM cached_files WHERE id IN (SELECT id FROM cached_files WHERE ${rows} LIMIT ${BATCH})`,
         ),
       );
+    }
+    // Somebody may have read a row before it was gone.
+    bury();
+    const unwritten = [...contents];
+    while (unwritten.length > 0) {
+      await database.write(async (transaction) => {
+        for (const content of unwritten.splice(0, BATCH)) await loosen(transaction, content);
+      });
     }
     for (const prefix of prefixes) await store.deleteAll(prefix);
     await this.#tidy();
@@ -1086,6 +1103,8 @@ export class CacheLedger {
     await this.#options.database.write(async (transaction) => {
       for (const file of files) {
         await transaction.run(sql`DELETE FROM cached_files WHERE ${these(file)} AND NOT pinned`);
+        // Of what is not written down yet there is no row that would.
+        await loosen(transaction, file.content);
         // That it is pinned is true of its next version too.
         await transaction.run(
           sql`UPDATE cached_files SET segments = NULL, whole = ${false}, bytes = 0, counted = 0, local = ${false}, content = NULL, tag = NULL WHERE ${these(file)}`,
@@ -1282,10 +1301,8 @@ export class CacheLedger {
 
   /** After an original was taken into the library: whoever has the same bytes whole needs them there no more than once. */
   async joinLibrary(digest: string): Promise<void> {
-    await this.flush();
-    const rows = await this.#options.database.read.all<{ content: string; size: number }>(
-      sql`SELECT DISTINCT content, size FROM cached_files WHERE content IS NOT NULL AND digest = ${digest} AND variant = 'original' AND whole AND NOT local`,
-    );
+    // What is whole and not written down yet asks the library by itself.
+    const rows = await this.#sharedBy(digest, sql`NOT f.local`);
     for (const { content, size } of rows) await this.#giveToLibrary(content, digest, size);
   }
 
@@ -1295,9 +1312,7 @@ export class CacheLedger {
    */
   async leaveLibrary(digest: string): Promise<void> {
     const { database, onError } = this.#options;
-    const rows = await database.read.all<{ content: string; size: number }>(
-      sql`SELECT DISTINCT content, size FROM cached_files WHERE content IS NOT NULL AND digest = ${digest} AND local`,
-    );
+    const rows = await this.#sharedBy(digest, sql`f.local`);
     for (const { content, size } of rows) {
       this.#copying.set(content, segmentCount(size));
       const missing = await this.#copyFromLibrary(content, digest, size).catch((error: unknown) => {
@@ -1323,6 +1338,13 @@ export class CacheLedger {
     if (rows.length === 0) return;
     await this.#recount();
     await this.enforce();
+  }
+
+  /** Contents of what is here whole of peers' originals with a digest. */
+  #sharedBy(digest: string, which: Statement): Promise<Array<{ content: string; size: number }>> {
+    return this.#options.database.read.all(
+      sql`SELECT DISTINCT f.content, f.size FROM items i JOIN cached_files f ON f.item_key = i.key WHERE i.digest = ${digest} AND i.source <> 0 AND f.digest = ${digest} AND f.variant = 'original' AND f.content IS NOT NULL AND f.whole AND ${which}`,
+    );
   }
 
   /** Answers the segments that could not be copied, because they are not what they should be. */

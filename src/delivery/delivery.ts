@@ -622,7 +622,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     joinLibrary: (digest) => ledger.joinLibrary(digest),
     leaveLibrary: async (digest) => {
       await ledger.flush();
-      await ledger.leaveLibrary(digest);
+      await ledger.leaveLibrary(digest).catch(onStoreError);
     },
     flush: () => ledger.flush(),
     [Symbol.asyncDispose]: async () => {
