@@ -243,11 +243,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const held: HeldSegments = { count: 0 };
   const onStoreError = options.onStoreError ?? (() => {});
   const onLearnt = options.onLearnt ?? (() => {});
+  const othersWrite = options.othersWrite ?? (database.dialect === 'postgresql' ? OTHERS_WRITE : null);
   const ledger = new CacheLedger({
     database,
     store,
     budget: options.cacheBudget,
-    othersWrite: options.othersWrite ?? (database.dialect === 'postgresql' ? OTHERS_WRITE : null),
+    othersWrite,
     now,
     onError: onStoreError,
   });
@@ -611,7 +612,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     enforceBudgets: () => ledger.enforce(),
     sweep: async ({ olderThan = 0, unclean = false } = {}) => {
       const left = await store.sweep(olderThan);
-      const swept = await ledger.sweep({ unclean, olderThan });
+      // Where rows are written before blobs, nobody needs a day for a segment.
+      const swept = await ledger.sweep({ unclean, olderThan: Math.min(olderThan, othersWrite ?? olderThan) });
       return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
     },
     sweepAgain: async (olderThan) => {
