@@ -9,15 +9,6 @@ import { type Relay, startRelay } from './relay.ts';
 export const KEYS = { accessKeyId: 'test', secretAccessKey: 'test-secret', sessionToken: null };
 const REGION = 'us-east-1';
 
-type Keys = S3Options['keys'];
-
-/** A server that was started, by its URL; `stop` ends it. */
-export interface StartedServer {
-  url: string;
-  keys: Keys;
-  stop(): Promise<void>;
-}
-
 export interface S3Server extends AsyncDisposable {
   readonly relay: Relay;
   /** Base URL of the relay. */
@@ -31,20 +22,14 @@ export interface S3Server extends AsyncDisposable {
   uploads(bucket: string): number;
 }
 
-/** The one out of npm: it knows all requests of a store, and checks no signature. */
-async function startFromNpm(): Promise<StartedServer> {
+export async function startS3Server(): Promise<S3Server> {
   const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
-  return { url: `http://127.0.0.1:${server.port}`, keys: KEYS, stop: () => server.stop() };
-}
-
-export async function startS3Server(start: () => Promise<StartedServer> = startFromNpm): Promise<S3Server> {
-  const server = await start();
-  const relay = await startRelay(server.url);
+  const relay = await startRelay(`http://127.0.0.1:${server.port}`);
   const client = new S3Client({
     region: REGION,
-    endpoint: server.url,
+    endpoint: `http://127.0.0.1:${server.port}`,
     forcePathStyle: true,
-    credentials: { accessKeyId: server.keys.accessKeyId, secretAccessKey: server.keys.secretAccessKey },
+    credentials: { accessKeyId: KEYS.accessKeyId, secretAccessKey: KEYS.secretAccessKey },
   });
   return {
     relay,
@@ -52,7 +37,7 @@ export async function startS3Server(start: () => Promise<StartedServer> = startF
     bucket: async () => {
       const bucket = `hedgerow-${randomBytes(6).toString('hex')}`;
       await client.send(new CreateBucketCommand({ Bucket: bucket }));
-      return { bucket, prefix: 'garden/blobs', region: REGION, endpoint: relay.url, keys: server.keys };
+      return { bucket, prefix: 'garden/blobs', region: REGION, endpoint: relay.url, keys: KEYS };
     },
     names: async (Bucket, Prefix = '') => {
       const { Contents } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));
