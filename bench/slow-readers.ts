@@ -11,12 +11,14 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Program, runProgram } from '../test/support/process.ts';
 
 const TOKEN = 'a-token-of-the-benchmark-that-is-long-enough';
 /** ms in which the readers' buffers fill, and the collector has its turn. */
 const SETTLE = 8_000;
+const SAMPLE = fileURLToPath(new URL('../samples/coast/waves-on-the-beach.mp4', import.meta.url));
 /** Bytes that may be added. */
 const LIMIT = 150e6;
 
@@ -32,9 +34,12 @@ try {
   await using garden = await serve('garden');
   await using coast = await serve('coast');
   const film = join(folder, 'film.mp4');
-  // The head of a file of that type is enough: what else is in it nobody reads here.
-  const head = Buffer.from('00000020667479706d703432000000006d70343269736f6d00000000', 'hex');
-  writeFileSync(film, Buffer.concat([head, randomBytes(Number(values.megabytes) * 1_000_000)]));
+  // A real one, and a box of noise that players pass over.
+  const noise = randomBytes(Number(values.megabytes) * 1_000_000);
+  const free = Buffer.alloc(8);
+  free.writeUInt32BE(noise.length + 8);
+  free.write('free', 4);
+  writeFileSync(film, Buffer.concat([readFileSync(SAMPLE), free, noise]));
   await run('garden', ['import', film, '--visibility', 'peers']);
   const { createInvitation } = await ask(garden.url, 'mutation { createInvitation(input: {}) { code } }');
   await run('coast', ['pair', createInvitation.code]);

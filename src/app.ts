@@ -215,6 +215,8 @@ async function build(
       now,
       media: overrides.media,
       uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
+      onStored: (digest) => delivery.joinLibrary(digest),
+      onLeaving: (digest) => delivery.leaveLibrary(digest),
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -287,7 +289,12 @@ async function build(
     // Other processes may be writing into the same store or database right now.
     const shared = config.storage.kind === 's3' || database.dialect === 'postgresql';
     await delivery.sweep({ unclean, ...(shared && { olderThan: LONGEST_WRITE }) });
-    opened.use(sweepEvery(SWEEP, library.uploads, log));
+    opened.use(
+      sweepEvery(SWEEP, log, async () => {
+        await library.uploads.sweep();
+        if (shared) await delivery.sweepAgain(LONGEST_WRITE);
+      }),
+    );
     const { server, url } = listening;
     const edge = await createServer(server, {
       config,
@@ -343,16 +350,14 @@ export const COMMAND_VIEWER: Viewer = {
 /** What is answered where nothing else is. */
 const OPERATIONS = fileURLToPath(new URL('../schema/operations', import.meta.url));
 
-/** ms between two looks for uploads that nobody finished. */
+/** ms between two looks for uploads that nobody finished, and for what was too young to be removed at the start. */
 const SWEEP = 3_600_000;
 /** ms that writing one blob takes at most: what is older, and no blob, was left behind. */
 const LONGEST_WRITE = 86_400_000;
 
-function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Disposable {
+function sweepEvery(every: number, log: Logger, work: () => Promise<void>): Disposable {
   const sweep = () =>
-    uploads
-      .sweep()
-      .catch((error) => log.error({ err: error }, 'what is left of uploads could not be removed'));
+    work().catch((error) => log.error({ err: error }, 'what was left behind could not be removed'));
   void sweep();
   const timer = setInterval(sweep, every).unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -3,15 +3,19 @@
  *
  * The bits of a running file live in memory and go to the database in one batch every half second, because
  * SQLite has one writer and a video of ten minutes has thousands of segments. What a crash loses of that are
- * rows for blobs that are there; `sweep` finds them at the next start.
+ * blobs of which no row tells; `sweep` removes them at the next start.
+ *
+ * Where several rows have the same content (contents.ts) they share its segments. Rows go first, and leave the content in
+ * loose_contents; `#tidy` then removes the segments that nobody needs any more.
  */
 
+import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { integers } from '../database/lists.ts';
-import { empty, join, type Sql, sql } from '../database/sql.ts';
-import { isCode } from '../lib/errors.ts';
-import type { VariantName } from '../lib/media.ts';
+import { empty, join, type Sql, type Statement, sql } from '../database/sql.ts';
+import { HedgerowError, isCode } from '../lib/errors.ts';
+import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
 import type { BlobEntry, BlobStore } from '../storage/blob-store.ts';
 import { release } from '../storage/buffer-pool.ts';
 import {
@@ -19,9 +23,21 @@ import {
   cachedFileKey,
   cachedItemPrefix,
   cachedPeerPrefix,
+  contentKey,
   parseCacheKey,
+  segmentListKey,
 } from '../storage/paths.ts';
 import { sha256 } from '../storage/segment-digests.ts';
+import {
+  contentOf,
+  HOLDER_COLUMNS,
+  type HolderRow,
+  isInLibrary,
+  libraryKey,
+  lockContents,
+  mapOf,
+  recount,
+} from './contents.ts';
 import type { KeptFile } from './explain.ts';
 import { SegmentMap, segmentCount, segmentLength } from './segment-map.ts';
 
@@ -38,6 +54,10 @@ const SLACK = 0.02;
 const MAX_SLACK = 67_108_864;
 /** ms before a crash from which on what was written may not have reached the disk: kernels write back within one minute. */
 const UNSYNCED = 600_000;
+/** Deletions, or copies of segments, that run side by side: a store in a network takes its time for each. */
+const SIDE_BY_SIDE = 8;
+/** Blobs that a sweep found too young, of which so many are remembered; the next start finds the others. */
+const LATER = 100_000;
 /** ms that the peers' own budgets are remembered. */
 const BUDGETS_KEPT = 10_000;
 
@@ -49,6 +69,8 @@ export interface FileIdentity {
   variant: VariantName;
   /** `sha-256:<64 hex>`, or null where the peer names none. */
   digest: string | null;
+  /** Only where the file is longer than one segment, and the peer names them. */
+  segments: SegmentList | null;
   /** ms; tells versions apart where there is no digest. */
   updatedAt: number;
 }
@@ -61,8 +83,14 @@ export interface CacheRecord {
   readonly validator: string;
   /** Bytes of the whole. */
   readonly size: number;
+  /** What its segments are stored under together with others'; null where they are stored under the item. */
+  readonly content: string | null;
   /** Key of the blob of a file of one segment; the blobs of a longer one are below it. */
   readonly key: string;
+  /** True where its bytes are those of an original of this instance. */
+  local: boolean;
+  /** False until it is in the database that something of it is being kept. */
+  claimed: boolean;
   readonly segments: SegmentMap;
   /** Verified segments on their way into the store, where nobody else could find them yet. */
   readonly arriving: Map<number, Buffer>;
@@ -112,6 +140,11 @@ export interface LedgerOptions {
   /** Bytes in all. */
   budget: number;
   now: () => number;
+  /**
+   * Null where nobody else writes into the store. Otherwise a row is written before the first blob of a file, and a blob of a
+   * file with a row is left alone for so many ms, for it may be in another process's next batch.
+   */
+  othersWrite: number | null;
   /** Told where writing down what is cached has failed; it is tried again. */
   onError: (error: unknown) => void;
 }
@@ -126,13 +159,23 @@ interface Row {
   segments: Uint8Array | null;
   whole: boolean | number;
   bytes: number;
+  content: string | null;
+  counted: number;
+  local: boolean | number;
   usedAt: number;
   tag: string | null;
   checkedAt: number | null;
   pinned: boolean | number;
 }
 
-const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, used_at AS "usedAt", tag, checked_at AS "checkedAt", pinned`;
+interface KeptRow {
+  row: Row;
+  /** Segments that it says are here, and those of them whose blobs are. */
+  had: SegmentMap;
+  found: SegmentMap;
+}
+
+const COLUMNS = sql`id, item_key AS "itemKey", source, variant, digest AS validator, size, segments, whole, bytes, content, counted, local, used_at AS "usedAt", tag, checked_at AS "checkedAt", pinned`;
 
 export function validatorOf(file: Pick<FileIdentity, 'digest' | 'updatedAt'>): string {
   return file.digest ?? `updated:${file.updatedAt}`;
@@ -143,11 +186,28 @@ export function segmentKey(record: Pick<CacheRecord, 'key' | 'segments'>, index:
   return record.segments.count === 1 ? record.key : `${record.key}/${index}`;
 }
 
+/** The key of the blob that all of a small file lies in. */
+export function smallKey(record: CacheRecord): string {
+  return (record.local ? libraryKey(record.validator) : null) ?? segmentKey(record, 0);
+}
+
 export class CacheLedger {
   readonly #options: LedgerOptions;
   /** Records that are being read. */
   readonly #running = new Map<string, CacheRecord>();
-  readonly #idle = new LRUCache<string, CacheRecord>({ max: IDLE_RECORDS });
+  readonly #idle = new LRUCache<string, CacheRecord>({
+    max: IDLE_RECORDS,
+    dispose: (record) => this.#outOfSight(record),
+  });
+  /** Records that are known here, by what they share. */
+  readonly #sharing = new Map<string, Set<CacheRecord>>();
+  /** Contents of which segments are being removed; whoever writes waits. */
+  readonly #removing = new Map<string, Promise<void>>();
+  #tidying: Promise<void> = Promise.resolve();
+  /** Contents whose segments are being copied out of an original, and how many they have. */
+  readonly #copying = new Map<string, number>();
+  /** Blobs that no row needs and that were too young to be removed, and for how many ms more they are left. */
+  readonly #later = new LRUCache<string, { modifiedAt: number; wait: number }>({ max: LATER });
   readonly #loading = new Map<string, Promise<CacheRecord>>();
   /** To be written with the next batch. */
   readonly #dirty = new Set<CacheRecord>();
@@ -159,8 +219,10 @@ export class CacheLedger {
   /** Segments on their way into the store. */
   readonly #writing = new Set<Promise<void>>();
   #evicting: Promise<void> = Promise.resolve();
-  /** Bytes in the store, by peer; counted anew from the rows before each eviction. */
+  /** Bytes that came from each peer, shared or not; counted anew from the rows before each eviction. */
   #kept = new Map<number, number>();
+  /** Bytes in the store; what is shared counts once. Too large at times, never too small. */
+  #stored = 0;
   #counted: Promise<void> | undefined;
   #changes = 0;
   /** Bytes on their way into the store, by peer. */
@@ -196,12 +258,12 @@ export class CacheLedger {
         this.#bury(known);
         continue;
       }
-      if (known.validator !== validatorOf(file) || known.size !== size) {
+      if (!isOf(known, file, size)) {
         await this.#discard([known]);
         continue;
       }
-      this.#idle.delete(id);
       this.#running.set(id, known);
+      this.#idle.delete(id);
       known.users += 1;
       return known;
     }
@@ -213,8 +275,8 @@ export class CacheLedger {
     this.#nothingToEvict = false;
     const id = idOf(record);
     if (this.#running.get(id) !== record) return;
-    this.#running.delete(id);
     this.#idle.set(id, record);
+    this.#running.delete(id);
   }
 
   /** Notes that the peer's file is, at this moment, of the version that is here, and how the peer calls it. */
@@ -244,7 +306,7 @@ export class CacheLedger {
       const peer = budgets.get(record.source) ?? Number.POSITIVE_INFINITY;
       const ofPeer = (kept.get(record.source) ?? 0) + (this.#reserved.get(record.source) ?? 0);
       if (ofPeer + bytes + Math.min(slack, peer * SLACK) > peer) return record.source;
-      return sumOf(kept) + sumOf(this.#reserved) + bytes + slack > this.#options.budget ? 'all' : null;
+      return this.#stored + sumOf(this.#reserved) + bytes + slack > this.#options.budget ? 'all' : null;
     };
     if (lacking(0) !== null && !this.#nothingToEvict) {
       const slack = Math.min(this.#options.budget * SLACK, MAX_SLACK);
@@ -260,7 +322,24 @@ export class CacheLedger {
     }
     if (record.dead || lacking(0) !== null) return false;
     add(this.#reserved, record.source, bytes);
-    return true;
+    try {
+      if (this.#options.othersWrite !== null && !record.claimed) await this.#claim(record);
+      await this.#removed(record);
+    } catch (error) {
+      this.cancel(record, bytes);
+      throw error;
+    }
+    if (!record.dead) return true;
+    this.cancel(record, bytes);
+    return false;
+  }
+
+  /** Waits while segments of the same content are removed. */
+  async #removed({ content }: CacheRecord): Promise<void> {
+    if (content === null) return;
+    for (let wait = this.#removing.get(content); wait !== undefined; wait = this.#removing.get(content)) {
+      await wait;
+    }
   }
 
   /** After a budget was changed: reads the budgets anew, and evicts what no longer fits. */
@@ -271,7 +350,7 @@ export class CacheLedger {
     const budgets = await this.#peerBudgets();
     const exceeded = (): 'all' | number | null => {
       for (const [source, budget] of budgets) if ((this.#kept.get(source) ?? 0) > budget) return source;
-      return sumOf(this.#kept) > this.#options.budget ? 'all' : null;
+      return this.#stored > this.#options.budget ? 'all' : null;
     };
     this.#evicting = this.#evicting
       .then(() => this.#evict(() => exceeded() !== null, exceeded))
@@ -297,7 +376,7 @@ export class CacheLedger {
     if (record.dead) return false;
     if (record.segments.add(index)) {
       record.bytes += bytes;
-      this.#keep(record.source, bytes);
+      this.#keep(record.source, bytes, this.#isElsewhere(record, index) ? 0 : bytes);
     }
     record.usedAt = this.#options.now();
     this.#dirty.add(record);
@@ -305,14 +384,105 @@ export class CacheLedger {
     return true;
   }
 
-  /** Notes that a segment is not in the store after all. */
+  /** Removes what was stored of a file that was purged meanwhile, unless another one needs it. */
+  async drop(record: CacheRecord, index: number | 'list'): Promise<void> {
+    const { store, database } = this.#options;
+    if (record.content === null) {
+      await store.delete(index === 'list' ? `${record.key}/list` : segmentKey(record, index));
+      return;
+    }
+    await database.write((transaction) => loosen(transaction, record.content));
+    await this.#tidy();
+  }
+
+  /**
+   * Reads of a kept segment, wherever it lies now.
+   * @throws HedgerowError NOT_FOUND, UNAVAILABLE
+   */
+  async bytes(record: CacheRecord, index: number, from: number, length: number): Promise<Buffer> {
+    const { local } = record;
+    try {
+      return await this.#bytes(record, index, from, length);
+    } catch (error) {
+      if (record.content === null || !isCode(error, 'NOT_FOUND')) throw error;
+      // It was given to the library or taken back meanwhile, by another process perhaps.
+      if (record.local === local) {
+        const row = await this.#row(record);
+        if (row === undefined || Boolean(row.local) === local) throw error;
+        record.local = Boolean(row.local);
+      }
+      return await this.#bytes(record, index, from, length);
+    }
+  }
+
+  #bytes(record: CacheRecord, index: number, from: number, length: number): Promise<Buffer> {
+    const { store } = this.#options;
+    const key = record.local ? libraryKey(record.validator) : null;
+    return key === null
+      ? store.bytes(segmentKey(record, index), from, length)
+      : store.bytes(key, index * SEGMENT_BYTES + from, length);
+  }
+
+  /** Notes that a segment is not in the store after all; nobody else who shares it has it either. */
   lost(record: CacheRecord, index: number): void {
-    if (!record.segments.remove(index)) return;
+    if (!record.segments.has(index)) return;
+    if (record.local) {
+      // Of an original that is damaged or gone, no other part is believed either.
+      this.track(this.#discard([record]).catch(this.#options.onError));
+      return;
+    }
     const bytes = segmentLength(record.size, index);
-    record.bytes -= bytes;
-    this.#keep(record.source, -bytes);
-    this.#dirty.add(record);
-    this.#schedule();
+    for (const each of this.#sharers(record)) {
+      if (each.local || !each.segments.remove(index)) continue;
+      each.bytes -= bytes;
+      if (each.bytes === 0) each.claimed = false;
+      this.#keep(each.source, -bytes, each === record ? -bytes : 0);
+    }
+    const which = record.content === null ? these(record) : sql`content = ${record.content} AND NOT local`;
+    this.track(
+      this.#options.database
+        .write(async (transaction) => {
+          await lockContents(transaction, record.content === null ? [] : [record.content]);
+          await this.#take(transaction, which, new Set([index]));
+        })
+        .catch(this.#options.onError),
+    );
+  }
+
+  /** Takes a segment that is not what it was out of the store; an original is not ours to delete. */
+  async damaged(record: CacheRecord, index: number): Promise<void> {
+    const { local } = record;
+    this.lost(record, index);
+    if (!local) await this.#options.store.delete(segmentKey(record, index));
+  }
+
+  /** Takes segments out of rows, and puts others in. */
+  async #take(
+    transaction: Sql,
+    which: Statement,
+    missing: ReadonlySet<number>,
+    more: readonly number[] = [],
+  ): Promise<void> {
+    const forUpdate = transaction.dialect === 'postgresql' ? sql` FOR UPDATE` : empty;
+    const rows = await transaction.all<HolderRow & { content: string | null; pinned: boolean | number }>(
+      sql`SELECT ${HOLDER_COLUMNS}, content, pinned FROM cached_files WHERE ${which} ORDER BY id${forUpdate}`,
+    );
+    for (const row of rows) {
+      const segments = mapOf(row);
+      let changed = false;
+      for (const index of missing) if (segments.remove(index)) changed = true;
+      for (const index of more) if (segments.add(index)) changed = true;
+      const bytes = bytesOf(row.size, segments);
+      if (!changed && bytes === row.bytes && (row.content !== null || bytes === row.counted)) continue;
+      await transaction.run(
+        segments.held === 0 && !row.pinned
+          ? sql`DELETE FROM cached_files WHERE id = ${row.id}`
+          : sql`UPDATE cached_files SET segments = ${bitsOf(segments)}, whole = ${segments.whole}, bytes = ${bytes}, counted = ${bytes} WHERE id = ${row.id}`,
+      );
+    }
+    for (const content of new Set(rows.map((row) => row.content))) {
+      if (content !== null) await recount(transaction, content);
+    }
   }
 
   /** Forgets all that is kept of one file, which turned out to be wrong. */
@@ -345,12 +515,19 @@ export class CacheLedger {
   async usage(): Promise<CacheUsage> {
     await this.flush();
     const { read } = this.#options.database;
-    const peers = await read.all<{ peerKey: number; bytes: number; pinned: number; items: number }>(
-      sql`SELECT source AS "peerKey", SUM(bytes) AS bytes, SUM(CASE WHEN pinned THEN bytes ELSE 0 END) AS pinned, COUNT(DISTINCT item_key) AS items FROM cached_files WHERE bytes > 0 GROUP BY source ORDER BY source`,
+    await this.#tidy();
+    const peers = await read.all<{
+      peerKey: number;
+      bytes: number;
+      counted: number;
+      pinned: number;
+      items: number;
+    }>(
+      sql`SELECT source AS "peerKey", SUM(bytes) AS bytes, SUM(counted) AS counted, SUM(CASE WHEN pinned THEN counted ELSE 0 END) AS pinned, COUNT(DISTINCT item_key) AS items FROM cached_files WHERE bytes > 0 GROUP BY source ORDER BY source`,
     );
     const budgets = await this.#peerBudgets();
     return {
-      bytes: peers.reduce((sum, peer) => sum + peer.bytes, 0),
+      bytes: peers.reduce((sum, peer) => sum + peer.counted, 0),
       budget: this.#options.budget,
       pinnedBytes: peers.reduce((sum, peer) => sum + peer.pinned, 0),
       items: peers.reduce((sum, peer) => sum + peer.items, 0),
@@ -393,11 +570,12 @@ export class CacheLedger {
       const changed = await transaction.run(
         sql`UPDATE cached_files SET pinned = ${pinned} WHERE item_key = ${itemKey}`,
       );
+      await recountAll(transaction, sql`item_key = ${itemKey}`);
       if (changed > 0 || !pinned || file === null || file.size === null || file.size === 0)
         return changed > 0;
       const made = await transaction.run(
-        sql`INSERT INTO cached_files (item_key, source, variant, digest, size, segments, whole, bytes, pinned, used_at)
-            SELECT key, source, ${file.variant}, ${validatorOf(file)}, ${file.size}, ${bitsOf(new SegmentMap(segmentCount(file.size)))}, ${false}, 0, ${true}, ${this.#options.now()}
+        sql`INSERT INTO cached_files (item_key, source, variant, digest, size, content, segments, whole, bytes, pinned, used_at)
+            SELECT key, source, ${file.variant}, ${validatorOf(file)}, ${file.size}, CAST(${contentOf(file, file.size)} AS text), ${bitsOf(new SegmentMap(segmentCount(file.size)))}, ${false}, 0, ${true}, ${this.#options.now()}
             FROM items WHERE key = ${itemKey}`,
       );
       return made > 0;
@@ -425,7 +603,10 @@ export class CacheLedger {
     const budgets = await this.#peerBudgets();
     const used = (key: number): number => (this.#kept.get(key) ?? 0) + (this.#reserved.get(key) ?? 0);
     const ofPeer = (budgets.get(source) ?? Number.POSITIVE_INFINITY) - used(source);
-    return Math.max(0, Math.min(ofPeer, this.#options.budget - sumOf(this.#kept) - sumOf(this.#reserved)));
+    const free = (): number => this.#options.budget - this.#stored - sumOf(this.#reserved);
+    // What two have counts twice until it is counted anew.
+    if (free() < Math.max(0, ofPeer)) await this.#recount();
+    return Math.max(0, Math.min(ofPeer, free()));
   }
 
   /** Deletes what is kept of an item; its row in the catalog may be gone already where `source` is given. */
@@ -439,17 +620,15 @@ export class CacheLedger {
     for (const row of rows) sources.add(row.source);
     await this.#purge(
       (record) => record.itemKey === itemKey,
-      (transaction) => transaction.run(sql`DELETE FROM cached_files WHERE item_key = ${itemKey}`),
+      sql`item_key = ${itemKey}`,
       [...sources].map((each) => cachedItemPrefix(each, itemKey)),
     );
   }
 
   async purgePeer(peerKey: number): Promise<void> {
-    await this.#purge(
-      (record) => record.source === peerKey,
-      (transaction) => transaction.run(sql`DELETE FROM cached_files WHERE source = ${peerKey}`),
-      [cachedPeerPrefix(peerKey)],
-    );
+    await this.#purge((record) => record.source === peerKey, sql`source = ${peerKey}`, [
+      cachedPeerPrefix(peerKey),
+    ]);
   }
 
   /**
@@ -457,7 +636,7 @@ export class CacheLedger {
    * items' rows and answers the keys of those that it moved; what is kept of the others is deleted. Nothing of them
    * may be read meanwhile.
    *
-   * Blobs have the peer in their name. They get a second one before and lose the first after the transaction, so that
+   * Blobs that are named by their content stay where they are. Others have the peer in their name. They get a second one before and lose the first after the transaction, so that
    * whenever this ends there is a blob for each row, and the sweep removes the names that are too many.
    */
   async takeOver(
@@ -471,7 +650,7 @@ export class CacheLedger {
     const concerned = new Set(itemKeys);
     for (const record of [...this.#known()]) if (concerned.has(record.itemKey)) this.#bury(record);
     const rows = await database.read.all<{ itemKey: number }>(
-      sql`SELECT DISTINCT item_key AS "itemKey" FROM cached_files WHERE item_key IN (${integers(database.read, JSON.stringify(itemKeys))})`,
+      sql`SELECT DISTINCT item_key AS "itemKey" FROM cached_files WHERE content IS NULL AND item_key IN (${integers(database.read, JSON.stringify(itemKeys))})`,
     );
     const kept = rows.map(({ itemKey }) => itemKey);
     let moved: ReadonlySet<number> = new Set();
@@ -492,16 +671,15 @@ export class CacheLedger {
     } finally {
       for (const key of kept) if (!moved.has(key)) await store.deleteAll(cachedItemPrefix(to, key));
     }
+    await this.#tidy();
     await this.#recount();
     this.#nothingToEvict = false;
   }
 
   async purgeAll(): Promise<void> {
-    await this.#purge(
-      () => true,
-      (transaction) => transaction.run(sql`DELETE FROM cached_files`),
-      [CACHE_PREFIX],
-    );
+    await this.#purge(() => true, sql`1 = 1`, []);
+    // What no row tells of goes too.
+    await this.#options.store.deleteAll(CACHE_PREFIX);
   }
 
   /** Waits for what is on its way into the store, and writes down what changed. */
@@ -517,12 +695,12 @@ export class CacheLedger {
   }
 
   /**
-   * Makes rows and blobs agree: blobs without a row are deleted, rows follow the blobs that are there. At
+   * Makes rows and blobs agree: blobs that no row needs are deleted, and rows follow the blobs that are there. At
    * start, before anything is read; files that are being read are left alone.
    *
    * @param how - `unclean`: what was written last may not have reached the disk, for cached blobs are not synced: it is
-   *   verified, and what cannot be goes, for it can be fetched again; `olderThan`, ms: younger blobs without a row are
-   *   another process's, whose row comes with its next batch
+   *   verified, and what cannot be goes, for it can be fetched again; `olderThan`, ms: younger blobs that no row needs may
+   *   be another process's, whose row comes with its next batch: `sweepAgain` looks at them later
    */
   async sweep({
     unclean = false,
@@ -530,15 +708,18 @@ export class CacheLedger {
   } = {}): Promise<{ files: number; bytes: number; rows: number }> {
     const { database, store } = this.#options;
     await this.flush();
-    const rows = new Map<string, { row: Row; segments: SegmentMap; complete: boolean }>();
+    await this.#tidy();
+    const kept = new Map<string, KeptRow[]>();
     for (let after = 0; ; ) {
       const page = await database.read.all<Row>(
         sql`SELECT ${COLUMNS} FROM cached_files WHERE id > ${after} ORDER BY id LIMIT 5000`,
       );
       for (const row of page) {
         after = row.id;
-        const count = segmentCount(row.size);
-        rows.set(keyOf(row), { row, segments: new SegmentMap(count), complete: count === 0 });
+        const key = keyOf(row);
+        const rows = kept.get(key) ?? [];
+        rows.push({ row, had: mapOf(row), found: new SegmentMap(segmentCount(row.size)) });
+        kept.set(key, rows);
       }
       if (page.length < 5000) break;
     }
@@ -546,64 +727,152 @@ export class CacheLedger {
     let files = 0;
     let bytes = 0;
     let newest = 0;
-    let recent: Array<{ blob: BlobEntry; index: number; row: Row; segments: SegmentMap }> = [];
+    let recent: Array<{ blob: BlobEntry; index: number; rows: KeptRow[] }> = [];
     const youngest = (): void => {
       recent = recent.filter(({ blob }) => blob.modifiedAt >= newest - UNSYNCED);
     };
     for await (const blob of store.list(CACHE_PREFIX)) {
       const parts = parseCacheKey(blob.key);
       if (parts === null || running.has(parts.file)) continue;
-      const known = rows.get(parts.file);
-      if (known !== undefined && parts.part === 'list') continue;
+      const rows = kept.get(parts.file) ?? [];
+      if (parts.part === 'list' && rows.length > 0) continue;
       const index = parts.part === 'list' ? -1 : (parts.part ?? 0);
-      if (
-        known !== undefined &&
-        index >= 0 &&
-        index < known.segments.count &&
-        (parts.part === null) === (known.segments.count === 1) &&
-        // A power cut may leave a name without its bytes.
-        blob.size === segmentLength(known.row.size, index)
-      ) {
-        known.segments.add(index);
+      const here = rows.filter(
+        ({ row, had, found }) =>
+          index >= 0 &&
+          index < found.count &&
+          (parts.part === null) === (found.count === 1) &&
+          // Of a blob that others may have stored, only the row tells whether it came from its peer.
+          (row.content === null || (!row.local && had.has(index))) &&
+          // A power cut may leave a name without its bytes.
+          blob.size === segmentLength(row.size, index),
+      );
+      if (here.length > 0) {
+        for (const { found } of here) found.add(index);
         newest = Math.max(newest, blob.modifiedAt);
         if (unclean && blob.modifiedAt >= newest - UNSYNCED) {
-          recent.push({ blob, index, row: known.row, segments: known.segments });
+          recent.push({ blob, index, rows: here });
           if (recent.length % 10_000 === 0) youngest();
         }
         continue;
       }
-      if (olderThan > 0 && blob.modifiedAt > Date.now() - olderThan) continue;
+      if (olderThan > 0 && blob.modifiedAt > Date.now() - olderThan) {
+        this.#later.set(blob.key, { modifiedAt: blob.modifiedAt, wait: olderThan });
+        continue;
+      }
       await store.delete(blob.key);
       files += 1;
       bytes += blob.size;
     }
     youngest();
-    for (const { blob, index, row, segments } of recent) {
-      if (await this.#isSound(blob, index, row)) continue;
-      segments.remove(index);
+    for (const { blob, index, rows } of recent) {
+      const [first] = rows;
+      if (first === undefined || (await this.#isSound(blob, index, first.row))) continue;
+      for (const { found } of rows) found.remove(index);
       await store.delete(blob.key);
       files += 1;
       bytes += blob.size;
     }
-    let changed = 0;
-    const differing = [...rows.values()].filter(
-      ({ row, segments }) => !running.has(keyOf(row)) && !agrees(row, segments),
-    );
-    for (let at = 0; at < differing.length; at += BATCH) {
-      await database.write(async (transaction) => {
-        for (const { row, segments } of differing.slice(at, at + BATCH)) {
-          changed += 1;
-          await transaction.run(
-            segments.held === 0 && !row.pinned
-              ? sql`DELETE FROM cached_files WHERE id = ${row.id}`
-              : sql`UPDATE cached_files SET segments = ${bitsOf(segments)}, whole = ${segments.whole}, bytes = ${bytesOf(row.size, segments)} WHERE id = ${row.id}`,
-          );
-        }
-      });
+    const all = [...kept.values()].flat();
+    const rows = await this.#followBlobs(all.filter(({ row }) => !running.has(keyOf(row))));
+    const lent = new Set(all.filter(({ row }) => row.local).map(({ row }) => row.validator));
+    for (const digest of lent) {
+      const inLibrary = await database.read.get(
+        sql`SELECT 1 AS found FROM items WHERE digest = ${digest} AND source = 0 AND location = ${libraryKey(digest)} LIMIT 1`,
+      );
+      if (inLibrary === undefined) await this.leaveLibrary(digest);
     }
     this.#idle.clear();
     this.#counted = undefined;
-    return { files, bytes, rows: changed };
+    return { files, bytes, rows };
+  }
+
+  /** Looks again at blobs that were too young to be swept; answers how many were removed. */
+  async sweepAgain(): Promise<{ files: number; bytes: number }> {
+    const { store } = this.#options;
+    let files = 0;
+    let bytes = 0;
+    const now = Date.now();
+    for (const [key, { modifiedAt, wait }] of [...this.#later]) {
+      if (modifiedAt + wait > now) continue;
+      this.#later.delete(key);
+      const blob = await store.stat(key);
+      if (blob === null || (await this.#isNeeded(key))) continue;
+      if (blob.modifiedAt + wait > now) {
+        // It was written anew meanwhile.
+        this.#later.set(key, { modifiedAt: blob.modifiedAt, wait });
+        continue;
+      }
+      await store.delete(key);
+      files += 1;
+      bytes += blob.size;
+    }
+    return { files, bytes };
+  }
+
+  async #isNeeded(key: string): Promise<boolean> {
+    const parts = parseCacheKey(key);
+    if (parts === null) return true;
+    for (const record of this.#known()) {
+      if (record.key === parts.file && record.users > 0) return true;
+    }
+    const rows = await this.#options.database.read.all<Row>(
+      sql`SELECT ${COLUMNS} FROM cached_files WHERE ${parts.item === null ? sql`content = ${parts.file.slice(CACHE_PREFIX.length)}` : sql`item_key = ${parts.item}`}`,
+    );
+    return rows.some((row) => {
+      if (keyOf(row) !== parts.file) return false;
+      return parts.part === 'list' || (!row.local && mapOf(row).has(parts.part ?? 0));
+    });
+  }
+
+  /** Rows of which blobs are missing lose them; those whose blobs are theirs alone get what is there. */
+  async #followBlobs(kept: readonly KeptRow[]): Promise<number> {
+    const { database } = this.#options;
+    const differing = kept.filter(
+      ({ row, had, found }) =>
+        !row.local &&
+        (row.bytes !== bytesOf(row.size, had) ||
+          (row.content === null && row.counted !== row.bytes) ||
+          Buffer.compare(had.toBytes(), found.toBytes()) !== 0),
+    );
+    let changed = 0;
+    for (let at = 0; at < differing.length; at += BATCH) {
+      const batch = differing.slice(at, at + BATCH);
+      await database.write(async (transaction) => {
+        await lockContents(
+          transaction,
+          batch.flatMap(({ row }) => row.content ?? []),
+        );
+        for (const { row, had, found } of batch) {
+          changed += 1;
+          const missing = new Set([...had].filter((index) => !found.has(index)));
+          const more = row.content === null ? [...found].filter((index) => !had.has(index)) : [];
+          await this.#take(transaction, sql`id = ${row.id}`, missing, more);
+        }
+      });
+    }
+    const counts = new Map<string, number>();
+    for (const { row } of kept) {
+      if (row.content !== null) counts.set(row.content, (counts.get(row.content) ?? 0) + 1);
+    }
+    const doubtful = [
+      ...new Set(
+        kept.flatMap(({ row }) =>
+          row.content !== null &&
+          ((counts.get(row.content) ?? 0) > 1 || row.counted !== (row.local ? 0 : row.bytes))
+            ? row.content
+            : [],
+        ),
+      ),
+    ];
+    for (let at = 0; at < doubtful.length; at += BATCH) {
+      const batch = doubtful.slice(at, at + BATCH);
+      await database.write(async (transaction) => {
+        await lockContents(transaction, batch);
+        for (const content of batch) await recount(transaction, content);
+      });
+    }
+    return changed;
   }
 
   async #isSound(blob: BlobEntry, index: number, row: Row): Promise<boolean> {
@@ -628,14 +897,39 @@ export class CacheLedger {
 
   async #purge(
     concerns: (record: CacheRecord) => boolean,
-    deleteRows: (transaction: Sql) => Promise<number>,
+    rows: Statement,
     prefixes: string[],
   ): Promise<void> {
-    for (const record of this.#known()) if (concerns(record)) this.#bury(record);
+    const { database, store } = this.#options;
+    /** Of what is not written down yet, no row will tell. */
+    const contents = new Set<string>();
+    const bury = (): void => {
+      for (const record of [...this.#known()]) {
+        if (!concerns(record)) continue;
+        if (record.content !== null && record.bytes > 0) contents.add(record.content);
+        this.#bury(record);
+      }
+    };
+    bury();
     // A segment or a batch that is on its way would be written after ours are deleted.
     await this.flush();
-    await this.#options.database.write(deleteRows);
-    for (const prefix of prefixes) await this.#options.store.deleteAll(prefix);
+    for (let deleted = BATCH; deleted === BATCH; ) {
+      deleted = await database.write((transaction) =>
+        transaction.run(
+          sql`DELETE FROM cached_files WHERE id IN (SELECT id FROM cached_files WHERE ${rows} LIMIT ${BATCH})`,
+        ),
+      );
+    }
+    // Somebody may have read a row before it was gone.
+    bury();
+    const unwritten = [...contents];
+    while (unwritten.length > 0) {
+      await database.write(async (transaction) => {
+        for (const content of unwritten.splice(0, BATCH)) await loosen(transaction, content);
+      });
+    }
+    for (const prefix of prefixes) await store.deleteAll(prefix);
+    await this.#tidy();
     // Where streams keep on writing, the sum stays too large for a while, which only keeps less.
     await this.#recount();
     this.#nothingToEvict = false;
@@ -656,30 +950,170 @@ export class CacheLedger {
     const id = idOf(record);
     if (this.#running.get(id) === record) this.#running.delete(id);
     if (this.#idle.peek(id) === record) this.#idle.delete(id);
+    this.#unshare(record);
+  }
+
+  #outOfSight(record: CacheRecord): void {
+    // What is not written down yet nobody could see in the database.
+    if (this.#running.get(idOf(record)) !== record && !this.#dirty.has(record)) this.#unshare(record);
+  }
+
+  #unshare(record: CacheRecord): void {
+    if (record.content === null) return;
+    const sharing = this.#sharing.get(record.content);
+    sharing?.delete(record);
+    if (sharing?.size === 0) this.#sharing.delete(record.content);
+  }
+
+  #sharers(record: CacheRecord): Iterable<CacheRecord> {
+    return (record.content === null ? undefined : this.#sharing.get(record.content)) ?? [record];
+  }
+
+  /** Whether another record, that is known here, has a segment too. */
+  #isElsewhere(record: CacheRecord, index: number): boolean {
+    for (const each of this.#sharers(record)) {
+      if (each !== record && !each.local && each.segments.has(index)) return true;
+    }
+    return false;
+  }
+
+  /** Adds the segments of a content that files need which are known here, or are being written. */
+  #addNeeded(content: string, needed: Set<number>): void {
+    for (let index = (this.#copying.get(content) ?? 0) - 1; index >= 0; index -= 1) needed.add(index);
+    for (const record of this.#sharing.get(content) ?? []) {
+      for (const index of record.arriving.keys()) needed.add(index);
+      if (!record.local) for (const index of record.segments) needed.add(index);
+    }
+  }
+
+  /** Removes what nobody needs any more of what rows have lost. What the store does not delete now is tried again later. */
+  #tidy(): Promise<void> {
+    const tidied = this.#tidying.then(() => this.#tidyUp());
+    this.#tidying = tidied.catch(this.#options.onError);
+    return tidied;
+  }
+
+  async #tidyUp(): Promise<void> {
+    const { database } = this.#options;
+    const failed: string[] = [];
+    for (;;) {
+      const page = await database.read.all<{ content: string }>(
+        sql`SELECT content FROM loose_contents ORDER BY content LIMIT ${BATCH}`,
+      );
+      const contents = page.map(({ content }) => content).filter((content) => !failed.includes(content));
+      if (contents.length === 0) break;
+      let done = (): void => {};
+      const removing = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      for (const content of contents) this.#removing.set(content, removing);
+      try {
+        failed.push(...(await this.#removeUnneeded(contents)));
+      } finally {
+        for (const content of contents) this.#removing.delete(content);
+        done();
+      }
+      if (page.length < BATCH) break;
+    }
+    if (failed.length === 0) return;
+    await database.write(async (transaction) => {
+      for (const content of failed) await loosen(transaction, content);
+    });
+  }
+
+  /** Answers those of which something could not be deleted. */
+  async #removeUnneeded(contents: readonly string[]): Promise<string[]> {
+    const { database, onError } = this.#options;
+    const held = new Map<string, { rows: number; segments: Set<number> }>();
+    // Before as well as after the rows are read: what is written down between the two is in neither of them alone.
+    const needed = new Map(contents.map((content) => [content, new Set<number>()]));
+    let changed = 0;
+    for (const [content, segments] of needed) this.#addNeeded(content, segments);
+    await database.write(async (transaction) => {
+      held.clear();
+      changed = 0;
+      await lockContents(transaction, contents);
+      for (const content of contents) {
+        const mine = await transaction.run(sql`DELETE FROM loose_contents WHERE content = ${content}`);
+        // Another process sees to it.
+        if (mine === 0) continue;
+        const { change, ...found } = await recount(transaction, content);
+        changed += change;
+        held.set(content, found);
+      }
+    });
+    this.#changes += 1;
+    this.#stored += changed;
+    const failed: string[] = [];
+    const waiting = [...held];
+    const work = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        const [content, { rows, segments }] = next;
+        for (const index of needed.get(content) ?? []) segments.add(index);
+        this.#addNeeded(content, segments);
+        try {
+          await this.#removeBlobs(content, segments, rows > 0);
+        } catch (error) {
+          onError(error);
+          failed.push(content);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
+    return failed;
+  }
+
+  async #removeBlobs(content: string, needed: ReadonlySet<number>, listed: boolean): Promise<void> {
+    const { store, othersWrite } = this.#options;
+    const key = contentKey(content);
+    /** Whether another process may have written it a moment ago: then it is looked at later. */
+    const isYoung = (blob: BlobEntry): boolean => {
+      if (othersWrite === null || !listed || blob.modifiedAt <= Date.now() - othersWrite) return false;
+      this.#later.set(blob.key, { modifiedAt: blob.modifiedAt, wait: othersWrite });
+      return true;
+    };
+    if (isOneSegment(content)) {
+      if (needed.has(0)) return;
+      const blob = listed && othersWrite !== null ? await store.stat(key) : null;
+      if (blob === null || !isYoung({ ...blob, key })) await store.delete(key);
+    } else if (needed.size === 0 && !listed) {
+      await store.deleteAll(`${key}/`);
+    } else {
+      for await (const blob of store.list(`${key}/`)) {
+        const part = parseCacheKey(blob.key)?.part;
+        if (typeof part === 'number' && !needed.has(part) && !isYoung(blob)) await store.delete(blob.key);
+      }
+    }
   }
 
   async #discard(records: CacheRecord[]): Promise<void> {
     for (const record of records) {
       if (record.dead) continue;
-      this.#keep(record.source, -record.bytes);
+      // What others need of it, `#tidy` counts again.
+      this.#keep(record.source, -record.bytes, record.local ? 0 : -record.bytes);
       this.#bury(record);
     }
     await this.#deleteFiles(records);
   }
 
-  async #deleteFiles(files: Array<Pick<CacheRecord, 'itemKey' | 'variant' | 'validator' | 'size' | 'key'>>) {
+  async #deleteFiles(
+    files: Array<Pick<CacheRecord, 'itemKey' | 'variant' | 'validator' | 'size' | 'content' | 'key'>>,
+  ) {
     if (files.length === 0) return;
     await this.#options.database.write(async (transaction) => {
       for (const file of files) {
-        const these = sql`item_key = ${file.itemKey} AND variant = ${file.variant} AND digest = ${file.validator}`;
-        await transaction.run(sql`DELETE FROM cached_files WHERE ${these} AND NOT pinned`);
+        await transaction.run(sql`DELETE FROM cached_files WHERE ${these(file)} AND NOT pinned`);
+        // Of what is not written down yet there is no row that would.
+        await loosen(transaction, file.content);
         // That it is pinned is true of its next version too.
         await transaction.run(
-          sql`UPDATE cached_files SET segments = NULL, whole = ${false}, bytes = 0, tag = NULL WHERE ${these}`,
+          sql`UPDATE cached_files SET segments = NULL, whole = ${false}, bytes = 0, counted = 0, local = ${false}, content = NULL, tag = NULL WHERE ${these(file)}`,
         );
       }
     });
+    if (files.some(({ content }) => content !== null)) await this.#tidy().catch(this.#options.onError);
     for (const file of files) {
+      if (file.content !== null) continue;
       const deleting =
         segmentCount(file.size) <= 1
           ? this.#options.store.delete(file.key)
@@ -710,23 +1144,25 @@ export class CacheLedger {
   async #read(file: FileIdentity, size: number): Promise<CacheRecord> {
     const validator = validatorOf(file);
     let row = await this.#row(file);
-    if (
-      row !== undefined &&
-      (row.validator !== validator || row.size !== size || row.source !== file.source)
-    ) {
+    if (row !== undefined && (row.source !== file.source || !isOf(row, file, size))) {
       // The item's bytes are others by now.
-      this.#keep(row.source, -row.bytes);
+      this.#keep(row.source, -row.bytes, -row.counted);
       await this.#deleteFiles([{ ...row, key: keyOf(row) }]);
       row = undefined;
     }
     const segments = new SegmentMap(segmentCount(size), row && (row.whole ? 'all' : row.segments));
-    return {
+    // What was kept under its item's name before stays there.
+    const content = row !== undefined && row.bytes > 0 ? row.content : contentOf(file, size);
+    const record: CacheRecord = {
       itemKey: file.itemKey,
       source: file.source,
       variant: file.variant,
       validator,
       size,
-      key: keyOf({ ...file, validator }),
+      content,
+      key: keyOf({ ...file, validator, content }),
+      local: Boolean(row?.local),
+      claimed: row !== undefined && row.content === content,
       segments,
       arriving: new Map(),
       tag: row?.tag ?? null,
@@ -736,11 +1172,19 @@ export class CacheLedger {
       users: 0,
       dead: false,
     };
+    if (content !== null) {
+      const sharing = this.#sharing.get(content);
+      if (sharing === undefined) this.#sharing.set(content, new Set([record]));
+      else sharing.add(record);
+    }
+    return record;
   }
 
-  #keep(source: number, bytes: number): void {
+  /** @param stored - of `bytes`, what changes in the store: less where others have it too */
+  #keep(source: number, bytes: number, stored: number): void {
     this.#changes += 1;
     add(this.#kept, source, bytes);
+    this.#stored += stored;
   }
 
   async #flushRows(): Promise<void> {
@@ -768,15 +1212,27 @@ export class CacheLedger {
     }
     const waiting = [...records];
     const orphans: CacheRecord[] = [];
+    const whole: CacheRecord[] = [];
     try {
       while (waiting.length > 0) {
         const batch = waiting.slice(0, BATCH);
         await this.#options.database.write(async (transaction) => {
+          await lockContents(
+            transaction,
+            batch.flatMap(({ content }) => content ?? []),
+          );
           for (const record of batch) {
             if (!record.dead && !(await this.#upsert(transaction, record))) orphans.push(record);
           }
         });
         waiting.splice(0, batch.length);
+        for (const record of batch) {
+          if (record.dead) continue;
+          if (this.#running.get(idOf(record)) !== record && this.#idle.peek(idOf(record)) !== record) {
+            this.#outOfSight(record);
+          }
+          if (record.segments.whole && !record.local && record.variant === 'original') whole.push(record);
+        }
       }
     } catch (error) {
       for (const record of waiting) if (!record.dead) this.#dirty.add(record);
@@ -784,6 +1240,9 @@ export class CacheLedger {
       throw error;
     }
     if (orphans.length > 0) await this.#discard(orphans);
+    for (const { content, validator, size } of whole) {
+      if (content !== null) await this.#giveToLibrary(content, validator, size);
+    }
   }
 
   /** False where the item itself is gone from the catalog. */
@@ -791,20 +1250,140 @@ export class CacheLedger {
     if (transaction.dialect === 'postgresql') await this.#merge(transaction, record);
     const { segments } = record;
     const changed = await transaction.run(
-      sql`INSERT INTO cached_files (item_key, source, variant, digest, size, segments, whole, bytes, tag, checked_at, pinned, used_at)
-          SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, ${bitsOf(segments)}, ${segments.whole}, ${record.bytes}, CAST(${record.tag} AS text), CAST(${record.checkedAt} AS bigint),
+      sql`INSERT INTO cached_files (item_key, source, variant, digest, size, content, local, segments, whole, bytes, counted, tag, checked_at, pinned, used_at)
+          SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, CAST(${record.content} AS text), ${record.local}, ${bitsOf(segments)}, ${segments.whole}, ${record.bytes}, ${record.bytes}, CAST(${record.tag} AS text), CAST(${record.checkedAt} AS bigint),
                  EXISTS (SELECT 1 FROM cached_files AS other WHERE other.item_key = items.key AND other.pinned), ${record.usedAt}
           FROM items WHERE key = ${record.itemKey}
-          ON CONFLICT (item_key, variant) DO UPDATE SET source = excluded.source, digest = excluded.digest, size = excluded.size,
-            segments = excluded.segments, whole = excluded.whole, bytes = excluded.bytes, tag = excluded.tag, checked_at = excluded.checked_at, used_at = excluded.used_at`,
+          ON CONFLICT (item_key, variant) DO UPDATE SET source = excluded.source, digest = excluded.digest, size = excluded.size, content = excluded.content,
+            local = (cached_files.local AND cached_files.content IS NOT DISTINCT FROM excluded.content AND cached_files.digest = excluded.digest AND excluded.whole),
+            segments = excluded.segments, whole = excluded.whole, bytes = excluded.bytes, counted = excluded.counted, tag = excluded.tag, checked_at = excluded.checked_at, used_at = excluded.used_at`,
     );
-    return changed > 0;
+    if (changed === 0) return false;
+    record.claimed = true;
+    if (record.content !== null) await recount(transaction, record.content);
+    return true;
+  }
+
+  /** Writes down that something of a file is being kept, before anything of it is. */
+  async #claim(record: CacheRecord): Promise<void> {
+    await this.#options.database.writeRecoverable(async (transaction) => {
+      const { segments } = record;
+      await transaction.run(
+        sql`INSERT INTO cached_files (item_key, source, variant, digest, size, content, segments, whole, bytes, pinned, used_at)
+            SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, CAST(${record.content} AS text), ${bitsOf(new SegmentMap(segments.count))}, ${false}, 0,
+                   EXISTS (SELECT 1 FROM cached_files AS other WHERE other.item_key = items.key AND other.pinned), ${record.usedAt}
+            FROM items WHERE key = ${record.itemKey}
+            ON CONFLICT (item_key, variant) DO UPDATE SET content = excluded.content WHERE cached_files.bytes = 0`,
+      );
+    });
+    record.claimed = true;
+  }
+
+  /** Where the library has the same original, rows of this content that are whole need no segments. */
+  async #giveToLibrary(content: string, digest: string, size: number): Promise<void> {
+    const { database } = this.#options;
+    const given = await database.write(async (transaction) => {
+      await lockContents(transaction, [content]);
+      if (!(await isInLibrary(transaction, { content, digest, size }))) return 0;
+      const rows = await transaction.run(
+        sql`UPDATE cached_files SET local = ${true} WHERE content = ${content} AND digest = ${digest} AND whole AND NOT local`,
+      );
+      if (rows > 0) await loosen(transaction, content);
+      return rows;
+    });
+    if (given === 0) return;
+    this.#changes += 1;
+    for (const record of this.#sharing.get(content) ?? []) {
+      if (record.validator === digest && record.segments.whole) record.local = true;
+    }
+    await this.#tidy();
+  }
+
+  /** After an original was taken into the library: whoever has the same bytes whole needs them there no more than once. */
+  async joinLibrary(digest: string): Promise<void> {
+    // What is whole and not written down yet asks the library by itself.
+    const rows = await this.#sharedBy(digest, sql`NOT f.local`);
+    for (const { content, size } of rows) await this.#giveToLibrary(content, digest, size);
+  }
+
+  /**
+   * Before an original is deleted, of which no item is left: what came from peers with the same bytes is kept on, for as
+   * long as there is room.
+   */
+  async leaveLibrary(digest: string): Promise<void> {
+    const { database, onError } = this.#options;
+    const rows = await this.#sharedBy(digest, sql`f.local`);
+    for (const { content, size } of rows) {
+      this.#copying.set(content, segmentCount(size));
+      const missing = await this.#copyFromLibrary(content, digest, size).catch((error: unknown) => {
+        // Where they cannot be kept they are fetched again.
+        onError(error);
+        return new Set(Array.from({ length: segmentCount(size) }, (_, index) => index));
+      });
+      for (const record of this.#sharing.get(content) ?? []) {
+        if (!record.local) continue;
+        if (missing.size > 0) this.#bury(record);
+        else record.local = false;
+      }
+      await database.write(async (transaction) => {
+        await lockContents(transaction, [content]);
+        await transaction.run(
+          sql`UPDATE cached_files SET local = ${false} WHERE content = ${content} AND digest = ${digest} AND local`,
+        );
+        await this.#take(transaction, sql`content = ${content} AND digest = ${digest} AND whole`, missing);
+      });
+      this.#copying.delete(content);
+      this.#changes += 1;
+    }
+    if (rows.length === 0) return;
+    await this.#recount();
+    await this.enforce();
+  }
+
+  /** Contents of what is here whole of peers' originals with a digest. */
+  #sharedBy(digest: string, which: Statement): Promise<Array<{ content: string; size: number }>> {
+    return this.#options.database.read.all(
+      sql`SELECT DISTINCT f.content, f.size FROM items i JOIN cached_files f ON f.item_key = i.key WHERE i.digest = ${digest} AND i.source <> 0 AND f.digest = ${digest} AND f.variant = 'original' AND f.content IS NOT NULL AND f.whole AND ${which}`,
+    );
+  }
+
+  /** Answers the segments that could not be copied, because they are not what they should be. */
+  async #copyFromLibrary(content: string, digest: string, size: number): Promise<Set<number>> {
+    const { store } = this.#options;
+    const from = libraryKey(digest);
+    const hex = content.slice(content.indexOf('/') + 1);
+    const missing = new Set<number>();
+    if (from === null) return missing;
+    const key = contentKey(content);
+    const count = segmentCount(size);
+    let list = Buffer.from(hex, 'hex');
+    if (!isOneSegment(content)) {
+      list = await bytesOfBlob(store, segmentListKey(hex));
+      if (list.length !== 32 * count || sha256(list) !== `sha-256:${hex}`) {
+        throw new HedgerowError('UNAVAILABLE', 'The segment list of an original is damaged.');
+      }
+      await store.write(`${key}/list`, list, { sync: false, digest: `sha-256:${hex}`, verified: true });
+    }
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let index = next++; index < count; index = next++) {
+        const expected = `sha-256:${list.toString('hex', 32 * index, 32 * (index + 1))}`;
+        const bytes = await store.bytes(from, index * SEGMENT_BYTES, segmentLength(size, index));
+        if (sha256(bytes) === expected) {
+          const target = isOneSegment(content) ? key : `${key}/${index}`;
+          await store.write(target, bytes, { sync: false, digest: expected, verified: true });
+        } else missing.add(index);
+        release(bytes);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, count) }, work));
+    return missing;
   }
 
   /** Another process may have kept other segments of the same file in the same store. */
   async #merge(transaction: Sql, record: CacheRecord): Promise<void> {
     const row = await transaction.get<Row>(
-      sql`SELECT ${COLUMNS} FROM cached_files WHERE item_key = ${record.itemKey} AND variant = ${record.variant} AND digest = ${record.validator} AND size = ${record.size} FOR UPDATE`,
+      sql`SELECT ${COLUMNS} FROM cached_files WHERE item_key = ${record.itemKey} AND variant = ${record.variant} AND digest = ${record.validator} AND size = ${record.size} AND content IS NOT DISTINCT FROM CAST(${record.content} AS text) FOR UPDATE`,
     );
     if (row === undefined) return;
     const theirs = new SegmentMap(record.segments.count, row.whole ? 'all' : row.segments);
@@ -812,7 +1391,7 @@ export class CacheLedger {
       if (!theirs.has(index) || !record.segments.add(index)) continue;
       const bytes = segmentLength(record.size, index);
       record.bytes += bytes;
-      this.#keep(record.source, bytes);
+      this.#keep(record.source, bytes, this.#isElsewhere(record, index) ? 0 : bytes);
     }
   }
 
@@ -823,7 +1402,8 @@ export class CacheLedger {
     await this.#recount();
     let after = { usedAt: -1, id: -1 };
     for (let scope = lacking(); scope !== null; ) {
-      const ofPeer = scope === 'all' ? empty : sql`AND source = ${scope}`;
+      // What lies in an original takes no room of its own.
+      const ofPeer = scope === 'all' ? sql`AND NOT local` : sql`AND source = ${scope}`;
       const page = await this.#options.database.read.all<Row>(
         sql`SELECT ${COLUMNS} FROM cached_files WHERE NOT pinned ${ofPeer} AND (used_at > ${after.usedAt} OR (used_at = ${after.usedAt} AND id > ${after.id})) ORDER BY used_at, id LIMIT ${BATCH}`,
       );
@@ -835,7 +1415,7 @@ export class CacheLedger {
         if (this.#running.has(id)) continue;
         const record = this.#idle.peek(id);
         if (record !== undefined) this.#bury(record);
-        this.#keep(row.source, -row.bytes);
+        this.#keep(row.source, -row.bytes, -row.counted);
         victims.push(row);
       }
       await this.#deleteFiles(victims.map((row) => ({ ...row, key: keyOf(row) })));
@@ -851,8 +1431,9 @@ export class CacheLedger {
 
   #ready(): Promise<void> {
     this.#counted ??= this.#count().then(
-      (kept) => {
-        this.#kept = kept;
+      (counted) => {
+        this.#kept = counted.kept;
+        this.#stored = counted.stored;
       },
       (error: unknown) => {
         this.#counted = undefined;
@@ -873,14 +1454,19 @@ export class CacheLedger {
     const changes = this.#changes;
     if (this.#dirty.size > 0) return;
     const counted = await this.#count();
-    if (changes === this.#changes) this.#kept = counted;
+    if (changes !== this.#changes) return;
+    this.#kept = counted.kept;
+    this.#stored = counted.stored;
   }
 
-  async #count(): Promise<Map<number, number>> {
-    const rows = await this.#options.database.read.all<{ source: number; bytes: number }>(
-      sql`SELECT source, SUM(bytes) AS bytes FROM cached_files GROUP BY source`,
+  async #count(): Promise<{ kept: Map<number, number>; stored: number }> {
+    const rows = await this.#options.database.read.all<{ source: number; bytes: number; counted: number }>(
+      sql`SELECT source, SUM(bytes) AS bytes, SUM(counted) AS counted FROM cached_files GROUP BY source`,
     );
-    return new Map(rows.map((row) => [row.source, row.bytes]));
+    return {
+      kept: new Map(rows.map((row) => [row.source, row.bytes])),
+      stored: rows.reduce((sum, row) => sum + row.counted, 0),
+    };
   }
 
   async #peerBudgets(): Promise<Map<number, number>> {
@@ -899,8 +1485,57 @@ function idOf(file: { itemKey: number; variant: string }): string {
   return `${file.itemKey}/${file.variant}`;
 }
 
-function keyOf(file: { source: number; itemKey: number; variant: VariantName; validator: string }): string {
-  const { validator } = file;
+/** Whether what is known is of this version of a file. What was kept before contents had names is, too. */
+function isOf(
+  known: { validator: string; size: number; content: string | null; bytes: number },
+  file: FileIdentity,
+  size: number,
+): boolean {
+  return (
+    known.validator === validatorOf(file) &&
+    known.size === size &&
+    (known.content === null || known.content === contentOf(file, size))
+  );
+}
+
+/** Whose row it is, as long as it is of this version. */
+function these(file: Pick<CacheRecord, 'itemKey' | 'variant' | 'validator'>): Statement {
+  return sql`item_key = ${file.itemKey} AND variant = ${file.variant} AND digest = ${file.validator}`;
+}
+
+/** Notes that it is to be looked at whether what is stored of a content is still needed. */
+async function loosen(transaction: Sql, content: string | null): Promise<void> {
+  if (content === null) return;
+  await transaction.run(sql`INSERT INTO loose_contents (content) VALUES (${content}) ON CONFLICT DO NOTHING`);
+}
+
+/** Counts anew what shares its content with some rows. */
+async function recountAll(transaction: Sql, which: Statement): Promise<void> {
+  const rows = await transaction.all<{ content: string }>(
+    sql`SELECT DISTINCT content FROM cached_files WHERE ${which} AND content IS NOT NULL`,
+  );
+  const contents = rows.map(({ content }) => content);
+  await lockContents(transaction, contents);
+  for (const content of contents) await recount(transaction, content);
+}
+
+function isOneSegment(content: string): boolean {
+  return content.startsWith('small/');
+}
+
+async function bytesOfBlob(store: BlobStore, key: string): Promise<Buffer<ArrayBuffer>> {
+  return buffer((await store.read(key)).body);
+}
+
+function keyOf(file: {
+  source: number;
+  itemKey: number;
+  variant: VariantName;
+  validator: string;
+  content: string | null;
+}): string {
+  const { validator, content } = file;
+  if (content !== null) return contentKey(content);
   // 128 bits tell the versions of one item apart; the row has the whole digest.
   const tag = validator.startsWith('sha-256:')
     ? validator.slice(8, 40)
@@ -914,13 +1549,6 @@ function bytesOf(size: number, segments: SegmentMap): number {
   if (segments.held === 0) return 0;
   const full = segments.held - (segments.has(last) ? 1 : 0);
   return full * segmentLength(size, 0) + (segments.has(last) ? segmentLength(size, last) : 0);
-}
-
-function agrees(row: Row, segments: SegmentMap): boolean {
-  const written = new SegmentMap(segments.count, row.whole ? 'all' : row.segments);
-  return (
-    row.bytes === bytesOf(row.size, segments) && Buffer.compare(written.toBytes(), segments.toBytes()) === 0
-  );
 }
 
 /** Null once the file is whole, as the model has it. */

@@ -22,7 +22,7 @@ import {
   type CacheUsage,
   type KeptItem,
   type KeptItemsAsked,
-  segmentKey,
+  smallKey,
 } from './cache-ledger.ts';
 import type { KeptFile, LastAnswer } from './explain.ts';
 import {
@@ -132,6 +132,8 @@ export interface DeliveryOptions {
   onStoreError?: (error: unknown) => void;
   /** Told of what a peer's dialect does not say of an original, once its bytes have shown it. */
   onLearnt?: (file: DeliverableFile, learnt: LearntFile) => void;
+  /** Where other processes write into the store: ms after which what they have written is in their rows. */
+  othersWrite?: number;
   /** Told of bytes as they arrive. */
   onFetched?: (peerKey: number, bytes: number) => void;
 }
@@ -196,6 +198,12 @@ export interface Delivery extends AsyncDisposable {
     olderThan?: number;
     unclean?: boolean;
   }): Promise<{ files: number; bytes: number; rows: number }>;
+  /** Once in a while, where several processes share the store: removes what was too young at the start. */
+  sweepAgain(olderThan: number): Promise<{ files: number; bytes: number }>;
+  /** After an original with this digest was taken into the store: what is kept with the same bytes needs no room any more. */
+  joinLibrary(digest: string): Promise<void>;
+  /** Before an original is deleted that no item needs any more: what peers' items share of it is kept on. */
+  leaveLibrary(digest: string): Promise<void>;
   /** Writes down what is known in memory only. */
   flush(): Promise<void>;
 }
@@ -216,6 +224,8 @@ const COMPARE_DEADLINE = 5_000;
 const MEASURED = 10_000;
 /** Of the readings of kept segments, those whose bytes are verified again: it costs a hash and at most a read. */
 const VERIFY_SHARE = 1 / 64;
+/** ms that a segment may be in the store before the row tells of it: rows are written every half second, if they can be. */
+const OTHERS_WRITE = 600_000;
 /** Files whose last answer is remembered. */
 const ANSWERS = 5_000;
 /** s after which a folder may be mounted again. */
@@ -233,10 +243,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const held: HeldSegments = { count: 0 };
   const onStoreError = options.onStoreError ?? (() => {});
   const onLearnt = options.onLearnt ?? (() => {});
+  const othersWrite = options.othersWrite ?? (database.dialect === 'postgresql' ? OTHERS_WRITE : null);
   const ledger = new CacheLedger({
     database,
     store,
     budget: options.cacheBudget,
+    othersWrite,
     now,
     onError: onStoreError,
   });
@@ -375,7 +387,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         return await openRemote(await measureAnew(file), range, { fill, signal });
       }
       ledger.touch(record);
-      const key = segmentKey(record, 0);
+      const key = smallKey(record);
       if (size <= SMALL && record.segments.whole) {
         const bytes =
           small.get(key) ?? (await readSmall(small, store, key, { ...file, size }).catch(() => null));
@@ -384,8 +396,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
             file,
             new HedgerowError('INTEGRITY_FAILED', 'Kept bytes were damaged; they are fetched again.'),
           );
-          ledger.lost(record, 0);
-          await store.delete(key).catch(onStoreError);
+          await ledger.damaged(record, 0).catch(onStoreError);
         } else if (bytes !== null) {
           ledger.leave(record);
           return fromMemory(bytes, range, 'cache', 'hedgerow; hit');
@@ -601,8 +612,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     enforceBudgets: () => ledger.enforce(),
     sweep: async ({ olderThan = 0, unclean = false } = {}) => {
       const left = await store.sweep(olderThan);
-      const swept = await ledger.sweep({ unclean, olderThan });
+      // Where rows are written before blobs, nobody needs a day for a segment.
+      const swept = await ledger.sweep({ unclean, olderThan: Math.min(olderThan, othersWrite ?? olderThan) });
       return { files: left.files + swept.files, bytes: left.bytes + swept.bytes, rows: swept.rows };
+    },
+    sweepAgain: async (olderThan) => {
+      const left = await store.sweep(olderThan);
+      const swept = await ledger.sweepAgain();
+      return { files: left.files + swept.files, bytes: left.bytes + swept.bytes };
+    },
+    joinLibrary: (digest) => ledger.joinLibrary(digest),
+    leaveLibrary: async (digest) => {
+      await ledger.flush();
+      await ledger.leaveLibrary(digest).catch(onStoreError);
     },
     flush: () => ledger.flush(),
     [Symbol.asyncDispose]: async () => {

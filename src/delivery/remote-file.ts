@@ -221,7 +221,7 @@ export class RemoteFile {
       host.onStoreError(error);
       return;
     }
-    if (!host.ledger.stored(record, index)) await host.store.delete(key).catch(host.onStoreError);
+    if (!host.ledger.stored(record, index)) await host.ledger.drop(record, index).catch(host.onStoreError);
     else if (record.segments.whole) {
       if (digest === null) await this.#wholeIsHere();
       if (record.segments.whole) host.onWhole();
@@ -245,11 +245,10 @@ export class RemoteFile {
         host.onDamage(
           new HedgerowError('INTEGRITY_FAILED', 'Kept bytes were damaged; they are fetched again.'),
         );
-        host.ledger.lost(record, index);
-        await host.store.delete(key);
+        await host.ledger.damaged(record, index);
         return null;
       }
-      const bytes = await host.store.bytes(key, from, to - from);
+      const bytes = await host.ledger.bytes(record, index, from, to - from);
       if (bytes.length === to - from) return bytes;
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
@@ -268,7 +267,7 @@ export class RemoteFile {
       record.segments.count === 1 ? digestBytes(spec.digest) : await this.#keptList().catch(() => null);
     if (list === null) return true;
     const length = segmentLength(record.size, index);
-    const bytes = await host.store.bytes(segmentKey(record, index), 0, length);
+    const bytes = await host.ledger.bytes(record, index, 0, length);
     const sound = bytes.length === length && verify(bytes, list, index) !== 'wrong';
     // The buffer belongs to the pool.
     if (sound && warms && !record.dead) host.hot.set(segmentKey(record, index), Buffer.from(bytes));
@@ -353,7 +352,7 @@ export class RemoteFile {
       host.ledger.track(
         host.store
           .write(key, list, { sync: false, digest: segments.digest, verified: true })
-          .then(() => (record.dead ? host.store.delete(key) : undefined))
+          .then(() => (record.dead ? host.ledger.drop(record, 'list') : undefined))
           .catch(host.onStoreError),
       );
     }

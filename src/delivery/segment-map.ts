@@ -58,6 +58,11 @@ export class SegmentMap {
     return true;
   }
 
+  /** The segments that are here, in order. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let index = 0; index < this.count; index += 1) if (this.has(index)) yield index;
+  }
+
   clear(): void {
     this.#bits.fill(0);
     this.#held = 0;

@@ -49,6 +49,7 @@ export class SegmentStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#pace.end();
     this.#file.leave(this.#cursor);
     this.#onClose();
     callback(error);

@@ -63,6 +63,8 @@ export interface ImportLedgerOptions {
   now: () => number;
   /** False where the files are gone afterwards, so that nobody comes back to their paths. */
   remember?: boolean;
+  /** Told of each original that is in the store and has an item now. */
+  onStored?: ((digest: string) => Promise<void>) | undefined;
 }
 
 export function createImportLedger({
@@ -70,6 +72,7 @@ export function createImportLedger({
   catalog,
   now,
   remember = true,
+  onStored,
 }: ImportLedgerOptions): ImportLedger {
   const { read } = database;
   const writing = batched<SeenFile, void>(async (files) => {
@@ -117,6 +120,7 @@ export function createImportLedger({
       }),
     add: async (item, file) => {
       const added = await adding(item);
+      if (added.storage === 'MANAGED' && added.digest !== null) await onStored?.(added.digest);
       await noting({ ...file, outcome: 'added', itemId: added.id, code: null });
       return added;
     },

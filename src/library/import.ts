@@ -35,6 +35,8 @@ export interface ImportContext {
   concurrency?: number;
   /** Ms since 1970. */
   now?: () => number;
+  /** Told of each original that is in the store and has an item now. */
+  onStored?: (digest: string) => Promise<void>;
   /** Told of faults that are neither the file's nor the disk's. */
   onFault?: (path: string, error: unknown) => void;
 }

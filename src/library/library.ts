@@ -35,6 +35,9 @@ export interface LibraryOptions {
     maxBytes: number;
     quotaBytes: number;
   };
+  /** Told of originals that are in the store from now on, and asked before one is deleted: others may live by it. */
+  onStored?: (digest: string) => Promise<void>;
+  onLeaving?: (digest: string) => Promise<void>;
   /** A pool that is somebody else's to close; otherwise the library has one of its own. */
   media?: MediaPool | undefined;
   /** Told of faults that are neither a file's nor the disk's. */

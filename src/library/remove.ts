@@ -12,6 +12,8 @@ export interface RemoveOptions {
   database: Pick<Database, 'read'>;
   catalog: { readonly local: Pick<Catalog['local'], 'remove'> };
   store: Pick<BlobStore, 'delete'>;
+  /** Asked before an original is deleted: who else lives by it takes it over now. */
+  onLeaving?: ((digest: string) => Promise<void>) | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function removeItems(options: RemoveOptions, ids: readonly string[]
   return removed;
 }
 
-async function removeBytes({ database, store }: RemoveOptions, item: Item): Promise<void> {
+async function removeBytes({ database, store, onLeaving }: RemoveOptions, item: Item): Promise<void> {
   // The same rendition has the same thumbhash: posters of videos without a frame are one for many items.
   const rows = await database.read.all<{ digest: string | null; storage: string | null; variants: string }>(
     sql`SELECT digest, storage, variants FROM items WHERE source = 0 AND (digest IN (${texts(database.read, JSON.stringify([item.digest]))}) OR thumbhash = ${item.thumbhash})`,
@@ -41,17 +43,19 @@ async function removeBytes({ database, store }: RemoveOptions, item: Item): Prom
     for (const key of keysOf(row.storage, JSON.parse(row.variants))) kept.add(key);
   }
   for (const key of keysOf(item.storage, item.variants)) {
-    if (!kept.has(key)) await store.delete(key);
+    if (kept.has(key)) continue;
+    if (item.digest !== null && key === originalKey(item.digest)) await onLeaving?.(item.digest);
+    await store.delete(key);
   }
 }
 
 function* keysOf(storage: string | null, variants: Item['variants']): Generator<string> {
   for (const variant of variants) {
     const { name, digest, segments } = variant;
-    if (segments !== undefined) yield segmentListKey(segments.digest);
     // Of a local item every digest is known.
-    if (digest === null) continue;
-    if (name !== 'original') yield renditionKey(digest);
-    else if (storage === 'MANAGED') yield originalKey(digest);
+    if (digest !== null && name !== 'original') yield renditionKey(digest);
+    else if (digest !== null && storage === 'MANAGED') yield originalKey(digest);
+    // After the original, of which whoever takes it over checks the segments.
+    if (segments !== undefined) yield segmentListKey(segments.digest);
   }
 }

@@ -8,9 +8,9 @@
 export const POOLED_BYTES = 262_144;
 
 /** Bytes of a small pooled buffer: what a slow reader holds at a time. */
-export const SMALL_BYTES = 65_536;
+export const SMALL_BYTES = 32_768;
 
-/** Idle buffers kept, of either size: 20 MiB in all. */
+/** Idle buffers kept, of either size: 18 MiB in all. */
 const MAX_IDLE = 64;
 
 const idle: Record<number, Buffer[]> = { [POOLED_BYTES]: [], [SMALL_BYTES]: [] };
@@ -39,19 +39,38 @@ export function release(chunk: Uint8Array): void {
 
 /** A reader that takes a chunk within so many ms takes the next in one piece. */
 const QUICK = 20;
+/**
+ * Readers that have a large piece at a time: 16 MiB in all. What the system's buffers of a connection take at its beginning,
+ * megabytes of it, looks like a quick reader; a thousand who then stop would each be left with a large piece.
+ */
+const LARGE_AT_ONCE = 64;
+let large = 0;
 
 /**
  * How much of a file is read at a time for one reader: SMALL_BYTES at first and for whoever is slow, so that a thousand
- * of them hold no more than 64 MiB; POOLED_BYTES for whoever is quick, for whom each read costs.
+ * of them hold no more than 48 MiB; POOLED_BYTES for whoever is quick, for whom each read costs.
  */
 export class ReadPace {
   #quick = 0;
   #at = Number.NEGATIVE_INFINITY;
+  /** Whether the piece that the reader has is a large one. */
+  #large = false;
 
   /** Bytes of the next read; to be asked when the former one was taken. */
   next(now = performance.now()): number {
     this.#quick = now - this.#at <= QUICK ? this.#quick + 1 : 0;
     this.#at = now;
-    return this.#quick >= 2 ? POOLED_BYTES : SMALL_BYTES;
+    this.end();
+    if (this.#quick < 2 || large >= LARGE_AT_ONCE) return SMALL_BYTES;
+    this.#large = true;
+    large += 1;
+    return POOLED_BYTES;
+  }
+
+  /** The reader has gone, or has taken the last piece. */
+  end(): void {
+    if (!this.#large) return;
+    this.#large = false;
+    large -= 1;
   }
 }

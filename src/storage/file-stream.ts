@@ -124,6 +124,7 @@ class DescriptorStream extends Readable {
 
   /** A descriptor that is closed under a running read may be somebody else's file by then. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#pace.end();
     const finish = (): void => close(this.#descriptor, () => callback(error));
     if (this.#reading) this.#closing = finish;
     else finish();

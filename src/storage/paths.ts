@@ -5,16 +5,19 @@
  *   originals/<hex>                             originals/<hex 0-1>/<hex>          content-addressed by SHA-256
  *   renditions/<hex>                            renditions/<hex 0-1>/<hex>         thumbnails, previews, playables
  *   segments/<hex>                              segments/<hex 0-1>/<hex>           segment list of a local file
+ *   cache/small/<hex>                           cache/small/<hex 0-1>/<hex>        a peer's file of one segment, by its SHA-256
+ *   cache/long/<hex>/list                       cache/long/<hex 0-1>/<hex>/list    a peer's segment list, by its SHA-256
+ *   cache/long/<hex>/<n>                        …/<hex>/<n ÷ 1000>/<n>             segment n, from 0, of whatever has that list
  *   cache/<peer>/<item>/<variant>.<tag>         cache/<peer>/<item ÷ 1000>/<item>/<variant>.<tag>
  *   cache/<peer>/<item>/<variant>.<tag>/list    …/<item>/<variant>.<tag>/list      segment list of a remote file
  *   cache/<peer>/<item>/<variant>.<tag>/<n>     …/<item>/<variant>.<tag>/<n ÷ 1000>/<n>      its segment n, from 0
  *                                               temporary/<random>                 being written; swept at start
  *                                               uploads/<upload>                   bytes of an upload so far (library/uploads.ts)
  *
- * <hex>: 64 lower-case hex digits. <peer>, <item>: row keys. <tag>: which bytes they are, so that those of an
- * item's earlier version are never taken for the present one's. A remote file of one segment is a file of that
- * name, a longer one a folder. No folder has more than about a thousand entries, but for the content-addressed
- * ones (4,000 in each at a million files).
+ * <hex>: 64 lower-case hex digits. <peer>, <item>: row keys, of files that nothing but their item names. <tag>:
+ * which bytes they are, so that those of an item's earlier version are never taken for the present one's. A remote file
+ * of one segment is a file of that name, a longer one a folder. No folder has more than about a thousand entries, but for
+ * the content-addressed ones (4,000 in each at a million files).
  */
 
 import { join, sep } from 'node:path';
@@ -32,6 +35,8 @@ const FAN_OUT = 1000;
 const CONTENT_KEY = /^(originals|renditions|segments)\/([0-9a-f]{64})$/;
 const CACHE_KEY =
   /^cache\/(\d{1,15})\/(\d{1,15})\/([a-z]{1,16}\.[a-z0-9]{1,64})(?:\/(list|0|[1-9]\d{0,9}))?$/;
+const SHARED_KEY = /^cache\/(?:(small)\/([0-9a-f]{64})|(long)\/([0-9a-f]{64})\/(list|0|[1-9]\d{0,9}))$/;
+const SHARED_FOLDER = /^cache\/long\/([0-9a-f]{64})\/$/;
 const CACHE_FOLDER = /^cache\/(\d{1,15})\/(?:(\d{1,15})\/(?:([a-z]{1,16}\.[a-z0-9]{1,64})\/)?)?$/;
 
 /** @param digest `sha-256:<64 hex>` or the hex alone, here and below */
@@ -63,11 +68,16 @@ export function cachedPeerPrefix(peer: number): string {
   return `cache/${peer}/`;
 }
 
+/** What is kept of a content, which is named as src/delivery/contents.ts does: `small/<hex>` or `long/<hex>`. */
+export function contentKey(content: string): string {
+  return `cache/${content}`;
+}
+
 export const CACHE_PREFIX = 'cache/';
 
 export interface CacheKeyParts {
-  peer: number;
-  item: number;
+  /** Row key of the item that it is named by; null where it is named by its content. */
+  item: number | null;
   /** The key of the file that the blob belongs to. */
   file: string;
   /** `list`, the number of a segment, or null where the blob is the whole file. */
@@ -76,13 +86,13 @@ export interface CacheKeyParts {
 
 /** Takes a key below `cache/` apart; null where it is none. */
 export function parseCacheKey(key: string): CacheKeyParts | null {
-  const match = CACHE_KEY.exec(key);
+  const shared = SHARED_KEY.exec(key);
+  const match = shared ?? CACHE_KEY.exec(key);
   if (match === null) return null;
-  const [, peer, item, name, part] = match;
+  const part = shared === null ? match[4] : shared[5];
   return {
-    peer: Number(peer),
-    item: Number(item),
-    file: `cache/${peer}/${item}/${name}`,
+    item: shared === null ? Number(match[2]) : null,
+    file: part === undefined ? key : key.slice(0, key.lastIndexOf('/')),
     part: part === undefined ? null : part === 'list' ? part : Number(part),
   };
 }
@@ -95,6 +105,13 @@ export function pathOf(root: string, key: string): string {
   const content = CONTENT_KEY.exec(key);
   if (content?.[1] !== undefined && content[2] !== undefined) {
     return join(root, content[1], content[2].slice(0, 2), content[2]);
+  }
+  const shared = SHARED_KEY.exec(key);
+  if (shared !== null) {
+    const [, small, smallHex = '', , longHex = '', part = ''] = shared;
+    if (small !== undefined) return join(root, 'cache', small, smallHex.slice(0, 2), smallHex);
+    const file = join(root, 'cache', 'long', longHex.slice(0, 2), longHex);
+    return part === 'list' ? join(file, part) : join(file, fan(part), part);
   }
   const cache = CACHE_KEY.exec(key);
   if (cache !== null) {
@@ -112,6 +129,11 @@ export function pathOf(root: string, key: string): string {
  */
 export function folderOf(root: string, prefix: string): string {
   if (/^(originals|renditions|segments|cache)\/$/.test(prefix)) return join(root, prefix.slice(0, -1));
+  const shared = SHARED_FOLDER.exec(prefix);
+  if (shared !== null) {
+    const [, hex = ''] = shared;
+    return join(root, 'cache', 'long', hex.slice(0, 2), hex);
+  }
   const cache = CACHE_FOLDER.exec(prefix);
   if (cache !== null) {
     const [, peer = '', item, name] = cache;
@@ -123,7 +145,7 @@ export function folderOf(root: string, prefix: string): string {
 }
 
 export function isKey(key: string): boolean {
-  return CONTENT_KEY.test(key) || CACHE_KEY.test(key);
+  return CONTENT_KEY.test(key) || SHARED_KEY.test(key) || CACHE_KEY.test(key);
 }
 
 /** @throws HedgerowError INVALID for anything that is not a key as drawn above, `..` included */
@@ -140,10 +162,14 @@ export function assertPrefix(prefix: string): void {
 export function keyOf(root: string, path: string): string | null {
   const parts = path.slice(root.length + 1).split(sep);
   // The fan-out folders carry nothing that the name below them does not say.
-  const key =
-    parts[0] === 'cache'
-      ? parts.filter((_, index) => index !== 2 && !(parts.length === 7 && index === 5)).join('/')
-      : parts.filter((_, index) => index !== 1).join('/');
+  const [first, second] = parts;
+  const fans =
+    first !== 'cache'
+      ? [1]
+      : second === 'small' || second === 'long'
+        ? [2, ...(parts.length === 6 ? [4] : [])]
+        : [2, ...(parts.length === 7 ? [5] : [])];
+  const key = parts.filter((_, index) => !fans.includes(index)).join('/');
   try {
     return pathOf(root, key) === path ? key : null;
   } catch {

@@ -16,7 +16,7 @@ import { HedgerowError } from '../../src/lib/errors.ts';
 import type { VariantName } from '../../src/lib/media.ts';
 import type { BlobStore } from '../../src/storage/blob-store.ts';
 import { openDiskBlobStore } from '../../src/storage/disk-blob-store.ts';
-import { originalKey } from '../../src/storage/paths.ts';
+import { originalKey, segmentListKey } from '../../src/storage/paths.ts';
 import { type BytePeer, digestsOf, startBytePeer } from './byte-peer.ts';
 
 export interface DeliveryFixture extends AsyncDisposable {
@@ -32,6 +32,8 @@ export interface DeliveryFixture extends AsyncDisposable {
   clock: { now: number };
   /** As after a restart: a delivery that knows nothing but what is written down. */
   restart(options?: Partial<DeliveryOptions>): Promise<Delivery>;
+  /** As another process on the same database and store. */
+  another(options?: Partial<DeliveryOptions>): Promise<Delivery>;
   addRemote(content: Buffer, options?: RemoteOptions): Promise<DeliverableFile>;
   addLocal(content: Buffer): Promise<DeliverableFile>;
 }
@@ -73,6 +75,7 @@ export async function openDeliveryFixture(
     });
   const addItem = async (content: Buffer, source: number, remoteId: string | null) => {
     const at = BigInt(clock.now);
+    const { digest, segments, size } = digestsOf(content);
     return database.prisma.item.create({
       data: {
         id: `item_${serial}`,
@@ -83,6 +86,12 @@ export async function openDeliveryFixture(
         titleKey: 'a file',
         mimeType: 'video/mp4',
         byteSize: BigInt(content.length),
+        digest,
+        ...(source === 0 && {
+          storage: 'MANAGED',
+          location: originalKey(digest),
+          variants: JSON.stringify([{ name: 'original', mimeType: 'video/mp4', size, digest, segments }]),
+        }),
         timelineAt: at,
         addedAt: at,
         updatedAt: at,
@@ -104,6 +113,7 @@ export async function openDeliveryFixture(
       fixture.delivery = create(more);
       return fixture.delivery;
     },
+    another: async (more = {}) => create(more),
     addRemote: async (
       content,
       { peerKey = 1, variant = 'original', cache = 'ON_ACCESS', without = [] } = {},
@@ -131,10 +141,14 @@ export async function openDeliveryFixture(
     },
     addLocal: async (content) => {
       serial += 1;
-      const item = await addItem(content, 0, null);
-      const { digest, segments } = digestsOf(content);
+      // As the library does it: first the bytes, then the item.
+      const { digest, segments, segmentList } = digestsOf(content);
       const key = originalKey(digest);
       await store.write(key, content, { sync: false });
+      if (segments !== undefined && segmentList !== null) {
+        await store.write(segmentListKey(segments.digest), segmentList, { sync: false });
+      }
+      const item = await addItem(content, 0, null);
       return {
         itemId: item.id,
         itemKey: item.key,
