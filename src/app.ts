@@ -144,7 +144,6 @@ async function build(
     log.info('the search index is made anew; this takes about half a minute for a million items'),
   );
   const store = await openStore(opened, config, secrets);
-  const uploadsRoot = config.storage.kind === 'disk' ? config.storage.folder : config.dataDir;
 
   const context: FederationContext = {
     database,
@@ -214,7 +213,7 @@ async function build(
       ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
       media: overrides.media,
-      uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
+      uploads: { folder: unfinishedUploads(config), ...config.uploads },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -361,10 +360,16 @@ function sweepEvery(every: number, uploads: Library['uploads'], log: Logger): Di
 /** ms that running answers have to end when the server is told to stop. */
 const DRAIN = 10_000;
 
-async function openStore(
+/** What is uploaded is on a disk until it is whole, whatever the store is. */
+export function unfinishedUploads({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>): string {
+  return uploadsFolder(storage.kind === 'disk' ? storage.folder : dataDir);
+}
+
+/** @param opened - what it needs to be closed with */
+export async function openStore(
   opened: AsyncDisposableStack,
-  { storage }: Config,
-  { storageKeys }: Secrets,
+  { storage }: Pick<Config, 'storage'>,
+  { storageKeys }: Pick<Secrets, 'storageKeys'>,
 ): Promise<BlobStore> {
   if (storage.kind === 'disk') return openDiskBlobStore(storage.folder);
   if (storageKeys === null) throw new HedgerowError('INVALID', 'There are no keys for the store.');

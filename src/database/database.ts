@@ -7,6 +7,7 @@ import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
+import { leaveMove, refuseHalfMoved } from './move/marks.ts';
 import { openPostgres } from './postgres.ts';
 import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
 import { type Sql, type SqlDialect, sql } from './sql.ts';
@@ -48,6 +49,8 @@ export interface OpenOptions {
   onSnapshot?: (path: string) => void;
   /** Where the migrations are; those of this version unless told. */
   migrations?: string;
+  /** To be moved, or moved into: then it is opened even where it says that it is not to be used (move/marks.ts). */
+  move?: boolean;
 }
 
 /**
@@ -85,11 +88,15 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   };
 }
 
-async function openPostgresDatabase(url: string, { migrations }: OpenOptions): Promise<Database> {
+async function openPostgresDatabase(
+  url: string,
+  { migrations, move = false }: OpenOptions,
+): Promise<Database> {
   const connections = openPostgres(url);
   const adapter = postgresFactory(url);
   try {
     const { pending } = await inspectMigrations(connections.reader, migrations);
+    if (!move) await refuseHalfMoved(connections.reader);
     if (pending.length > 0) await applyMigrations('postgresql', adapter, migrations);
   } catch (error) {
     await connections.close();
@@ -148,6 +155,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   let pending: string[];
   try {
     const state = await inspectMigrations(connections.reader, options.migrations);
+    if (!state.empty && options.move !== true) await leaveMove(connections.reader, connections.write);
     pending = state.pending;
     if (pending.length > 0 && !state.empty) {
       const snapshot = `${path}.before-${pending[0]}`;
@@ -191,7 +199,8 @@ function sentence(path: string, error: unknown): unknown {
   return error;
 }
 
-function reason(error: unknown): string {
+/** What another said went wrong, to stand inside a sentence. */
+export function reason(error: unknown): string {
   return error instanceof Error
     ? error.message.split('\n', 1)[0]?.replace(/\.$/, '') || 'unknown'
     : String(error);
