@@ -252,7 +252,7 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('hedgerow migrate-to, killed',
     await garden.stop();
     folder = await mkdtemp(join(tmpdir(), 'hedgerow-killed-'));
     await cp(folderOf(garden), folder, { recursive: true });
-    const rows = 20_000;
+    const rows = 10_000;
     {
       await using database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
       await database.write((tx) =>
@@ -263,19 +263,38 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('hedgerow migrate-to, killed',
     }
     const url = await newPostgresUrl();
     const environment = { HEDGEROW_DATA_DIR: folder };
-    const killed = runProgram(['migrate-to', url], environment);
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      const arrived = async (): Promise<number> => {
-        const { rows } = await client
-          .query<{ total: string }>(`SELECT total FROM hedgerow_move_tables WHERE name = 'audit_events'`)
-          .catch(() => ({ rows: [] }));
-        return Number(rows[0]?.total ?? 0);
-      };
-      await eventually('some rows', async () => (await arrived()) > 0);
+    await using client = await connected(url);
+    // At one of its rows the server waits for a lock that this test holds: there, and nowhere else, the program is killed.
+    await client.query(`
+      CREATE FUNCTION wait_at(id text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+        IF id = 'event_5000' THEN PERFORM pg_advisory_xact_lock(1); END IF;
+        RETURN true;
+      END $$;
+      ALTER TABLE audit_events ADD CONSTRAINT wait CHECK (wait_at(id));
+      SELECT pg_advisory_lock(1)`);
+    const arrived = async (): Promise<number> => {
+      const { rows } = await client.query<{ total: string }>(
+        `SELECT total FROM hedgerow_move_tables WHERE name = 'audit_events'`,
+      );
+      return Number(rows[0]?.total ?? 0);
+    };
+    {
+      await using killed = runProgram(['migrate-to', url], environment);
+      const waits = async (): Promise<boolean> =>
+        (await client.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).rows
+          .length > 0;
+      await Promise.race([
+        eventually('the row at which it waits', waits, 60_000),
+        killed.ended.then(({ err }) => {
+          throw new Error(`It ended: ${err}`);
+        }),
+      ]);
       expect((await killed.kill('SIGKILL')).signal).toBe('SIGKILL');
+    }
+    await client.query(`SELECT pg_advisory_unlock(1); ALTER TABLE audit_events DROP CONSTRAINT wait`);
+    {
       const half = await arrived();
+      expect(half).toBeGreaterThan(0);
       expect(half).toBeLessThan(rows);
 
       const store = join(folder, 'elsewhere');
@@ -305,8 +324,12 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('hedgerow migrate-to, killed',
       );
       const { rows: counted } = await client.query('SELECT COUNT(*) AS count FROM audit_events');
       expect(Number(counted[0].count)).toBeGreaterThanOrEqual(rows);
-    } finally {
-      await client.end();
     }
   });
 });
+
+async function connected(url: string): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+}

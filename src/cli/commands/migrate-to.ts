@@ -93,6 +93,8 @@ function progressLine(progress: InstanceMoveProgress): string {
       return `blobs: ${count(progress.done)}, ${bytes(progress.bytes)} copied`;
     case 'index':
       return 'making the search index';
+    case 'indexes':
+      return `making indexes: ${count(progress.done)} of ${count(progress.total)}`;
     default: {
       const { step, done, total, table: name } = progress;
       const verb = step === 'copy' ? 'copying' : 'comparing';

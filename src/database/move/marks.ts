@@ -27,6 +27,7 @@ export const MOVE_SETTING = 'database-move';
 /** Where PostgreSQL keeps what has arrived so far, until all has. */
 export const MOVE_TABLE = 'hedgerow_move';
 export const MOVE_TABLES = 'hedgerow_move_tables';
+export const MOVE_INDEXES = 'hedgerow_move_indexes';
 
 export async function readMoveMark(database: Sql): Promise<MoveMark | null> {
   const row = await database.get<{ value: string }>(

@@ -15,6 +15,7 @@ import { join, prepared, raw, type Sql, type Statement, sql } from '../sql.ts';
 import {
   clearMoveMark,
   isMoveUnderWay,
+  MOVE_INDEXES,
   MOVE_SETTING,
   MOVE_TABLE,
   MOVE_TABLES,
@@ -45,9 +46,10 @@ export interface MoveOptions {
 }
 
 export interface MoveProgress {
-  step: 'copy' | 'compare';
+  step: 'copy' | 'indexes' | 'compare';
+  /** Or the index. */
   table: string;
-  /** Rows of all tables. */
+  /** Rows of all tables, or indexes. */
   done: number;
   total: number;
 }
@@ -103,6 +105,7 @@ export async function moveDatabase(options: MoveOptions): Promise<MoveReport> {
     const begun = await begin(options, target, tables, mark, to, found);
     await options.before();
     await copy(options, target, tables);
+    await makeIndexes(options, target);
     await options.complete(target);
     await compare(options, target, tables);
     const { id } = await head(target.read);
@@ -202,14 +205,21 @@ async function lookAtTarget(
     if (mark?.state === 'moved') throw elsewhere();
     return 'empty';
   }
-  const connections = openPostgres(url, 1);
+  const connections = openPostgres(url, { max: 1 });
   try {
     const read = connections.reader;
     // A newer version than ours is refused here.
     const { pending } = await inspectMigrations(read, migrations);
     if (await isMoveUnderWay(read)) {
       const { id, instance: whose } = await head(read);
-      if (mark !== null && mark.id === id && pending.length === 0) return 'ours';
+      if (pending.length > 0) {
+        // Migrations find only some of what they change.
+        throw new HedgerowError(
+          'CONFLICT',
+          `The database ${to} has what an older version of Hedgerow had moved so far; drop it, and make it anew.`,
+        );
+      }
+      if (mark !== null && mark.id === id) return 'ours';
       if (mark?.state === 'moved') throw elsewhere();
       if (whose === instance) return 'former';
       throw new HedgerowError(
@@ -267,6 +277,7 @@ async function begin(
     await tx.run(sql`DROP TABLE IF EXISTS ${raw(MOVE_TABLES)}, ${raw(MOVE_TABLE)}`);
     const all = [...tables.map(({ name }) => name), 'item_search'].map((name) => raw(`"${name}"`));
     await tx.run(sql`TRUNCATE ${join(all, ', ')}`);
+    await dropIndexes(tx);
     // What triggers would note was noted where the rows come from.
     for (const { name } of tables) await tx.run(sql`ALTER TABLE ${raw(`"${name}"`)} DISABLE TRIGGER USER`);
     await tx.run(
@@ -278,6 +289,41 @@ async function begin(
     );
   });
   return found === 'former' || mark?.state === 'under-way' ? 'anew' : 'new';
+}
+
+/**
+ * Rows that are added to a table without indexes are there several times as fast; the indexes are made once all are there. Primary
+ * keys stay, for rows refer to them.
+ */
+async function dropIndexes(tx: Sql): Promise<void> {
+  // An earlier run may have taken them away, and noted how they were.
+  await tx.run(
+    sql`CREATE TABLE IF NOT EXISTS ${raw(MOVE_INDEXES)} (name text PRIMARY KEY, definition text NOT NULL)`,
+  );
+  const indexes = await tx.all<{ name: string; definition: string }>(
+    sql`SELECT c.relname AS name, pg_get_indexdef(c.oid) AS definition FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND t.relname NOT LIKE 'hedgerow_move%' AND t.relname <> '_prisma_migrations' AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid)`,
+  );
+  for (const { name, definition } of indexes) {
+    await tx.run(
+      sql`INSERT INTO ${raw(MOVE_INDEXES)} (name, definition) VALUES (${name}, ${definition}) ON CONFLICT (name) DO NOTHING`,
+    );
+    await tx.run(sql`DROP INDEX ${raw(`"${name}"`)}`);
+  }
+}
+
+async function makeIndexes({ signal, onProgress }: MoveOptions, target: Database): Promise<void> {
+  const indexes = await target.read.all<{ name: string; definition: string }>(
+    sql`SELECT name, definition FROM ${raw(MOVE_INDEXES)} ORDER BY name`,
+  );
+  for (const [done, { name, definition }] of indexes.entries()) {
+    signal.throwIfAborted();
+    onProgress({ step: 'indexes', table: name, done, total: indexes.length });
+    await target.write(async (tx) => {
+      await tx.run(sql`SET LOCAL statement_timeout = 0`);
+      await tx.run(raw(definition));
+      await tx.run(sql`DELETE FROM ${raw(MOVE_INDEXES)} WHERE name = ${name}`);
+    });
+  }
 }
 
 interface Arrived {
@@ -466,7 +512,7 @@ async function arrive(
     sql`SELECT table_name AS "table", column_name AS "column", pg_get_serial_sequence(format('%I', table_name), column_name) AS sequence FROM information_schema.columns WHERE table_schema = current_schema() AND column_default LIKE 'nextval(%'`,
   );
   const names = await target.read.all<{ name: string }>(
-    sql`SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT IN (${MOVE_TABLE}, ${MOVE_TABLES}, ${'_prisma_migrations'})`,
+    sql`SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT IN (${MOVE_TABLE}, ${MOVE_TABLES}, ${MOVE_INDEXES}, ${'_prisma_migrations'})`,
   );
   await target.write(async (tx) => {
     for (const { table, column, sequence } of serials) {
@@ -481,10 +527,13 @@ async function arrive(
     for (const { name } of names) await tx.run(sql`ALTER TABLE ${raw(`"${name}"`)} ENABLE TRIGGER USER`);
     const at = new Date(now()).toISOString();
     await writeMoveMark(tx, { id, state: 'arrived', other: 'SQLite', at });
-    await tx.run(sql`DROP TABLE ${raw(MOVE_TABLES)}, ${raw(MOVE_TABLE)}`);
+    await tx.run(sql`DROP TABLE ${raw(MOVE_INDEXES)}, ${raw(MOVE_TABLES)}, ${raw(MOVE_TABLE)}`);
   });
   // What the planner knows of tables that were empty a moment ago would make it choose wrong ways.
-  await target.write((tx) => tx.run(sql`ANALYZE`));
+  await target.write(async (tx) => {
+    await tx.run(sql`SET LOCAL statement_timeout = 0`);
+    await tx.run(sql`ANALYZE`);
+  });
   const tables = [...arrived.values()].map(({ name, total, sum }) => ({ table: name, rows: total, sum }));
   return { outcome: 'moved', begun, to, tables, zeroCharacters: zeros };
 }

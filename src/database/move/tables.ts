@@ -1,7 +1,7 @@
 /** Which tables are moved, and what they are made of, as the two databases themselves say. */
 import { HedgerowError } from '../../lib/errors.ts';
 import { type Sql, sql } from '../sql.ts';
-import { MOVE_TABLE, MOVE_TABLES } from './marks.ts';
+import { MOVE_INDEXES, MOVE_TABLE, MOVE_TABLES } from './marks.ts';
 import { KINDS, type Kind } from './values.ts';
 
 export interface MovedTable {
@@ -19,7 +19,7 @@ export interface MovedColumn {
 }
 
 /** What is made anew rather than moved: the search index is of another make in each database. */
-const MADE_ANEW = ['_prisma_migrations', 'item_search', MOVE_TABLE, MOVE_TABLES];
+const MADE_ANEW = ['_prisma_migrations', 'item_search', MOVE_TABLE, MOVE_TABLES, MOVE_INDEXES];
 
 /**
  * In an order in which no row comes before one that it refers to.
