@@ -40,6 +40,7 @@ import { createLog, federationLog } from './log.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { openDiskBlobStore } from './storage/disk-blob-store.ts';
 import { uploadsFolder } from './storage/paths.ts';
+import { watchStore } from './storage/watched-store.ts';
 import { VERSION } from './version.ts';
 
 export interface AppOptions {
@@ -143,7 +144,10 @@ async function build(
   const catalog = await createCatalog(database, now, () =>
     log.info('the search index is made anew; this takes about half a minute for a million items'),
   );
-  const store = await openStore(opened, config, secrets);
+  const ownStore = await openStore(opened, config, secrets);
+  // A disk answers in any case, and says in each answer what is wrong.
+  const watched = config.storage.kind === 's3' ? opened.use(watchStore(ownStore)) : null;
+  const store = watched ?? ownStore;
 
   const context: FederationContext = {
     database,
@@ -295,6 +299,7 @@ async function build(
       catalog,
       database,
       delivery,
+      storeAway: () => watched?.away === true,
       federation: context,
       streams: parts.streams,
       served: parts.served,

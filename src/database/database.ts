@@ -8,13 +8,16 @@ import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { leaveMove, refuseHalfMoved } from './move/marks.ts';
-import { openPostgres } from './postgres.ts';
-import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
+import { NO_OUTAGE, type Outage, watchOutage } from './outage.ts';
+import { openPostgres, POOL, postgresPool } from './postgres.ts';
+import { guardedFactory, lockingFactory, postgresFactory } from './prisma-adapters.ts';
 import { type Sql, type SqlDialect, sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 
 export interface Database extends AsyncDisposable {
   readonly dialect: SqlDialect;
+  /** Whether it is there; while it is away everything here ends at once, with UNAVAILABLE. */
+  readonly outage: Outage;
   /** For the ordinary. Never inside `write`: it would wait for a lock that its caller holds. */
   readonly prisma: PrismaClient;
   /** For the hot paths, reading. */
@@ -38,7 +41,7 @@ export interface Database extends AsyncDisposable {
   readonly beside: Beside;
   /** A turn to write, for such a thread; the function that it answers ends it, once. On PostgreSQL nobody waits. */
   takeTurn(): Promise<() => void>;
-  /** While such a thread writes, and puts SQLite's log into the file itself; answers what ends that. */
+  /** While such a thread writes, and on SQLite puts the log into the file itself; answers what ends that. */
   checkpointElsewhere(): () => void;
 }
 
@@ -73,6 +76,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   const prisma = new Client({ adapter: lockingFactory(path, connections.lock) });
   return {
     dialect: 'sqlite',
+    outage: NO_OUTAGE,
     beside: { location: { dialect: 'sqlite', path }, asking: connections.lock.asking },
     takeTurn: () => connections.lock.acquire(),
     checkpointElsewhere: connections.checkpointElsewhere,
@@ -92,27 +96,34 @@ async function openPostgresDatabase(
   url: string,
   { migrations, move = false }: OpenOptions,
 ): Promise<Database> {
-  const connections = openPostgres(url);
-  const adapter = postgresFactory(url);
-  try {
-    const { pending } = await inspectMigrations(connections.reader, migrations);
-    if (!move) await refuseHalfMoved(connections.reader);
-    if (pending.length > 0) await applyMigrations('postgresql', adapter, migrations);
-  } catch (error) {
-    await connections.close();
-    if (error instanceof HedgerowError) throw error;
-    throw new HedgerowError('UNAVAILABLE', `The PostgreSQL database cannot be used: ${reason(error)}.`, {
-      cause: error,
-    });
+  {
+    const connections = openPostgres(url, { max: 1 });
+    try {
+      const { pending } = await inspectMigrations(connections.reader, migrations);
+      if (!move) await refuseHalfMoved(connections.reader);
+      if (pending.length > 0) await applyMigrations('postgresql', postgresFactory(url), migrations);
+    } catch (error) {
+      if (error instanceof HedgerowError && error.code !== 'UNAVAILABLE') throw error;
+      const cause = error instanceof HedgerowError ? (error.cause ?? error) : error;
+      throw new HedgerowError('UNAVAILABLE', `The PostgreSQL database cannot be used: ${reason(cause)}.`, {
+        cause,
+      });
+    } finally {
+      await connections.close();
+    }
   }
+  const outage = watchOutage(url);
+  const connections = openPostgres(url, { outage });
+  const pool = postgresPool(url, POOL, outage);
   const { PrismaClient: Client } = await import('./generated/postgresql/client.ts');
   // The two generated clients have the same shape: they come from one set of models.
-  const prisma = new Client({ adapter }) as unknown as PrismaClient;
+  const prisma = new Client({ adapter: guardedFactory(pool, outage) }) as unknown as PrismaClient;
   return {
     dialect: 'postgresql',
+    outage,
     beside: { location: { dialect: 'postgresql', url }, asking: null },
     takeTurn: async () => () => {},
-    checkpointElsewhere: () => () => {},
+    checkpointElsewhere: outage.writing,
     prisma,
     read: connections.reader,
     write: connections.write,
@@ -123,7 +134,9 @@ async function openPostgresDatabase(
       }),
     scrub: async () => {},
     [Symbol.asyncDispose]: async () => {
+      await outage[Symbol.asyncDispose]();
       await prisma.$disconnect();
+      await pool.end();
       await connections.close();
     },
   };
