@@ -40,6 +40,7 @@ import { createLog, federationLog } from './log.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { openDiskBlobStore } from './storage/disk-blob-store.ts';
 import { uploadsFolder } from './storage/paths.ts';
+import { watchStore } from './storage/watched-store.ts';
 import { VERSION } from './version.ts';
 
 export interface AppOptions {
@@ -143,8 +144,10 @@ async function build(
   const catalog = await createCatalog(database, now, () =>
     log.info('the search index is made anew; this takes about half a minute for a million items'),
   );
-  const store = await openStore(opened, config, secrets);
-  const uploadsRoot = config.storage.kind === 'disk' ? config.storage.folder : config.dataDir;
+  const ownStore = await openStore(opened, config, secrets);
+  // A disk answers in any case, and says in each answer what is wrong.
+  const watched = config.storage.kind === 's3' ? opened.use(watchStore(ownStore)) : null;
+  const store = watched ?? ownStore;
 
   const context: FederationContext = {
     database,
@@ -214,7 +217,7 @@ async function build(
       ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
       media: overrides.media,
-      uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
+      uploads: { folder: unfinishedUploads(config), ...config.uploads },
       onStored: (digest) => delivery.joinLibrary(digest),
       onLeaving: (digest) => delivery.leaveLibrary(digest),
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
@@ -303,6 +306,7 @@ async function build(
       catalog,
       database,
       delivery,
+      storeAway: () => watched?.away === true,
       federation: context,
       streams: parts.streams,
       served: parts.served,
@@ -366,10 +370,16 @@ function sweepEvery(every: number, log: Logger, work: () => Promise<void>): Disp
 /** ms that running answers have to end when the server is told to stop. */
 const DRAIN = 10_000;
 
-async function openStore(
+/** What is uploaded is on a disk until it is whole, whatever the store is. */
+export function unfinishedUploads({ storage, dataDir }: Pick<Config, 'storage' | 'dataDir'>): string {
+  return uploadsFolder(storage.kind === 'disk' ? storage.folder : dataDir);
+}
+
+/** @param opened - what it needs to be closed with */
+export async function openStore(
   opened: AsyncDisposableStack,
-  { storage }: Config,
-  { storageKeys }: Secrets,
+  { storage }: Pick<Config, 'storage'>,
+  { storageKeys }: Pick<Secrets, 'storageKeys'>,
 ): Promise<BlobStore> {
   if (storage.kind === 'disk') return openDiskBlobStore(storage.folder);
   if (storageKeys === null) throw new HedgerowError('INVALID', 'There are no keys for the store.');

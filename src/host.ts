@@ -15,9 +15,10 @@ import { schema } from './graphql/schema.ts';
 import { writeCompiledCode } from './lib/compile-cache.ts';
 import { codeFromWire, HedgerowError } from './lib/errors.ts';
 import { lockDataFolder } from './lock.ts';
+import { moveInstance, takeInstanceBack } from './move.ts';
 import { VERSION } from './version.ts';
 
-export const host: Host = { openFolder, importKey, serve };
+export const host: Host = { openFolder, importKey, serve, move: moveInstance, takeBack: takeInstanceBack };
 
 async function serve(config: Config, secrets: Secrets): Promise<Served> {
   const app = await startApp({ config, secrets });

@@ -21,6 +21,8 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   host: {
     openFolder: async (config, secrets) => (await loadHost()).openFolder(config, secrets),
     importKey: async (config, key) => (await loadHost()).importKey(config, key),
+    move: async (request) => (await loadHost()).move(request),
+    takeBack: async (config) => (await loadHost()).takeBack(config),
     serve: async (config, secrets) => (await loadHost()).serve(config, secrets),
   },
   terminal: processTerminal(),

@@ -15,6 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['main.ts'],
   // What the command line needs of the whole program, loaded by main only for commands that need it.
   ['host.ts'],
+  // It uses the parts of the whole program in another way than `app.ts`, and opens the store as that does.
+  ['move.ts'],
   ['app.ts'],
   ['cli', 'http', 'graphql'],
   ['library', 'federation', 'delivery', 'access'],
@@ -25,8 +27,8 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** Rooms beside the layers, and the rooms that may use them. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
-  config: ['host.ts', 'app.ts', 'cli', 'http', 'lock.ts', 'log.ts'],
-  'lock.ts': ['app.ts', 'host.ts'],
+  config: ['host.ts', 'move.ts', 'app.ts', 'cli', 'http', 'lock.ts', 'log.ts'],
+  'lock.ts': ['app.ts', 'host.ts', 'move.ts'],
   'log.ts': ['app.ts'],
   'version.ts': ['host.ts', 'app.ts', 'cli'],
   // What codegen makes of the schema and the operations: types and documents, of the tree outside src/.

@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Database } from '../database/database.ts';
+import { databaseAway } from '../database/outage.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { deriveKey } from '../lib/seal.ts';
 import { createAttempts, networkOf } from './attempts.ts';
@@ -12,6 +13,7 @@ import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
 import { PASSWORD_MAX } from './password-policy.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { createPeople, type People } from './people.ts';
+import { createRemembered } from './remembered.ts';
 import { assertSameOrigin } from './same-origin.ts';
 import { createSecondFactors, type Proof, type SecondFactors } from './second-factor.ts';
 import { createSessions, SESSION_DAYS, type Sessions } from './sessions.ts';
@@ -112,7 +114,9 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const { database, publicUrl } = options;
   const now = options.now ?? Date.now;
   const passwords = options.passwords ?? createPasswords({ instanceName: options.instanceName });
+  const remembered = createRemembered(database.outage);
   const changed = (): void => {
+    remembered.forget();
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});
   };
@@ -168,14 +172,14 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     viewer: async (headers) => {
       const bearer = bearerToken(headers);
       if (bearer !== undefined) {
-        const viewer = await tokens.viewer(bearer);
+        const viewer = await remembered.viewer(bearer, () => tokens.viewer(bearer));
         if (viewer === null) {
           throw new HedgerowError('UNAUTHENTICATED', 'The token is not valid: unknown, expired or revoked.');
         }
         return viewer;
       }
       const token = authentication.tokenOf(headers);
-      return token === undefined ? null : sessions.viewer(token);
+      return token === undefined ? null : remembered.viewer(token, () => sessions.viewer(token));
     },
 
     signIn: async ({ name, password, code, address, userAgent, headers }) => {
@@ -189,6 +193,11 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       const { token, setCookie } = await authentication
         .open({ name, password, address, userAgent, admit })
         .catch((error) => {
+          // The library has words of its own for that.
+          if (database.outage.state !== null) {
+            attempt.withdrawn();
+            throw databaseAway(error);
+          }
           // A full queue or a broken database is no guess, and neither is a code that is still to come.
           if (!isCode(error, 'UNAUTHENTICATED', 'SECOND_FACTOR_REFUSED')) attempt.withdrawn();
           throw error;

@@ -184,7 +184,16 @@ export function createAudit({
   async function record(entry: AuditEntry): Promise<void> {
     const at = now();
     const outside = entry.actorKind === 'PEER' || entry.actorKind === 'ANONYMOUS';
-    if (entry.outcome === 'done' && !outside) return store([rowOf(entry, at)]).catch(onError);
+    if (entry.outcome === 'done' && !outside) {
+      const row = rowOf(entry, at);
+      return store([row]).catch((error: unknown) => {
+        onError(error);
+        // What was done has been done, and is told once the database is there again.
+        if (refusals.size >= most) return;
+        refusals.set(`unwritten ${row.id}`, { row, count: 1, lastAt: at, endsAt: at, unwritten: true });
+        planFlush();
+      });
+    }
     const { actorKind, actor, action, target, peerId, outcome, code, address } = entry;
     const key = JSON.stringify([actorKind, actor, action, target, peerId, outcome, code, address]);
     return countRefusal(

@@ -4,11 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TypedDocumentString } from '../../schema/generated/graphql.ts';
 import type { Accounts } from '../access/accounts.ts';
+import type { Recount } from '../catalog/recount.ts';
 import { type Config, decideConfig, type Secrets } from '../config/config.ts';
 import { readEnvironment } from '../config/env.ts';
 import type { StoredKey } from '../config/master-key.ts';
+import type { MoveProgress, MoveReport } from '../database/move/move.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { ImportedFile, ImportProgress, ImportRequest, ImportSummary } from '../library/import.ts';
+import type { BlobProgress, BlobReport } from '../storage/copy-blobs.ts';
 
 export interface Backend extends AsyncDisposable {
   /** Of the running server; null where the folder was opened. */
@@ -44,8 +47,41 @@ export interface Host {
    *   key; then nothing was changed
    */
   importKey(config: Config, key: Buffer): Promise<StoredKey>;
+  /**
+   * Moves the instance of a folder to PostgreSQL, and its blobs to another store where the two configurations differ in it.
+   *
+   * @throws HedgerowError with a sentence; then the instance stays where it is, and a further call goes on where this one ended
+   */
+  move(request: MoveRequest): Promise<InstanceMove>;
+  /**
+   * Takes the file of an instance that was moved back into use; answers where it was moved to, and when (RFC 3339).
+   *
+   * @throws HedgerowError CONFLICT where it was not moved
+   */
+  takeBack(config: Config): Promise<{ from: string; at: string }>;
   /** @throws HedgerowError, one sentence fit for the end of a start */
   serve(config: Config, secrets: Secrets): Promise<Served>;
+}
+
+export interface MoveRequest {
+  /** As it is now. */
+  config: Config;
+  secrets: Secrets;
+  /** As it will be: the same but for the database, and where blobs are moved for these. */
+  target: { config: Config; secrets: Secrets };
+  /** Blobs that are damaged stay behind, rather than that nothing is moved. */
+  leaveDamaged: boolean;
+  signal: AbortSignal;
+  onProgress: (progress: InstanceMoveProgress) => void;
+}
+
+export type InstanceMoveProgress = MoveProgress | BlobProgress | { step: 'index' };
+
+export interface InstanceMove extends MoveReport {
+  /** Null: they stay where they are. */
+  blobs: BlobReport | null;
+  /** Of what is shared and of each peer's catalog, counted in the new database. */
+  catalogs: readonly Recount[];
 }
 
 export interface Served extends AsyncDisposable {

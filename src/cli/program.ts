@@ -12,6 +12,7 @@ import { addForeignPeers } from './commands/foreign-peers.ts';
 import { addImport } from './commands/import.ts';
 import { addInvite } from './commands/invite.ts';
 import { addKey } from './commands/key.ts';
+import { addMigrateTo } from './commands/migrate-to.ts';
 import { addPair } from './commands/pair.ts';
 import { addPeers } from './commands/peers.ts';
 import { addServe } from './commands/serve.ts';
@@ -85,6 +86,7 @@ function buildProgram(context: CommandContext): Command {
   addAudit(program, context);
   addKey(program, context);
   addDoctor(program, context);
+  addMigrateTo(program, context);
   return program;
 }
 

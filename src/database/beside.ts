@@ -47,7 +47,7 @@ export async function openBeside(
 ): Promise<WritingDatabase & AsyncDisposable> {
   if (location.dialect === 'postgresql') {
     const { openPostgres } = await import('./postgres.ts');
-    const { reader, write, close } = openPostgres(location.url, POOL, RECOVERABLE);
+    const { reader, write, close } = openPostgres(location.url, { max: POOL, settings: RECOVERABLE });
     return { read: reader, write, isWanted: () => false, [Symbol.asyncDispose]: close };
   }
   const { connect, sqliteSql, transaction } = await import('./sqlite.ts');

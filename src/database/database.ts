@@ -7,13 +7,17 @@ import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
-import { openPostgres } from './postgres.ts';
-import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
+import { leaveMove, refuseHalfMoved } from './move/marks.ts';
+import { NO_OUTAGE, type Outage, watchOutage } from './outage.ts';
+import { openPostgres, POOL, postgresPool } from './postgres.ts';
+import { guardedFactory, lockingFactory, postgresFactory } from './prisma-adapters.ts';
 import { type Sql, type SqlDialect, sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 
 export interface Database extends AsyncDisposable {
   readonly dialect: SqlDialect;
+  /** Whether it is there; while it is away everything here ends at once, with UNAVAILABLE. */
+  readonly outage: Outage;
   /** For the ordinary. Never inside `write`: it would wait for a lock that its caller holds. */
   readonly prisma: PrismaClient;
   /** For the hot paths, reading. */
@@ -37,7 +41,7 @@ export interface Database extends AsyncDisposable {
   readonly beside: Beside;
   /** A turn to write, for such a thread; the function that it answers ends it, once. On PostgreSQL nobody waits. */
   takeTurn(): Promise<() => void>;
-  /** While such a thread writes, and puts SQLite's log into the file itself; answers what ends that. */
+  /** While such a thread writes, and on SQLite puts the log into the file itself; answers what ends that. */
   checkpointElsewhere(): () => void;
 }
 
@@ -48,6 +52,8 @@ export interface OpenOptions {
   onSnapshot?: (path: string) => void;
   /** Where the migrations are; those of this version unless told. */
   migrations?: string;
+  /** To be moved, or moved into: then it is opened even where it says that it is not to be used (move/marks.ts). */
+  move?: boolean;
 }
 
 /**
@@ -70,6 +76,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   const prisma = new Client({ adapter: lockingFactory(path, connections.lock) });
   return {
     dialect: 'sqlite',
+    outage: NO_OUTAGE,
     beside: { location: { dialect: 'sqlite', path }, asking: connections.lock.asking },
     takeTurn: () => connections.lock.acquire(),
     checkpointElsewhere: connections.checkpointElsewhere,
@@ -85,27 +92,38 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   };
 }
 
-async function openPostgresDatabase(url: string, { migrations }: OpenOptions): Promise<Database> {
-  const connections = openPostgres(url);
-  const adapter = postgresFactory(url);
-  try {
-    const { pending } = await inspectMigrations(connections.reader, migrations);
-    if (pending.length > 0) await applyMigrations('postgresql', adapter, migrations);
-  } catch (error) {
-    await connections.close();
-    if (error instanceof HedgerowError) throw error;
-    throw new HedgerowError('UNAVAILABLE', `The PostgreSQL database cannot be used: ${reason(error)}.`, {
-      cause: error,
-    });
+async function openPostgresDatabase(
+  url: string,
+  { migrations, move = false }: OpenOptions,
+): Promise<Database> {
+  {
+    const connections = openPostgres(url, { max: 1 });
+    try {
+      const { pending } = await inspectMigrations(connections.reader, migrations);
+      if (!move) await refuseHalfMoved(connections.reader);
+      if (pending.length > 0) await applyMigrations('postgresql', postgresFactory(url), migrations);
+    } catch (error) {
+      if (error instanceof HedgerowError && error.code !== 'UNAVAILABLE') throw error;
+      const cause = error instanceof HedgerowError ? (error.cause ?? error) : error;
+      throw new HedgerowError('UNAVAILABLE', `The PostgreSQL database cannot be used: ${reason(cause)}.`, {
+        cause,
+      });
+    } finally {
+      await connections.close();
+    }
   }
+  const outage = watchOutage(url);
+  const connections = openPostgres(url, { outage });
+  const pool = postgresPool(url, POOL, outage);
   const { PrismaClient: Client } = await import('./generated/postgresql/client.ts');
   // The two generated clients have the same shape: they come from one set of models.
-  const prisma = new Client({ adapter }) as unknown as PrismaClient;
+  const prisma = new Client({ adapter: guardedFactory(pool, outage) }) as unknown as PrismaClient;
   return {
     dialect: 'postgresql',
+    outage,
     beside: { location: { dialect: 'postgresql', url }, asking: null },
     takeTurn: async () => () => {},
-    checkpointElsewhere: () => () => {},
+    checkpointElsewhere: outage.writing,
     prisma,
     read: connections.reader,
     write: connections.write,
@@ -116,7 +134,9 @@ async function openPostgresDatabase(url: string, { migrations }: OpenOptions): P
       }),
     scrub: async () => {},
     [Symbol.asyncDispose]: async () => {
+      await outage[Symbol.asyncDispose]();
       await prisma.$disconnect();
+      await pool.end();
       await connections.close();
     },
   };
@@ -148,6 +168,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   let pending: string[];
   try {
     const state = await inspectMigrations(connections.reader, options.migrations);
+    if (!state.empty && options.move !== true) await leaveMove(connections.reader, connections.write);
     pending = state.pending;
     if (pending.length > 0 && !state.empty) {
       const snapshot = `${path}.before-${pending[0]}`;
@@ -191,7 +212,8 @@ function sentence(path: string, error: unknown): unknown {
   return error;
 }
 
-function reason(error: unknown): string {
+/** What another said went wrong, to stand inside a sentence. */
+export function reason(error: unknown): string {
   return error instanceof Error
     ? error.message.split('\n', 1)[0]?.replace(/\.$/, '') || 'unknown'
     : String(error);

@@ -2,12 +2,87 @@
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type pg from 'pg';
+import { guardBy, isUnsent, movesCounters, type WatchedOutage } from './outage.ts';
 import { POOL } from './postgres.ts';
 import { BUSY_TIMEOUT, PRAGMAS } from './sqlite.ts';
 import type { WriteLock } from './write-lock.ts';
 
 export function postgresFactory(url: string): SqlMigrationAwareDriverAdapterFactory {
   return new PrismaPg({ connectionString: url, max: POOL });
+}
+
+/** An INSERT … RETURNING comes as a query, too. */
+const SELECT = /^\s*select\b/i;
+
+/** The same over a pool of ours: while the database is away, and where it goes, its errors say so. */
+export function guardedFactory(pool: pg.Pool, outage: WatchedOutage): SqlMigrationAwareDriverAdapterFactory {
+  const inner = new PrismaPg(pool);
+  const guarded = guardBy(outage);
+  const writing = <T>(text: string, work: () => Promise<T>): Promise<T> => {
+    if (!movesCounters(text) || SELECT.test(text)) return guarded(work);
+    return guarded(() =>
+      work().then(
+        (done) => {
+          outage.wrote();
+          return done;
+        },
+        (error: unknown) => {
+          // Whether it was done is not known where only the answer was lost.
+          if (!isUnsent(error)) outage.wrote();
+          throw error;
+        },
+      ),
+    );
+  };
+  return {
+    provider: inner.provider,
+    adapterName: inner.adapterName,
+    connectToShadowDb: () => inner.connectToShadowDb(),
+    connect: async () => {
+      const adapter = await inner.connect();
+      return {
+        provider: adapter.provider,
+        adapterName: adapter.adapterName,
+        ...(adapter.getConnectionInfo && { getConnectionInfo: adapter.getConnectionInfo.bind(adapter) }),
+        dispose: () => adapter.dispose(),
+        executeScript: (script) => writing(script, () => adapter.executeScript(script)),
+        executeRaw: (query) => writing(query.sql, () => adapter.executeRaw(query)),
+        queryRaw: (query) => writing(query.sql, () => adapter.queryRaw(query)),
+        startTransaction: async (isolation) => {
+          const transaction = await guarded(() => adapter.startTransaction(isolation));
+          let moves = false;
+          const noting = <T>(text: string, work: () => Promise<T>): Promise<T> => {
+            moves ||= movesCounters(text);
+            return guarded(work);
+          };
+          return {
+            provider: transaction.provider,
+            adapterName: transaction.adapterName,
+            options: transaction.options,
+            executeRaw: (query) => noting(query.sql, () => transaction.executeRaw(query)),
+            queryRaw: (query) => noting(query.sql, () => transaction.queryRaw(query)),
+            commit: () =>
+              guarded(() =>
+                transaction.commit().finally(() => {
+                  if (moves) outage.wrote();
+                }),
+              ),
+            rollback: () => transaction.rollback(),
+            ...(transaction.createSavepoint && {
+              createSavepoint: transaction.createSavepoint.bind(transaction),
+            }),
+            ...(transaction.rollbackToSavepoint && {
+              rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
+            }),
+            ...(transaction.releaseSavepoint && {
+              releaseSavepoint: transaction.releaseSavepoint.bind(transaction),
+            }),
+          };
+        },
+      };
+    },
+  };
 }
 
 /** Prisma's own adapter, whose writes wait for the same lock as everybody else's. */
@@ -33,9 +108,8 @@ function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdap
     dispose: () => inner.dispose(),
     executeScript: (script) => lock.run(() => inner.executeScript(script)),
     executeRaw: (query) => lock.run(() => inner.executeRaw(query)),
-    // An INSERT … RETURNING comes as a query.
     queryRaw: (query) =>
-      /^\s*select\b/i.test(query.sql) ? inner.queryRaw(query) : lock.run(() => inner.queryRaw(query)),
+      SELECT.test(query.sql) ? inner.queryRaw(query) : lock.run(() => inner.queryRaw(query)),
     startTransaction: async (isolation) => {
       const release = await lock.acquire();
       try {

@@ -28,6 +28,7 @@ import {
   segmentListKey,
 } from '../storage/paths.ts';
 import { sha256 } from '../storage/segment-digests.ts';
+import { StoreAwayError } from '../storage/watched-store.ts';
 import {
   contentOf,
   HOLDER_COLUMNS,
@@ -890,6 +891,8 @@ export class CacheLedger {
       release(bytes);
       return sound;
     } catch (error) {
+      // Of a store that is away nothing is known, and least of all that its bytes are damaged.
+      if (error instanceof StoreAwayError) throw error;
       if (isCode(error, 'NOT_FOUND', 'UNAVAILABLE')) return false;
       throw error;
     }

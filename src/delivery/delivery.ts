@@ -16,6 +16,7 @@ import type { BlobStore } from '../storage/blob-store.ts';
 import { release } from '../storage/buffer-pool.ts';
 import { type ByteRange, openFileStream } from '../storage/file-stream.ts';
 import { sha256 } from '../storage/segment-digests.ts';
+import { StoreAwayError } from '../storage/watched-store.ts';
 import {
   CacheLedger,
   type CacheRecord,
@@ -302,7 +303,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
       return { body, bytes: null, ...boundsOf(range, size), size, source: 'local', cacheStatus: null };
     } catch (error) {
-      if (!isCode(error, 'NOT_FOUND', 'UNAVAILABLE')) throw error;
+      if (!isCode(error, 'NOT_FOUND', 'UNAVAILABLE') || error instanceof StoreAwayError) throw error;
       const fault = isCode(error, 'NOT_FOUND')
         ? new HedgerowError('UNAVAILABLE', 'The stored file is missing.', { cause: error })
         : error;

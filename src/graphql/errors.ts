@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { PothosError } from '@pothos/core';
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql';
+import { DatabaseAwayError, databaseAway, isAway } from '../database/outage.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { GraphqlLog } from './context.ts';
 
@@ -22,7 +23,8 @@ export function publicError(error: unknown, log: GraphqlLog): GraphQLError {
 
 function translate(error: unknown, log: GraphqlLog): GraphQLError {
   const at = error instanceof GraphQLError ? error : undefined;
-  const cause = rootCause(error);
+  const found = rootCause(error);
+  const cause = !(found instanceof HedgerowError) && isAway(found) ? databaseAway(found) : found;
   if (cause instanceof HedgerowError && cause.code !== 'INTERNAL') {
     return located(at, cause.message, {
       code: cause.code,
@@ -30,6 +32,10 @@ function translate(error: unknown, log: GraphqlLog): GraphQLError {
       ...(cause.retryAfter !== undefined && { retryAfter: Math.ceil(cause.retryAfter) }),
       // An error that no field raised is about the request as a whole, and so is its status.
       ...(at?.path === undefined && { http: { status: cause.status } }),
+      // So is a database that is away, whichever field came upon it.
+      ...(cause instanceof DatabaseAwayError && {
+        http: { status: cause.status, headers: { 'retry-after': String(cause.retryAfter) } },
+      }),
     });
   }
   // What the engine says of the request has no path; with one, it went wrong while a field was resolved.

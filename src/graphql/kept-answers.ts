@@ -54,6 +54,8 @@ export interface KeptAnswersOptions {
   schema: GraphQLSchema;
   /** The counters as they are at some moment after the call. */
   state: () => Promise<Pick<CatalogState, 'epoch' | 'revision' | 'peersRevision'>>;
+  /** The counters where they cannot be read and are known all the same; else null. */
+  standing?: () => Pick<CatalogState, 'epoch' | 'revision' | 'peersRevision'> | null;
   /** Ms since 1970. */
   now?: () => number;
   bytes?: number;
@@ -82,7 +84,18 @@ interface Entry {
 
 export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
   const { schema, now = Date.now, bytes = BYTES } = options;
-  const state = shared(options.state);
+  const { standing = () => null } = options;
+  const asked = shared(options.state);
+  /** Where the database is gone, nobody moves the counters, and an answer that is kept is still right. */
+  const state = async () => {
+    try {
+      return await asked();
+    } catch (error) {
+      const counters = standing();
+      if (counters === null) throw error;
+      return counters;
+    }
+  };
   let documentNumber = 0;
   const documents = new LRUCache<string, KnownDocument>({
     max: DOCUMENTS,

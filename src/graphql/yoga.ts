@@ -66,6 +66,7 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
   const kept = createKeptAnswers({
     schema,
     state: () => services.catalog.state(),
+    standing: () => services.database.outage.standing,
     ...(services.now !== undefined && { now: services.now }),
   });
   const yoga = createYoga<RequestContext, GraphqlContext>({

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Viewer } from '../access/viewer.ts';
+import { databaseAway } from '../database/outage.ts';
 import type { GraphqlServices } from '../graphql/context.ts';
 import { etagOf, type GraphqlRequest } from '../graphql/kept-answers.ts';
 import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
@@ -75,7 +76,11 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       const context: Asking = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
       const { retryAfter } = context.refusal ?? {};
       if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
-      const from = { ...context, address: request.ip, signal: gone.signal };
+      const from: Asking & { address: string; signal: AbortSignal } = {
+        ...context,
+        address: request.ip,
+        signal: gone.signal,
+      };
       const asked = readRequest(request, allowedOrigins);
       const known = asked === null ? null : await server.answer(asked, from);
       if (asked !== null && known !== null) {
@@ -84,6 +89,15 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
         // RFC 9211.
         reply.header('cache-status', known.from === 'kept' ? 'Hedgerow; hit' : 'Hedgerow; fwd=miss');
         return request.method === 'GET' ? conditional(request, reply, known) : reply.send(known.body);
+      }
+      // Told once, of the request, rather than of each of its fields.
+      if (
+        services.database.outage.state !== null &&
+        context.refusal === undefined &&
+        request.method !== 'OPTIONS'
+      ) {
+        from.refusal = databaseAway();
+        reply.header('retry-after', String(from.refusal.retryAfter));
       }
       const response = await server.yoga.fetch(
         // Always this path, wherever the route is mounted: it is the one that Yoga knows.

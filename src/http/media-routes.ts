@@ -3,10 +3,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import { createRecall } from '../catalog/recall.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
-import type { DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
+import type { CacheMode, DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
 import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -30,6 +31,9 @@ export interface MediaRoutesOptions {
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
   const { catalog, database, delivery, streams, viewerOf, readerOf, onError } = options;
+  // How a peer's bytes are kept says nothing of who sees them: a former mode does no harm.
+  const modes = createRecall<{ mode: CacheMode }>(database.outage);
+  const twins = createRecall<Item[]>(database.outage);
 
   app.get('/media/:id/:variant', async (request, reply) => {
     const { id, variant } = request.params as { id: string; variant: string };
@@ -65,9 +69,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     const { variant } = request.params as { variant: string };
     const name = VARIANT_NAMES.find((known) => known === variant);
     const file =
-      item === null || name === undefined
-        ? null
-        : deliverableFile(item, name, await cacheModeOf(database.read, item.source));
+      item === null || name === undefined ? null : deliverableFile(item, name, await modeOf(item.source));
     // Whether it is not there or not for this reader is nobody's business.
     if (item === null || file === null) throw new HedgerowError('NOT_FOUND');
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
@@ -98,13 +100,25 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     }
   }
 
+  async function modeOf(source: number): Promise<CacheMode> {
+    if (source === LOCAL_SOURCE) return 'NONE';
+    const found = await modes(String(source), async () => ({
+      mode: await cacheModeOf(database.read, source),
+    }));
+    return found?.mode ?? 'NONE';
+  }
+
   /** Where the same original is in a local item that the reader may see. */
   async function twinOf(
     reader: Reader,
     { variant, digest }: DeliverableFile,
   ): Promise<LocalPlace | undefined> {
     if (variant !== 'original' || digest === null) return undefined;
-    const copies = (await catalog.copies(reader, [digest])).get(digest) ?? [];
+    const copies =
+      (await twins(
+        JSON.stringify([reader, digest]),
+        async () => (await catalog.copies(reader, [digest])).get(digest) ?? [],
+      )) ?? [];
     const own = copies.find(({ source }) => source === LOCAL_SOURCE);
     return own === undefined ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
   }

@@ -16,6 +16,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
+import { databaseAway, isAway } from '../database/outage.ts';
 import { sql } from '../database/sql.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { FederationContext } from '../federation/context.ts';
@@ -54,6 +55,8 @@ export interface ServerParts {
   catalog: Catalog;
   database: Database;
   delivery: Delivery;
+  /** Whether the store of blobs does not answer. */
+  storeAway: () => boolean;
   federation: FederationContext;
   streams: PeerStreams;
   served: (peerKey: number, bytes: number) => void;
@@ -119,7 +122,9 @@ export async function createServer(
     return id;
   };
   app.setErrorHandler((error, _request, reply) => {
-    const known = translated(error);
+    const own = translated(error);
+    const known =
+      !(own instanceof HedgerowError) && isAway(own, parts.database.outage) ? databaseAway(own) : own;
     const internal = !(known instanceof HedgerowError) || known.code === 'INTERNAL';
     const problem = problemOf(known, internal ? { id: onError(error) } : {});
     return reply.code(problem.status).headers(problem.headers).send(problem.body);
@@ -178,7 +183,7 @@ async function registerRoutes(
   });
   const viewerOf = (request: FastifyRequest): Promise<Viewer | null> => viewers.of(request, 'request');
 
-  await app.register(async (health) => healthRoutes(health, database));
+  await app.register(async (health) => healthRoutes(health, parts));
   await app.register(pages.routes);
   await app.register(schemaRoutes, { version: parts.version });
   await app.register(sessionRoutes, { access, viewerOf });
@@ -244,14 +249,19 @@ async function registerRoutes(
   }
 }
 
-/** `/healthz`: the process answers. `/readyz`: it can serve, which takes the database. */
-async function healthRoutes(app: FastifyInstance, database: Database): Promise<void> {
+/** `/healthz`: the process answers. `/readyz`: it can serve, which takes the database and the store. */
+async function healthRoutes(app: FastifyInstance, { database, storeAway }: ServerParts): Promise<void> {
   app.get('/healthz', async (_request, reply) => reply.code(200).send());
   app.get('/readyz', async (_request, reply) => {
-    const ready = await database.read.get(sql`SELECT 1 AS ready`).then(
-      () => true,
-      () => false,
-    );
+    // Both are looked at all the time, beside whatever is asked of them: nobody who asks this waits for a pool or a lock.
+    const away = database.outage.state !== null || storeAway();
+    const ready =
+      !away &&
+      (database.dialect === 'postgresql' ||
+        (await database.read.get(sql`SELECT 1 AS ready`).then(
+          () => true,
+          () => false,
+        )));
     return reply.code(ready ? 200 : 503).send();
   });
 }

@@ -8,6 +8,7 @@ import { basename, extname } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { parseLocalDateTime, type Visibility } from '../catalog/items.ts';
 import type { NewLocalItem } from '../catalog/local-changes.ts';
+import { DatabaseAwayError } from '../database/outage.ts';
 import { type Code, HedgerowError, isCode, systemCode } from '../lib/errors.ts';
 import type { Variant, VariantName } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -85,6 +86,8 @@ export async function importFile(
     const read = await readOriginal(importer, file, kind.inPlace, signal);
     return await originals.run(read.digests.digest, () => takeIn(importer, file, kind, read, seen));
   } catch (error) {
+    // Of a file nothing is said by that, and a later run takes it.
+    if (error instanceof DatabaseAwayError) throw error;
     if (error instanceof SourceError) return refused('unreadable', error.code, error.message);
     if (isCode(error, 'UNSUPPORTED_MEDIA')) return refused('unsupported', error.code, error.message);
     if (isCode(error, 'NOT_FOUND')) return refused('unreadable', error.code, 'It is not there any more.');
@@ -363,7 +366,11 @@ function storeError(error: unknown): unknown {
   if (!(error instanceof HedgerowError)) return error;
   if (error.code === 'QUOTA_EXCEEDED')
     return new StoreError('QUOTA_EXCEEDED', error.message, { cause: error });
-  return new StoreError('UNAVAILABLE', 'The media store cannot be written.', { cause: error });
+  const { retryAfter } = error;
+  return new StoreError('UNAVAILABLE', 'The media store cannot be written.', {
+    cause: error,
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
 }
 
 async function storing<T>(work: () => Promise<T>): Promise<T> {

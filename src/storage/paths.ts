@@ -31,6 +31,9 @@ export function uploadsFolder(root: string): string {
   return join(root, 'uploads');
 }
 
+/** Prefixes under which all blobs are. */
+export const BLOB_PREFIXES = ['originals/', 'renditions/', 'segments/', 'cache/'] as const;
+
 const FAN_OUT = 1000;
 const CONTENT_KEY = /^(originals|renditions|segments)\/([0-9a-f]{64})$/;
 const CACHE_KEY =
@@ -142,6 +145,12 @@ export function folderOf(root: string, prefix: string): string {
     return name === undefined ? folder : join(folder, name);
   }
   throw new HedgerowError('INVALID', 'This is not a prefix of the blob store.');
+}
+
+/** The digest that a key names, `sha-256:<hex>`; null where it names none. */
+export function digestOf(key: string): string | null {
+  const hex = CONTENT_KEY.exec(key)?.[2];
+  return hex === undefined ? null : `sha-256:${hex}`;
 }
 
 export function isKey(key: string): boolean {

@@ -7,6 +7,10 @@ import pg from 'pg';
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database name, to which `/name` is added. */
   readonly url: string;
+  /** As an operator does it: whoever is connected is sent away. */
+  stop(): Promise<void>;
+  /** Begins again with what it has, on the same port. */
+  start(): Promise<void>;
 }
 
 /** Starts a real PostgreSQL from an npm package, in a new folder, on a free port of 127.0.0.1. */
@@ -33,6 +37,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   await server.start();
   return {
     url: `postgresql://postgres:postgres@127.0.0.1:${port}`,
+    stop: () => server.stop(),
+    start: () => server.start(),
     [Symbol.asyncDispose]: async () => {
       await server.stop();
       await rm(folder, { recursive: true, force: true });

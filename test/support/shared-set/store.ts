@@ -2,6 +2,7 @@
  * The database of one side of a model run: it can be cut off at any statement, as a process that is killed, and put back
  * to an earlier copy, as by an admin with a backup. SQLite is copied as the files are at that moment.
  */
+
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@p
 import pg from 'pg';
 import { type Database, openDatabase } from '../../../src/database/database.ts';
 import { PrismaClient } from '../../../src/database/generated/sqlite/client.ts';
+import { NO_OUTAGE } from '../../../src/database/outage.ts';
 import { lockingFactory } from '../../../src/database/prisma-adapters.ts';
 import type { Sql, SqlDialect } from '../../../src/database/sql.ts';
 import { openSqlite, type SqliteConnections } from '../../../src/database/sqlite.ts';
@@ -229,6 +231,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     plain,
     database: {
       dialect: 'sqlite',
+      outage: NO_OUTAGE,
       prisma,
       read: steps.sql(plain, steps.read),
       write: (work) => steps.write((inner) => connections.write(inner), work),
@@ -302,6 +305,7 @@ async function createPostgresStore(): Promise<Store> {
     plain: inner.read,
     database: {
       dialect: 'postgresql',
+      outage: inner.outage,
       prisma: inner.prisma,
       read: steps.sql(inner.read, steps.read),
       write: (work) => steps.write((work) => inner.write(work), work),
