@@ -20,6 +20,8 @@ import { learnOriginal } from './catalog/learn.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { type Database, openDatabase } from './database/database.ts';
+import { createProcesses, type Processes } from './database/processes.ts';
+import { createSharedLimits } from './database/shared-limits.ts';
 import { createCacheAdministration } from './delivery/cache-administration.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import type { FederationContext } from './federation/context.ts';
@@ -56,6 +58,8 @@ export interface AppOptions {
     dialects?: readonly ForeignDialect[];
     /** Shared by several instances, and not closed with any of them. */
     media?: MediaPool;
+    /** Where the migrations are. */
+    migrations?: string;
   };
 }
 
@@ -63,6 +67,7 @@ export interface AppOptions {
 export interface App extends AsyncDisposable {
   readonly config: Config;
   readonly database: Database;
+  readonly processes: Processes;
   readonly audit: Audit;
   readonly store: BlobStore;
   readonly catalog: Catalog;
@@ -126,8 +131,15 @@ async function build(
   const database = opened.use(
     await openDatabase(config.database, {
       onSnapshot: (path) => log.info({ path }, 'copied the database before migrating it'),
+      migrations: overrides.migrations,
     }),
   );
+  const processes = opened.use(
+    createProcesses(database, {
+      onError: (error) => log.error({ err: error }, 'what other processes do could not be looked at'),
+    }),
+  );
+  const shared = createSharedLimits(database, processes);
   const audit = opened.use(
     createAudit({
       database,
@@ -148,6 +160,8 @@ async function build(
 
   const context: FederationContext = {
     database,
+    processes,
+    shared,
     identity,
     masterKey,
     now,
@@ -167,6 +181,7 @@ async function build(
   );
   const faults = await createFaults({
     database,
+    processes,
     now,
     onError: (error) => log.error({ err: error }, 'what is wrong with an item was not written down'),
   });
@@ -209,12 +224,17 @@ async function build(
   const ownLibrary = opened.use(
     createLibrary({
       database,
+      processes,
       catalog,
       store,
       ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
       media: overrides.media,
-      uploads: { folder: uploadsFolder(uploadsRoot), ...config.uploads },
+      uploads: {
+        folder: uploadsFolder(uploadsRoot),
+        ownFolder: processes.several && config.storage.kind === 's3',
+        ...config.uploads,
+      },
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
     }),
   );
@@ -234,6 +254,8 @@ async function build(
     requestsPerMinute: config.requestsPerMinute,
     oidc: config.oidc === null ? null : { ...config.oidc, clientSecret: secrets.oidcClientSecret },
     now,
+    processes,
+    shared,
   });
   const access = auditedAccess(ownAccess, audit);
   const accounts = auditedAccounts(createAccounts(access, publicUrl), audit);
@@ -265,6 +287,7 @@ async function build(
   const app: App = {
     config,
     database,
+    processes,
     audit,
     store,
     catalog,
