@@ -6,6 +6,7 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
+import { migratePostgres } from './migrate-postgres.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { openPostgres } from './postgres.ts';
 import { lockingFactory, postgresFactory } from './prisma-adapters.ts';
@@ -47,7 +48,9 @@ export interface OpenOptions {
   /** Told where a copy was put before a migration. */
   onSnapshot?: (path: string) => void;
   /** Where the migrations are; those of this version unless told. */
-  migrations?: string;
+  migrations?: string | undefined;
+  /** Of these migrations, the oldest whose version may serve the database beside them; this version's unless told. */
+  servesSince?: string | undefined;
 }
 
 /**
@@ -85,12 +88,14 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   };
 }
 
-async function openPostgresDatabase(url: string, { migrations }: OpenOptions): Promise<Database> {
+async function openPostgresDatabase(
+  url: string,
+  { migrations, servesSince }: OpenOptions,
+): Promise<Database> {
   const connections = openPostgres(url);
   const adapter = postgresFactory(url);
   try {
-    const { pending } = await inspectMigrations(connections.reader, migrations);
-    if (pending.length > 0) await applyMigrations('postgresql', adapter, migrations);
+    await migratePostgres(url, { folder: migrations, servesSince });
   } catch (error) {
     await connections.close();
     if (error instanceof HedgerowError) throw error;
@@ -147,7 +152,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   const connections = openSqlite(path);
   let pending: string[];
   try {
-    const state = await inspectMigrations(connections.reader, options.migrations);
+    const state = await inspectMigrations(connections.reader, { folder: options.migrations });
     pending = state.pending;
     if (pending.length > 0 && !state.empty) {
       const snapshot = `${path}.before-${pending[0]}`;

@@ -64,7 +64,7 @@ function nameOf(text: string): string {
   return name;
 }
 
-function postgresSql(client: pg.Pool | pg.PoolClient): Sql {
+export function postgresSql(client: pg.Pool | pg.ClientBase): Sql {
   const query = (statement: Runnable) =>
     client.query({ name: nameOf(statement.text), text: statement.text, values: statement.values });
   return {
