@@ -37,6 +37,7 @@ const CONNECTIONS = 16;
 const TOKEN = 'a-token-of-the-bench-of-scale-0123456789abcdef';
 const PAGE =
   'query Page($first: Int!, $after: String, $filter: MediaFilter) { media(first: $first, after: $after, filter: $filter) { edges { cursor node { id kind title description mimeType byteSize width height takenAt addedAt tags peer { id name health } } } pageInfo { hasNextPage endCursor } } }';
+const HEADERS = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
 /** µs of one tick of /proc/<pid>/stat. */
 const TICK = 10_000;
 
@@ -257,8 +258,6 @@ function page(variables: object): Asked {
   return { path: '/graphql', method: 'POST', body: JSON.stringify({ query: PAGE, variables }) };
 }
 
-const HEADERS = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
-
 async function ask(url: string, { path, method, body }: Asked): Promise<unknown> {
   const answer = await fetch(url + path, { method, headers: HEADERS, body: body ?? null });
   if (answer.status !== 200) throw new Error(`${path} is answered ${answer.status}: ${await answer.text()}`);
@@ -285,7 +284,9 @@ async function upload(url: string): Promise<Asked> {
   form.set('file', new Blob([new Uint8Array(png)], { type: 'image/png' }), 'bench.png');
   const { authorization } = HEADERS;
   const answer = await fetch(`${url}/uploads`, { method: 'POST', headers: { authorization }, body: form });
-  const { media } = (await answer.json()) as { media: { id: string }[] };
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`The picture is answered ${answer.status}: ${text}`);
+  const { media } = JSON.parse(text) as { media: { id: string }[] };
   return { path: `/media/${media[0]?.id}/thumbnail`, method: 'GET' };
 }
 
@@ -416,6 +417,7 @@ async function fill(url: string, rows: number): Promise<void> {
   for (const { definition } of indexes) await client.query(definition);
   await client.query('UPDATE item_counts SET total = total * $1', [rows]);
   await client.query('UPDATE federation_peers SET item_count = $1, remote_total = $1', [rows]);
+  await client.query(`SELECT setval(pg_get_serial_sequence('items', 'key'), (SELECT MAX(key) FROM items))`);
   await client.query('VACUUM ANALYZE items');
   await client.end();
 }

@@ -19,6 +19,8 @@ import { cookieOf } from './support/people.ts';
 
 /** ms for which processes are killed and started. */
 const STORM = Number(process.env['PROCESSES_SECONDS'] ?? 5) * 1_000;
+/** At least. */
+const KILLS = 3;
 const SEED = Number(process.env['PROCESSES_SEED'] ?? Date.now() % 1_000_000);
 /** ms that an answer may be old, across processes (API.md). */
 const OLDEST = 1_000;
@@ -164,7 +166,8 @@ it('lose nothing and show nothing that they must not, whichever of them is kille
   let kills = 0;
   const killer = async (): Promise<void> => {
     const endsAt = Date.now() + STORM;
-    while (Date.now() < endsAt) {
+    // On a slow machine it takes longer until those that were killed are there again.
+    while (Date.now() < endsAt || kills < KILLS) {
       await wait(400 + random() * 1_200);
       const up = living();
       if (up.length < 2) continue;
@@ -306,7 +309,6 @@ it('lose nothing and show nothing that they must not, whichever of them is kille
     neighbour(),
   ]);
   expect(problems, context).toEqual([]);
-  expect(kills, context).toBeGreaterThan(STORM / 4_000);
 
   // It is over: each process says the same, and nothing that was acknowledged is missing.
   const wanted = (

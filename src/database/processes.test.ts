@@ -85,6 +85,16 @@ describe('processes on one PostgreSQL', () => {
     expect(done).toHaveLength(9);
   });
 
+  it('wait for no lease any more once they are closed', async () => {
+    const database = await open(openNewPostgres);
+    const [one, two] = [processOf(database), processOf(database)];
+    await one.take('it');
+    const waiting = two.only('it', async () => 'done');
+    await expect.poll(() => two.count).toBe(2);
+    await two[Symbol.asyncDispose]();
+    await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
   it('divide work, each name to one, and divide it anew when one comes, ends or is killed', async () => {
     const database = await open(openNewPostgres);
     const first = processOf(database);

@@ -8,6 +8,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { HedgerowError } from '../lib/errors.ts';
 import type { Database } from './database.ts';
 import { openPostgresLink, type PostgresLink } from './postgres-link.ts';
 
@@ -312,6 +313,8 @@ function severalProcesses(url: string, { onError, beat = BEAT, life = LIFE }: Pr
   // Leases.
 
   async function takeRow(name: string): Promise<boolean> {
+    // Whoever waits for a lease would wait for ever.
+    if (closed) throw new HedgerowError('UNAVAILABLE', 'The server is stopping.');
     if (held.has(name)) return false;
     await join();
     if (!isAlive() || held.has(name)) return false;
