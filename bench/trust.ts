@@ -23,6 +23,7 @@ import { createAudit } from '../src/access/audit.ts';
 import { startApp } from '../src/app.ts';
 import { decideConfig } from '../src/config/config.ts';
 import { loadMasterKey } from '../src/config/master-key.ts';
+import { createProcesses } from '../src/database/processes.ts';
 import { sql } from '../src/database/sql.ts';
 import type { FederationContext } from '../src/federation/context.ts';
 import { generatePeerToken, hashPeerToken } from '../src/federation/credentials.ts';
@@ -160,10 +161,13 @@ async function measure(
 
   const log = pino({ level: 'silent' });
   const onError = (error: unknown): void => console.error(error);
+  await using processes = createProcesses(database, { onError });
   await using audit = createAudit({ database, now: Date.now, onError });
   const identity = await loadIdentity(database, await loadMasterKey(dataDir, null, { make: false }));
   const context: FederationContext = {
     database,
+    processes,
+    shared: null,
     identity,
     masterKey: randomBytes(32),
     now: Date.now,

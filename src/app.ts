@@ -20,6 +20,8 @@ import { learnOriginal } from './catalog/learn.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { type Database, openDatabase } from './database/database.ts';
+import { createProcesses, type Processes } from './database/processes.ts';
+import { createSharedLimits } from './database/shared-limits.ts';
 import { createCacheAdministration } from './delivery/cache-administration.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import type { FederationContext } from './federation/context.ts';
@@ -57,6 +59,8 @@ export interface AppOptions {
     dialects?: readonly ForeignDialect[];
     /** Shared by several instances, and not closed with any of them. */
     media?: MediaPool;
+    /** Where the migrations are. */
+    migrations?: string;
   };
 }
 
@@ -64,6 +68,7 @@ export interface AppOptions {
 export interface App extends AsyncDisposable {
   readonly config: Config;
   readonly database: Database;
+  readonly processes: Processes;
   readonly audit: Audit;
   readonly store: BlobStore;
   readonly catalog: Catalog;
@@ -127,8 +132,15 @@ async function build(
   const database = opened.use(
     await openDatabase(config.database, {
       onSnapshot: (path) => log.info({ path }, 'copied the database before migrating it'),
+      migrations: overrides.migrations,
     }),
   );
+  const processes = opened.use(
+    createProcesses(database, {
+      onError: (error) => log.error({ err: error }, 'what other processes do could not be looked at'),
+    }),
+  );
+  const shared = createSharedLimits(database, processes);
   const audit = opened.use(
     createAudit({
       database,
@@ -151,6 +163,8 @@ async function build(
 
   const context: FederationContext = {
     database,
+    processes,
+    shared,
     identity,
     masterKey,
     now,
@@ -170,6 +184,7 @@ async function build(
   );
   const faults = await createFaults({
     database,
+    processes,
     now,
     onError: (error) => log.error({ err: error }, 'what is wrong with an item was not written down'),
   });
@@ -212,12 +227,17 @@ async function build(
   const ownLibrary = opened.use(
     createLibrary({
       database,
+      processes,
       catalog,
       store,
       ownFolders: [config.dataDir, ...(config.storage.kind === 'disk' ? [config.storage.folder] : [])],
       now,
       media: overrides.media,
-      uploads: { folder: unfinishedUploads(config), ...config.uploads },
+      uploads: {
+        folder: unfinishedUploads(config),
+        ownFolder: processes.several && config.storage.kind === 's3',
+        ...config.uploads,
+      },
       onStored: (digest) => delivery.joinLibrary(digest),
       onLeaving: (digest) => delivery.leaveLibrary(digest),
       onFault: (path, error) => log.error({ err: error, path }, 'an import could not deal with a file'),
@@ -239,6 +259,8 @@ async function build(
     requestsPerMinute: config.requestsPerMinute,
     oidc: config.oidc === null ? null : { ...config.oidc, clientSecret: secrets.oidcClientSecret },
     now,
+    processes,
+    shared,
   });
   const access = auditedAccess(ownAccess, audit);
   const accounts = auditedAccounts(createAccounts(access, publicUrl), audit);
@@ -270,6 +292,7 @@ async function build(
   const app: App = {
     config,
     database,
+    processes,
     audit,
     store,
     catalog,

@@ -3,6 +3,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Database } from '../database/database.ts';
 import { databaseAway } from '../database/outage.ts';
+import type { Processes } from '../database/processes.ts';
+import type { SharedLimits } from '../database/shared-limits.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { deriveKey } from '../lib/seal.ts';
 import { createAttempts, networkOf } from './attempts.ts';
@@ -44,6 +46,10 @@ export interface AccessOptions {
   /** Of one user or token. */
   requestsPerMinute?: number | undefined;
   oidc?: OidcSettings | null | undefined;
+  /** Told when somebody's standing changes, and tells it; nobody unless told. */
+  processes?: Pick<Processes, 'tell' | 'hear'> | undefined;
+  /** Limits of all processes together; null where there is one. */
+  shared?: SharedLimits | null | undefined;
 }
 
 export interface SignIn {
@@ -115,11 +121,16 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const now = options.now ?? Date.now;
   const passwords = options.passwords ?? createPasswords({ instanceName: options.instanceName });
   const remembered = createRemembered(database.outage);
-  const changed = (): void => {
+  const look = (): void => {
     remembered.forget();
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});
   };
+  const changed = (): void => {
+    look();
+    options.processes?.tell('standing', '');
+  };
+  options.processes?.hear('standing', look);
   const sessions = createSessions({
     database,
     now,
@@ -139,7 +150,12 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     reference.startsWith('session_') ? sessions.find(reference) : tokens.byReference(reference);
   const standing = createStanding({ standing: viewerNow, referenceOf });
   const authentication = createAuthentication({ database, secret: options.secret, publicUrl, passwords });
-  const attempts = createAttempts({ now, known: (name, address) => hasSession(database, name, address) });
+  const { shared } = options;
+  const attempts = createAttempts({
+    now,
+    known: (name, address) => hasSession(database, name, address),
+    shared,
+  });
   const users = createUsers({ database, passwords, now, onChange: changed });
   const secondFactors = createSecondFactors({
     database,
@@ -250,7 +266,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
       referenceOf,
     }),
     standing,
-    limits: createLimits({ now, requestsPerMinute: options.requestsPerMinute }),
+    limits: createLimits({ now, requestsPerMinute: options.requestsPerMinute, shared }),
   };
 }
 

@@ -4,11 +4,12 @@
  * Three leaky buckets: per name and address, per address, per name. The last is what a guess spread over many
  * addresses runs into; so that it does not lock the owner out, an address from which somebody has signed in under
  * that name before passes it, and it leaks all the time. A refused attempt adds nothing: hammering makes no wait
- * longer. In memory and bounded: each process counts for itself.
+ * longer. In memory and bounded; where several processes serve, also in the database, for all of them together.
  */
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import type { SharedLimits } from '../database/shared-limits.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { createBuckets, ENTRIES, type Policy } from './buckets.ts';
 
@@ -20,6 +21,8 @@ export interface AttemptsOptions {
   now: () => number;
   /** Whether somebody has signed in under this name from this address before; asked only where it matters. */
   known?: (name: string, address: string) => Promise<boolean>;
+  /** Of all processes together; null where there is one. */
+  shared?: SharedLimits | null | undefined;
 }
 
 export interface Attempts {
@@ -38,7 +41,7 @@ export interface Attempt {
   withdrawn(): void;
 }
 
-export function createAttempts({ now, known = async () => false }: AttemptsOptions): Attempts {
+export function createAttempts({ now, known = async () => false, shared = null }: AttemptsOptions): Attempts {
   const pairs = createBuckets(PER_PAIR, now);
   const addresses = createBuckets(PER_ADDRESS, now);
   const names = createBuckets(PER_NAME, now);
@@ -62,18 +65,67 @@ export function createAttempts({ now, known = async () => false }: AttemptsOptio
         addresses.add(network, -1);
         names.add(name, -1);
       };
+      const withdrawn = () => {
+        pairs.add(pair, -1);
+        refund();
+      };
+      const elsewhere =
+        shared === null
+          ? null
+          : await beginOfAll(shared, { pair, network, name }, async () => {
+              return signedIn.has(pair) || (await known(name, address));
+            }).catch((error: unknown) => {
+              withdrawn();
+              throw error;
+            });
       return {
         succeeded: () => {
           signedIn.set(pair, true);
           pairs.forget(pair);
           refund();
+          elsewhere?.succeeded();
         },
         withdrawn: () => {
-          pairs.add(pair, -1);
-          refund();
+          withdrawn();
+          elsewhere?.withdrawn();
         },
       };
     },
+  };
+}
+
+/** The same against all processes together. */
+async function beginOfAll(
+  shared: SharedLimits,
+  { pair, network, name }: { pair: string; network: string; name: string },
+  isKnown: () => Promise<boolean>,
+): Promise<Attempt> {
+  const ofPair = { name: `sign-in as ${pair}`, policy: PER_PAIR };
+  const ofAddress = { name: `sign-in from ${network}`, policy: PER_ADDRESS };
+  const ofName = { name: `sign-in of ${name}`, policy: PER_NAME };
+  const taken: (typeof ofPair)[] = [];
+  const take = async (bucket: typeof ofPair): Promise<number> => {
+    const wait = await shared.take(bucket.name, bucket.policy);
+    if (wait === 0) taken.push(bucket);
+    return wait;
+  };
+  const giveBack = (buckets: readonly (typeof ofPair)[]): void => {
+    // What is not given back leaks by itself.
+    for (const bucket of buckets) shared.give(bucket.name, bucket.policy).catch(() => {});
+  };
+  const wait = await take(ofPair);
+  if (wait > 0) throw limited(wait);
+  const others = Math.max(await take(ofAddress), await take(ofName));
+  if (others > 0 && !(await isKnown())) {
+    giveBack(taken);
+    throw limited(others);
+  }
+  return {
+    succeeded: () => {
+      shared.forget(ofPair.name).catch(() => {});
+      giveBack(taken.filter((bucket) => bucket !== ofPair));
+    },
+    withdrawn: () => giveBack(taken),
   };
 }
 

@@ -2,12 +2,13 @@
  * How much users, tokens and addresses may ask for. Peers have limits of their own, apart from these.
  *
  * A person has one allowance for all of his or her browsers, each token one of its own, and whoever is unknown shares
- * that of the address (of a household of IPv6: of its network). Each process counts for itself.
+ * that of the address (of a household of IPv6: of its network). Where several processes serve, all of them together.
  */
 
+import type { SharedLimits } from '../database/shared-limits.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { networkOf } from './attempts.ts';
-import { createBuckets } from './buckets.ts';
+import { createBuckets, type Policy } from './buckets.ts';
 import type { Viewer } from './viewer.ts';
 
 /** `bytes`: a picture of a page; `request`: an operation; `entry`: signing in, links and their like; `upload`: one file. */
@@ -32,6 +33,8 @@ export interface LimitsOptions {
   now: () => number;
   /** Requests a minute of one user or token; the others are made of it. */
   requestsPerMinute?: number | undefined;
+  /** Of all processes together; null where there is one. */
+  shared?: SharedLimits | null | undefined;
 }
 
 export const REQUESTS_PER_MINUTE = 1200;
@@ -47,33 +50,42 @@ const UNKNOWN_TOKENS = 1 / 20;
 /** A burst is what half a minute gives. */
 const BURST = 1 / 2;
 
-export function createLimits({ now, requestsPerMinute = REQUESTS_PER_MINUTE }: LimitsOptions): Limits {
-  const bucketsOf = (share: number) => {
+export function createLimits({
+  now,
+  requestsPerMinute = REQUESTS_PER_MINUTE,
+  shared = null,
+}: LimitsOptions): Limits {
+  const bucketsOf = (name: string, share: number) => {
     const perMinute = Math.max(1, requestsPerMinute * share);
-    return createBuckets(
-      { capacity: Math.max(2, Math.ceil(perMinute * BURST)), leak: 60_000 / perMinute },
-      now,
-    );
+    const policy: Policy = { capacity: Math.max(2, Math.ceil(perMinute * BURST)), leak: 60_000 / perMinute };
+    return { name, policy, here: createBuckets(policy, now) };
   };
   const known = new Map<LimitKind, ReturnType<typeof bucketsOf>>();
   const addresses = new Map<LimitKind, ReturnType<typeof bucketsOf>>();
   for (const [kind, [forKnown, forAddress]] of Object.entries(SHARES)) {
-    known.set(kind as LimitKind, bucketsOf(forKnown));
-    addresses.set(kind as LimitKind, bucketsOf(forAddress));
+    known.set(kind as LimitKind, bucketsOf(`${kind} of`, forKnown));
+    addresses.set(kind as LimitKind, bucketsOf(`${kind} from`, forAddress));
   }
-  const guesses = bucketsOf(UNKNOWN_TOKENS);
-  const take = (buckets: ReturnType<typeof bucketsOf> | undefined, key: string): void => {
-    const wait = buckets?.wait(key) ?? 0;
+  const guesses = bucketsOf('unknown token from', UNKNOWN_TOKENS);
+  const take = async (buckets: ReturnType<typeof bucketsOf> | undefined, key: string): Promise<void> => {
+    if (buckets === undefined) return;
+    const { name, policy, here } = buckets;
+    let wait = here.wait(key);
+    if (wait === 0) {
+      // Before anything is waited for, so that parallel ones cannot slip past.
+      here.add(key, 1);
+      const of = shared?.take(`${name} ${key}`, policy) ?? 0;
+      wait = typeof of === 'number' ? of : await of;
+    }
     if (wait > 0) {
       throw new HedgerowError('RATE_LIMITED', undefined, { retryAfter: Math.max(1, Math.ceil(wait / 1000)) });
     }
-    buckets?.add(key, 1);
   };
   return {
     take: async (kind, viewer, address) => {
       if (viewer === null) return take(addresses.get(kind), networkOf(address));
       const key = allowanceOf(viewer);
-      if (key !== null) take(known.get(kind), key);
+      if (key !== null) await take(known.get(kind), key);
     },
     unknownToken: async (address) => take(guesses, networkOf(address)),
   };

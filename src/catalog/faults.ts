@@ -1,5 +1,6 @@
 /** What is wrong with the bytes of a peer's item, as its row keeps it until the item changes or good bytes are here. */
 import type { Database } from '../database/database.ts';
+import type { Processes } from '../database/processes.ts';
 import { sql } from '../database/sql.ts';
 import type { Code } from '../lib/errors.ts';
 import { finishChange } from './state.ts';
@@ -13,16 +14,26 @@ export interface Faults {
 
 export interface FaultsOptions {
   database: Database;
+  processes: Pick<Processes, 'tell' | 'hear'>;
   now: () => number;
   onError: (error: unknown) => void;
 }
 
 /** Reads which items have a fault; afterwards a file that arrives whole costs no statement unless its item has one. */
-export async function createFaults({ database, now, onError }: FaultsOptions): Promise<Faults> {
-  const rows = await database.read.all<{ key: number }>(
-    sql`SELECT key FROM items WHERE fault IS NOT NULL AND source <> 0`,
-  );
-  const faulty = new Set(rows.map(({ key }) => key));
+export async function createFaults({ database, processes, now, onError }: FaultsOptions): Promise<Faults> {
+  const faulty = new Set<number>();
+  const read = async (): Promise<void> => {
+    const rows = await database.read.all<{ key: number }>(
+      sql`SELECT key FROM items WHERE fault IS NOT NULL AND source <> 0`,
+    );
+    for (const { key } of rows) faulty.add(key);
+  };
+  // What another process has found wrong may be here whole before anybody asks that one.
+  processes.hear('fault', (key) => {
+    if (key === null) read().catch(onError);
+    else faulty.add(Number(key));
+  });
+  await read();
   const put = (itemKey: number, code: Code | null): void => {
     database
       .write(async (tx) => {
@@ -39,6 +50,7 @@ export async function createFaults({ database, now, onError }: FaultsOptions): P
     note: (itemKey, code) => {
       // A new version of the item has none, so what is remembered here does not say that the row has one.
       faulty.add(itemKey);
+      processes.tell('fault', String(itemKey));
       put(itemKey, code);
     },
     clear: (itemKey) => {

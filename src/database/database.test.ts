@@ -162,7 +162,8 @@ describe('opening', () => {
     it(`refuses what a newer version has migrated, and leaves it as it is (${dialect})`, async () => {
       const location = await locationOf(dialect);
       const migrations = await nextMigrations('CREATE TABLE next (id INTEGER PRIMARY KEY);');
-      await (await openDatabase(location, { migrations }))[Symbol.asyncDispose]();
+      const servesSince = '29990101000000_next';
+      await (await openDatabase(location, { migrations, servesSince }))[Symbol.asyncDispose]();
       await expect(openDatabase(location)).rejects.toMatchObject({
         code: 'CONFLICT',
         message: expect.stringMatching(/newer version .*29990101000000_next/),
@@ -171,19 +172,60 @@ describe('opening', () => {
       expect(await again.read.all(sql`SELECT id FROM next`)).toEqual([]);
     });
 
-    it(`does not go on from a migration that failed (${dialect})`, async () => {
+    it(`${dialect === 'sqlite' ? 'refuses' : 'serves'} what a newer version has only added to (${dialect})`, async () => {
       const location = await locationOf(dialect);
-      await (await openDatabase(location))[Symbol.asyncDispose]();
-      const migrations = await nextMigrations(
-        'CREATE TABLE next (id INTEGER PRIMARY KEY); SELECT nonsense();',
-      );
-      await expect(openDatabase(location, { migrations })).rejects.toThrow();
-      await expect(openDatabase(location, { migrations })).rejects.toMatchObject({
-        code: 'CONFLICT',
-        message: expect.stringContaining('restore the snapshot'),
-      });
+      const migrations = await nextMigrations('CREATE TABLE next (id INTEGER PRIMARY KEY);');
+      await (await openDatabase(location, { migrations }))[Symbol.asyncDispose]();
+      if (dialect === 'sqlite') {
+        await expect(openDatabase(location)).rejects.toMatchObject({ code: 'CONFLICT' });
+        return;
+      }
+      await using older = await openDatabase(location);
+      await older.prisma.setting.create({ data: { key: 'name', value: 'kept' } });
+      expect(await older.read.all(sql`SELECT id FROM next`)).toEqual([]);
     });
   }
+
+  it('goes on after a migration that failed or was broken off, of which nothing is left (postgresql)', async () => {
+    const location = await locationOf('postgresql');
+    await (await openDatabase(location))[Symbol.asyncDispose]();
+    const migrations = await nextMigrations('CREATE TABLE next (id INTEGER PRIMARY KEY); SELECT nonsense();');
+    for (let start = 0; start < 2; start += 1) {
+      await expect(openDatabase(location, { migrations })).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringContaining('nonsense'),
+      });
+    }
+    await writeFile(
+      join(migrations, 'postgresql', '29990101000000_next', 'migration.sql'),
+      'CREATE TABLE next (id INTEGER PRIMARY KEY);',
+    );
+    await using database = await openDatabase(location, { migrations });
+    expect(await database.read.all(sql`SELECT id FROM next`)).toEqual([]);
+  });
+
+  it('is migrated once, whoever starts at the same moment (postgresql)', async () => {
+    const location = await locationOf('postgresql');
+    const migrations = await nextMigrations(
+      'CREATE TABLE next (id INTEGER PRIMARY KEY); INSERT INTO next VALUES (1); SELECT pg_sleep(0.2);',
+    );
+    const opened = await Promise.all([1, 2, 3].map(() => openDatabase(location, { migrations })));
+    for (const database of opened) {
+      expect(await database.read.all(sql`SELECT id FROM next`)).toEqual([{ id: 1 }]);
+      await database[Symbol.asyncDispose]();
+    }
+  });
+
+  it('does not go on from a migration that failed (sqlite)', async () => {
+    const location = await locationOf('sqlite');
+    await (await openDatabase(location))[Symbol.asyncDispose]();
+    const migrations = await nextMigrations('CREATE TABLE next (id INTEGER PRIMARY KEY); SELECT nonsense();');
+    await expect(openDatabase(location, { migrations })).rejects.toThrow();
+    await expect(openDatabase(location, { migrations })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('restore the snapshot'),
+    });
+  });
 
   it('takes a snapshot before it migrates, but not of an empty database', async () => {
     const location: DatabaseLocation = { dialect: 'sqlite', path: join(folder, 'hedgerow.db') };

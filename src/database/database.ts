@@ -6,11 +6,12 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { Beside } from './beside.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
+import { migratePostgres } from './migrate-postgres.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
 import { leaveMove, refuseHalfMoved } from './move/marks.ts';
 import { NO_OUTAGE, type Outage, watchOutage } from './outage.ts';
 import { openPostgres, POOL, postgresPool } from './postgres.ts';
-import { guardedFactory, lockingFactory, postgresFactory } from './prisma-adapters.ts';
+import { guardedFactory, lockingFactory } from './prisma-adapters.ts';
 import { type Sql, type SqlDialect, sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -51,7 +52,9 @@ export interface OpenOptions {
   /** Told where a copy was put before a migration. */
   onSnapshot?: (path: string) => void;
   /** Where the migrations are; those of this version unless told. */
-  migrations?: string;
+  migrations?: string | undefined;
+  /** Of these migrations, the oldest whose version may serve the database beside them; this version's unless told. */
+  servesSince?: string | undefined;
   /** To be moved, or moved into: then it is opened even where it says that it is not to be used (move/marks.ts). */
   move?: boolean;
 }
@@ -94,14 +97,13 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
 
 async function openPostgresDatabase(
   url: string,
-  { migrations, move = false }: OpenOptions,
+  { migrations, servesSince, move = false }: OpenOptions,
 ): Promise<Database> {
   {
     const connections = openPostgres(url, { max: 1 });
     try {
-      const { pending } = await inspectMigrations(connections.reader, migrations);
       if (!move) await refuseHalfMoved(connections.reader);
-      if (pending.length > 0) await applyMigrations('postgresql', postgresFactory(url), migrations);
+      await migratePostgres(url, { folder: migrations, servesSince });
     } catch (error) {
       if (error instanceof HedgerowError && error.code !== 'UNAVAILABLE') throw error;
       const cause = error instanceof HedgerowError ? (error.cause ?? error) : error;
@@ -167,7 +169,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
   const connections = openSqlite(path);
   let pending: string[];
   try {
-    const state = await inspectMigrations(connections.reader, options.migrations);
+    const state = await inspectMigrations(connections.reader, { folder: options.migrations });
     if (!state.empty && options.move !== true) await leaveMove(connections.reader, connections.write);
     pending = state.pending;
     if (pending.length > 0 && !state.empty) {

@@ -9,6 +9,18 @@ import { type Sql, type SqlDialect, sql } from './sql.ts';
 /** One folder a database, in each a folder a migration. */
 export const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations/', import.meta.url));
 
+/**
+ * The oldest migration whose version may still serve the database after our newest one: it finds everything where it was.
+ * A migration that takes away or changes what an earlier version uses moves it on, and then says so in the changelog.
+ */
+export const SERVES_SINCE = '20261201041500_processes';
+
+export interface MigrationOptions {
+  /** Those of this version unless told. */
+  folder?: string | undefined;
+  servesSince?: string | undefined;
+}
+
 export interface MigrationState {
   /** Nothing is there yet. */
   empty: boolean;
@@ -18,9 +30,13 @@ export interface MigrationState {
 /**
  * Compares the database with the migrations of this version.
  *
- * @throws HedgerowError CONFLICT where a newer version has migrated it, or an earlier migration has failed.
+ * @throws HedgerowError CONFLICT where an earlier migration has failed, or a newer version has migrated it; unless, on
+ *   PostgreSQL, that version has left everything where this one looks for it
  */
-export async function inspectMigrations(database: Sql, folder = MIGRATIONS): Promise<MigrationState> {
+export async function inspectMigrations(
+  database: Sql,
+  { folder = MIGRATIONS }: MigrationOptions = {},
+): Promise<MigrationState> {
   const ours = await migrationNames(folder, database.dialect);
   const exists = await database.get(
     database.dialect === 'sqlite'
@@ -28,10 +44,12 @@ export async function inspectMigrations(database: Sql, folder = MIGRATIONS): Pro
       : sql`SELECT 1 AS found FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_prisma_migrations'`,
   );
   if (exists === undefined) return { empty: true, pending: ours };
-  const rows = await database.all<{ name: string; finished: unknown }>(
-    sql`SELECT migration_name AS name, finished_at AS finished FROM _prisma_migrations WHERE rolled_back_at IS NULL`,
+  const rows = await database.all<{ name: string; finished: unknown; logs: string | null }>(
+    sql`SELECT migration_name AS name, finished_at AS finished, logs FROM _prisma_migrations WHERE rolled_back_at IS NULL`,
   );
-  const unknown = rows.find((row) => !ours.includes(row.name));
+  // SQLite has one process, which nobody replaces while it serves.
+  const serves = database.dialect === 'postgresql' ? ours : [];
+  const unknown = rows.find((row) => !ours.includes(row.name) && !serves.includes(servesSinceOf(row.logs)));
   if (unknown !== undefined) {
     throw new HedgerowError(
       'CONFLICT',
@@ -47,6 +65,15 @@ export async function inspectMigrations(database: Sql, folder = MIGRATIONS): Pro
   }
   const applied = new Set(rows.map((row) => row.name));
   return { empty: rows.length === 0, pending: ours.filter((name) => !applied.has(name)) };
+}
+
+/** What a migration's row says of earlier versions, for those that know nothing of the migration. */
+export function servesSinceLog(servesSince = SERVES_SINCE): string {
+  return `serves since ${servesSince}`;
+}
+
+function servesSinceOf(logs: string | null): string {
+  return /^serves since (\S+)$/m.exec(logs ?? '')?.[1] ?? '';
 }
 
 export async function applyMigrations(

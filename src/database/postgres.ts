@@ -137,7 +137,7 @@ function nameOf(text: string): string {
 }
 
 /** @param note - told of each statement */
-function postgresSql(client: pg.Pool | pg.PoolClient, note?: (text: string) => void): Sql {
+export function postgresSql(client: pg.Pool | pg.ClientBase, note?: (text: string) => void): Sql {
   const query = (statement: Runnable) => {
     note?.(statement.text);
     return client.query({ name: nameOf(statement.text), text: statement.text, values: statement.values });

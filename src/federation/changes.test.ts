@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import { ALONE } from '../../test/support/alone.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { seedPeer } from '../../test/support/items.ts';
 import type { Database } from '../database/database.ts';
@@ -15,6 +16,7 @@ describeOnBothDatabases('changes of peers and pulls', (open) => {
     const errors: unknown[] = [];
     const changes = createChanges({
       read: database.read,
+      processes: ALONE,
       onError: (error) => errors.push(error),
       lookEvery: 20,
     });
@@ -53,6 +55,7 @@ describeOnBothDatabases('changes of peers and pulls', (open) => {
     const peer = await seedPeer(database, { name: 'one' });
     let looks = 0;
     const changes = createChanges({
+      processes: ALONE,
       read: {
         ...database.read,
         all: (statement) => {
@@ -83,6 +86,7 @@ describeOnBothDatabases('changes of peers and pulls', (open) => {
     let fail = false;
     const errors: unknown[] = [];
     const changes = createChanges({
+      processes: ALONE,
       read: {
         ...database.read,
         all: (statement) => {

@@ -1,10 +1,16 @@
 /** What every part of this room is given. */
 import type { Database } from '../database/database.ts';
+import type { Processes } from '../database/processes.ts';
+import type { SharedLimits } from '../database/shared-limits.ts';
 import type { Code } from '../lib/errors.ts';
 import type { InstanceIdentityKeys } from './identity/instance-identity.ts';
 
 export interface FederationContext {
   readonly database: Database;
+  /** The others on this database: what only one of them must do, and what they tell each other. */
+  readonly processes: Processes;
+  /** Limits of all processes together; null where there is one. */
+  readonly shared: SharedLimits | null;
   readonly identity: InstanceIdentityKeys;
   readonly masterKey: Buffer;
   /** ms since 1970. */

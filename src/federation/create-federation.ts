@@ -37,11 +37,15 @@ import { createPeerStreams, type PeerStreams } from './serve/streams.ts';
 
 /** What is mirrored beside thumbnails; the original last, so that one that is here says that all is. */
 const MIRRORED = ['preview', 'playable', 'original'] as const;
+/** ms */
+const HOUR = 3_600_000;
 const DAY = 24 * 3600 * 1000;
 /** Peers whose answering is remembered. */
 const BREAKERS = 10_000;
 /** ms between two looks whether another process has changed the key. */
 const LOOK_FOR_KEY = 1_000;
+/** ms between two looks for what a process has left unfinished. */
+const LOOK_FOR_UNFINISHED = 10_000;
 
 export interface FederationParts extends AsyncDisposable {
   readonly federation: Federation;
@@ -86,6 +90,7 @@ type Bytes = Pick<
 
 export function createFederation(options: FederationOptions): FederationParts {
   const { context, enabled, pullInterval, dialects = FOREIGN_DIALECTS, sleep } = options;
+  const { processes } = context;
   const { prisma } = context.database;
   const outgoing = createOutgoing();
   const connections = createConnections({ context, outgoing });
@@ -97,6 +102,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   });
   const changes = createChanges({
     read: context.database.read,
+    processes,
     onError: (error) => context.log.failed({ what: 'looking for changes of peers', error }),
   });
   let delivery: Bytes | undefined;
@@ -229,6 +235,11 @@ export function createFederation(options: FederationOptions): FederationParts {
     };
   };
 
+  processes.hear('budgets', () => {
+    delivery
+      ?.enforceBudgets()
+      .catch((error: unknown) => context.log.failed({ what: 'taking up a changed budget', error }));
+  });
   const counted = createByteCounts(context);
   const diagnoses = createDiagnoses({ context, outgoing, clientFor, onChanged: changes.diagnosisChanged });
 
@@ -271,7 +282,11 @@ export function createFederation(options: FederationOptions): FederationParts {
       resolveHeldRemovals(context, id, decision, async (itemKey, source) =>
         delivery?.purgeItem(itemKey, source),
       ),
-    updatePeer: (id, input) => updatePeer(context, pulls, id, input, async () => delivery?.enforceBudgets()),
+    updatePeer: (id, input) =>
+      updatePeer(context, pulls, id, input, async () => {
+        processes.tell('budgets', '');
+        await delivery?.enforceBudgets();
+      }),
     refresh: async (id) => {
       requireEnabled();
       await readAgentsAgain(context, id);
@@ -331,6 +346,45 @@ export function createFederation(options: FederationOptions): FederationParts {
   let running = false;
   let watch: NodeJS.Timeout | undefined;
   let daily: NodeJS.Timeout | undefined;
+  let unfinished: NodeJS.Timeout | undefined;
+  let hourly: NodeJS.Timeout | undefined;
+  /** What is old goes, and what nobody is at any more is said to be over. */
+  const upkeep = processes.share('federation ', {
+    names: async () => ['upkeep'],
+    begin: () => {
+      const forget = (): void => {
+        context.database
+          .write((tx) => forgetOldRemovals(tx, context.now()))
+          .catch((error: unknown) => context.log.failed({ what: 'forgetting old removals', error }));
+      };
+      const endUnfinished = (): void => {
+        diagnoses
+          .endUnfinished()
+          .catch((error: unknown) => context.log.failed({ what: 'ending what a process has left', error }));
+      };
+      forget();
+      endUnfinished();
+      daily = setInterval(forget, DAY).unref();
+      const sweep = (): void => {
+        context.shared
+          ?.sweep()
+          .catch((error: unknown) =>
+            context.log.failed({ what: 'forgetting what limits have counted', error }),
+          );
+      };
+      sweep();
+      if (context.shared !== null) hourly = setInterval(sweep, HOUR).unref();
+      if (processes.several) unfinished = setInterval(endUnfinished, LOOK_FOR_UNFINISHED).unref();
+    },
+    end: async () => endUpkeep(),
+    lost: () => endUpkeep(),
+  });
+  function endUpkeep(): void {
+    clearInterval(daily);
+    clearInterval(unfinished);
+    clearInterval(hourly);
+  }
+
   return {
     federation,
     streams,
@@ -354,17 +408,10 @@ export function createFederation(options: FederationOptions): FederationParts {
       delivery = given;
     },
     start: async () => {
-      const forget = () =>
-        context.database
-          .write((tx) => forgetOldRemovals(tx, context.now()))
-          .catch((error: unknown) => context.log.failed({ what: 'forgetting old removals', error }));
-      await forget();
-      await diagnoses.endUnfinished();
-      daily = setInterval(forget, DAY);
-      daily.unref();
+      await upkeep.start();
       running = true;
       // Only on PostgreSQL may there be another process; requests notice by themselves what people are shown here.
-      if (context.database.dialect === 'postgresql') watch = setInterval(noticeKey, LOOK_FOR_KEY).unref();
+      if (processes.several) watch = setInterval(noticeKey, LOOK_FOR_KEY).unref();
       if (!enabled) return;
       await pulls.start();
       await notices.start();
@@ -373,7 +420,7 @@ export function createFederation(options: FederationOptions): FederationParts {
     [Symbol.asyncDispose]: async () => {
       running = false;
       clearInterval(watch);
-      clearInterval(daily);
+      endUpkeep();
       await attempts[Symbol.asyncDispose]();
       await diagnoses[Symbol.asyncDispose]();
       await events[Symbol.asyncDispose]();

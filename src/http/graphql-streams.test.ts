@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ALONE } from '../../test/support/alone.ts';
 import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
 import {
   fakeFederation,
@@ -16,7 +17,12 @@ let changes: ReturnType<typeof createChanges>;
 
 beforeAll(async () => {
   temporary = await openTemporarySqlite();
-  changes = createChanges({ read: temporary.database.read, onError: () => {}, lookEvery: 20 });
+  changes = createChanges({
+    read: temporary.database.read,
+    processes: ALONE,
+    onError: () => {},
+    lookEvery: 20,
+  });
   server = await startGraphql(temporary.database, {
     federation: fakeFederation({ changes }),
     anonymous: true,

@@ -11,6 +11,8 @@ export function createFailureLimit(options: {
   most: number;
   windowMs: number;
   now: () => number;
+  /** Counts a failure among those of all processes; ms to wait where there were too many. Null: there are no others. */
+  elsewhere?: ((address: string) => number | Promise<number>) | null;
 }): FailureLimit {
   const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: 10_000 });
   return {
@@ -24,6 +26,14 @@ export function createFailureLimit(options: {
       if (window === undefined || window.endsAt <= options.now()) {
         windows.set(address, { count: 1, endsAt: options.now() + options.windowMs });
       } else window.count += 1;
+      if (options.elsewhere == null) return;
+      // Who has failed too often elsewhere is not believed here either, from the first failure on.
+      void Promise.resolve(options.elsewhere(address)).then(
+        (wait) => {
+          if (wait > 0) windows.set(address, { count: options.most, endsAt: options.now() + wait });
+        },
+        () => {},
+      );
     },
   };
 }

@@ -9,6 +9,7 @@ import { addAbortSignal } from 'node:stream';
 import { parseLocalDateTime, type Visibility } from '../catalog/items.ts';
 import type { NewLocalItem } from '../catalog/local-changes.ts';
 import { DatabaseAwayError } from '../database/outage.ts';
+import type { Processes } from '../database/processes.ts';
 import { type Code, HedgerowError, isCode, systemCode } from '../lib/errors.ts';
 import type { Variant, VariantName } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -29,6 +30,8 @@ export interface FileImporter {
   ledger: ImportLedger;
   store: BlobStore;
   media: Pick<MediaPool, 'process'>;
+  /** Those beside this one, which take in and remove the same files. */
+  processes?: Pick<Processes, 'several' | 'only'> | undefined;
 }
 
 /** What an import makes of its files. */
@@ -84,7 +87,11 @@ export async function importFile(
       return refused('unsupported', 'UNSUPPORTED_MEDIA', 'This kind of file is not kept here.');
     }
     const read = await readOriginal(importer, file, kind.inPlace, signal);
-    return await originals.run(read.digests.digest, () => takeIn(importer, file, kind, read, seen));
+    return await originals.run(
+      read.digests.digest,
+      () => takeIn(importer, file, kind, read, seen),
+      importer.processes,
+    );
   } catch (error) {
     // Of a file nothing is said by that, and a later run takes it.
     if (error instanceof DatabaseAwayError) throw error;
@@ -193,7 +200,7 @@ async function takeIn(
   { digests, stored }: ReadOriginal,
   seen: SeenFile | undefined,
 ): Promise<FileResult> {
-  const { ledger, store, media } = importer;
+  const { ledger, store, media, processes } = importer;
   const key = originalKey(digests.digest);
   const discard = async (): Promise<void> => {
     if (stored && !(await ledger.isStored(key))) await store.delete(key).catch(() => {});
@@ -226,10 +233,14 @@ async function takeIn(
     await copyFile(store, file, { digest: digests.digest });
   }
   await storeSegmentList(store, digests);
-  const { id } = await renditions.run(processed.renditions.thumbhash, async () => {
-    const variants = await storeRenditions(store, processed);
-    return ledger.add(newItem(file, kind, digests, processed, variants), file);
-  });
+  const { id } = await renditions.run(
+    processed.renditions.thumbhash,
+    async () => {
+      const variants = await storeRenditions(store, processed);
+      return ledger.add(newItem(file, kind, digests, processed, variants), file);
+    },
+    processes,
+  );
   return { outcome: 'added', bytes: file.size, itemId: id, code: null, reason: null };
 }
 

@@ -33,6 +33,8 @@ export interface ImportContext {
   ownFolders: readonly string[];
   /** Files in work at once; half as many again as cores unless told, so that one is read while others are drawn. */
   concurrency?: number;
+  /** Those beside this one; none unless told. */
+  processes?: FileImporter['processes'];
   /** Ms since 1970. */
   now?: () => number;
   /** Told of each original that is in the store and has an item now. */
@@ -107,7 +109,12 @@ export async function importFiles(context: ImportContext, request: ImportRequest
   const walk = { skip: context.ownFolders, signal };
   const roots = await importRoots(paths, context.ownFolders);
   const ledger = createImportLedger({ ...context, now: context.now ?? Date.now });
-  const importer: FileImporter = { ledger, store: context.store, media: context.media };
+  const importer: FileImporter = {
+    ledger,
+    store: context.store,
+    media: context.media,
+    processes: context.processes,
+  };
   const meter = createProgressMeter();
   let failure: HedgerowError | null = null;
   let faults = 0;

@@ -2,12 +2,14 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Item } from '../catalog/items.ts';
 import type { Database } from '../database/database.ts';
+import type { Processes } from '../database/processes.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { type ImportRequest, type ImportSummary, importFiles } from './import.ts';
 import { importIntoAlbum } from './import-album.ts';
 import { createImportLedger } from './import-ledger.ts';
 import { createMediaPool, type MediaPool } from './media-worker.ts';
 import { removeItems } from './remove.ts';
+import { createUploadParts } from './upload-parts.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
 export interface Library extends AsyncDisposable {
@@ -24,6 +26,7 @@ export interface Library extends AsyncDisposable {
 
 export interface LibraryOptions {
   database: Database;
+  processes: Processes;
   catalog: Catalog;
   store: BlobStore;
   /** Absolute; never imported. */
@@ -32,6 +35,8 @@ export interface LibraryOptions {
   uploads: {
     /** Absolute. */
     folder: string;
+    /** Whether the folder is of this process alone, and other processes have others. */
+    ownFolder: boolean;
     maxBytes: number;
     quotaBytes: number;
   };
@@ -51,7 +56,14 @@ export function createLibrary(options: LibraryOptions): Library {
   return {
     importFiles: (request) =>
       importIntoAlbum(options.catalog.albums, request, (given) => importFiles({ ...options, media }, given)),
-    uploads: createUploads({ ...options.uploads, database, now, importer: { ledger, store, media } }),
+    uploads: createUploads({
+      ...options.uploads,
+      parts: options.uploads.ownFolder ? createUploadParts(store, options.uploads.folder) : null,
+      database,
+      processes: options.processes,
+      now,
+      importer: { ledger, store, media, processes: options.processes },
+    }),
     remove: (ids) => removeItems(options, ids),
     [Symbol.asyncDispose]: async () => {
       if (options.media === undefined) await media[Symbol.asyncDispose]();

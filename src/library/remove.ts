@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Item } from '../catalog/items.ts';
 import type { Database } from '../database/database.ts';
 import { texts } from '../database/lists.ts';
+import type { Processes } from '../database/processes.ts';
 import { sql } from '../database/sql.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { originalKey, renditionKey, segmentListKey } from '../storage/paths.ts';
@@ -14,6 +15,8 @@ export interface RemoveOptions {
   store: Pick<BlobStore, 'delete'>;
   /** Asked before an original is deleted: who else lives by it takes it over now. */
   onLeaving?: ((digest: string) => Promise<void>) | undefined;
+  /** Those beside this one; none unless told. */
+  processes?: Pick<Processes, 'several' | 'only'>;
 }
 
 /**
@@ -26,8 +29,11 @@ export async function removeItems(options: RemoveOptions, ids: readonly string[]
   const removed = await options.catalog.local.remove(ids);
   for (const item of removed) {
     // Held against an import that finds the same bytes, or draws the same poster, at this moment.
-    await originals.run(item.digest ?? item.id, () =>
-      renditions.run(item.thumbhash ?? item.id, () => removeBytes(options, item)),
+    const { processes } = options;
+    await originals.run(
+      item.digest ?? item.id,
+      () => renditions.run(item.thumbhash ?? item.id, () => removeBytes(options, item), processes),
+      processes,
     );
   }
   return removed;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ALONE } from '../../test/support/alone.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import type { Database } from '../database/database.ts';
 import { isCode } from '../lib/errors.ts';
@@ -27,6 +28,7 @@ describeOnBothDatabases('uploads', (open) => {
   const make = (database: Database): Uploads =>
     createUploads({
       database,
+      processes: ALONE,
       importer: NO_IMPORTER,
       folder,
       maxBytes: MAX,

@@ -5,17 +5,19 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { LOCAL_SOURCE, type Visibility } from '../catalog/items.ts';
 import type { Database } from '../database/database.ts';
 import type { Upload as UploadRow } from '../database/generated/sqlite/client.ts';
+import type { Lease, Processes } from '../database/processes.ts';
 import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Code, codeFromWire, HedgerowError, isCode, wireCode } from '../lib/errors.ts';
 import { translatingFileErrors } from '../storage/file-errors.ts';
 import { type FileImporter, type FileResult, importFile } from './import-file.ts';
 import { cleanTags, cleanText } from './text.ts';
+import type { UploadParts } from './upload-parts.ts';
 
 export interface NewUpload {
   /** Null: of the instance. */
@@ -77,9 +79,12 @@ export interface Uploads {
 
 export interface UploadsOptions {
   database: Pick<Database, 'prisma' | 'read' | 'write'>;
+  processes: Pick<Processes, 'acquire' | 'tell' | 'hear' | 'several'>;
   importer: FileImporter;
   /** Absolute. */
   folder: string;
+  /** Where other processes go on with uploads, and have another folder; else null. */
+  parts?: UploadParts | null | undefined;
   maxBytes: number;
   /** Of one person: managed originals, and uploads as long as they are announced. */
   quotaBytes: number;
@@ -94,10 +99,14 @@ const STREAMS_MAX = 4;
 const EXPIRES_AFTER = 24 * 3_600_000;
 /** Ms without a byte after which a part is over. */
 const IDLE = 60_000;
+/** Ms that another process has to end a part that its client has given up. */
+const PATIENCE = 10_000;
+/** Ms after the last byte after which a file that nobody here knows of is no other process's either. */
+const ABANDONED = 10 * IDLE;
 const FILENAME_MAX = 255;
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { database, importer, folder, maxBytes, quotaBytes, now } = options;
+  const { database, processes, importer, folder, parts = null, maxBytes, quotaBytes, now } = options;
   const { prisma } = database;
   const pathOf = (id: string): string => join(folder, id);
   /** Parts under way, by upload: ends one, and resolves once it has. */
@@ -116,6 +125,30 @@ export function createUploads(options: UploadsOptions): Uploads {
   const usedBy = async (on: Sql, ownerId: string | null): Promise<number> =>
     (await storedOf(on, ownerId)) + (streams.get(ownerId)?.bytes ?? 0);
 
+  processes.hear('upload', (id) => {
+    if (id !== null) void writing.get(id)?.();
+  });
+
+  /**
+   * Of several processes one writes an upload, or makes an item of it. A client that comes to another has given up the
+   * connection before, whether that process has noticed or not.
+   */
+  const leased = async <T>(id: string, work: () => Promise<T>): Promise<T> => {
+    await writing.get(id)?.();
+    processes.tell('upload', id);
+    let lease: Lease;
+    try {
+      lease = await processes.acquire(`upload ${id}`, AbortSignal.timeout(PATIENCE));
+    } catch (error) {
+      throw new HedgerowError('CONFLICT', 'Another part of this upload is under way.', { cause: error });
+    }
+    try {
+      return await work();
+    } finally {
+      await lease.release();
+    }
+  };
+
   const readRow = async (ownerId: string | null, id: string): Promise<UploadRow> => {
     const row = await prisma.upload.findFirst({ where: { id, ownerId } });
     if (row === null || Number(row.expiresAt) <= now()) {
@@ -129,6 +162,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     const running = finishing.get(row.id);
     if (running !== undefined) return running;
     const work = (async () => {
+      await parts?.fetch(row.id, Number(row.received));
       const result = await importWhole(pathOf(row.id), {
         ownerId: row.ownerId,
         filename: row.filename,
@@ -143,6 +177,7 @@ export function createUploads(options: UploadsOptions): Uploads {
             : { state: 'REFUSED', code: wireCode(result.code), reason: result.reason },
       });
       await rm(pathOf(row.id), { force: true });
+      await parts?.drop(row.id);
       return done;
     })().finally(() => finishing.delete(row.id));
     finishing.set(row.id, work);
@@ -169,6 +204,47 @@ export function createUploads(options: UploadsOptions): Uploads {
       code: result.code ?? 'UNSUPPORTED_MEDIA',
       reason: result.reason ?? 'The file could not be taken.',
     };
+  };
+
+  const appendAlone = async (
+    ownerId: string | null,
+    id: string,
+    offset: number,
+    body: Readable,
+    checksum: Checksum | undefined,
+  ): Promise<UploadState> => {
+    const row = await readRow(ownerId, id);
+    if (row.state !== 'OPEN' || Number(row.received) !== offset) {
+      throw new HedgerowError('CONFLICT', `The upload is at ${row.received}, and not at ${offset}.`);
+    }
+    let over = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    writing.set(id, () => {
+      body.destroy();
+      return ended;
+    });
+    let received: number;
+    let failure: unknown;
+    try {
+      await translatingFileErrors(async () => parts?.fetch(id, offset));
+      ({ received, failure } = await translatingFileErrors(() =>
+        writePart(pathOf(id), { offset, body, checksum, end: Number(row.length) }),
+      ));
+      await parts?.keep(id, offset, received);
+      const moved = await prisma.upload.updateMany({
+        where: { id, state: 'OPEN', received: offset },
+        data: { received, expiresAt: now() + EXPIRES_AFTER },
+      });
+      if (moved.count !== 1) throw new HedgerowError('NOT_FOUND', 'The upload was removed meanwhile.');
+    } finally {
+      writing.delete(id);
+      over();
+    }
+    if (failure !== undefined) throw failure;
+    const after = { ...row, received: BigInt(received), expiresAt: BigInt(now() + EXPIRES_AFTER) };
+    return stateOf(received === Number(row.length) ? await finish(after) : after);
   };
 
   return {
@@ -210,57 +286,31 @@ export function createUploads(options: UploadsOptions): Uploads {
 
     find: async (ownerId, id) => {
       const row = await readRow(ownerId, id);
-      // All here, but the server ended before it was dealt with.
-      const whole = row.state === 'OPEN' && row.received === row.length && !writing.has(id);
-      return stateOf(whole ? await finish(row) : row);
+      const whole = (each: UploadRow): boolean =>
+        each.state === 'OPEN' && each.received === each.length && !writing.has(id);
+      if (!whole(row)) return stateOf(row);
+      const running = finishing.get(id);
+      if (running !== undefined) return stateOf(await running);
+      // All here, but the server ended before it was dealt with; or another process deals with it now.
+      return leased(id, async () => {
+        const latest = await readRow(ownerId, id);
+        return stateOf(whole(latest) ? await finish(latest) : latest);
+      });
     },
 
     append: async (ownerId, id, { offset, body, checksum }) => {
       await readRow(ownerId, id);
-      // A client that comes back has given up the connection before, whether we have noticed or not.
-      await writing.get(id)?.();
-      const row = await readRow(ownerId, id);
-      if (row.state !== 'OPEN' || Number(row.received) !== offset) {
-        throw new HedgerowError('CONFLICT', `The upload is at ${row.received}, and not at ${offset}.`);
-      }
-      if (writing.has(id)) throw new HedgerowError('CONFLICT', 'Another part of this upload is under way.');
-      let over = (): void => {};
-      const ended = new Promise<void>((resolve) => {
-        over = resolve;
-      });
-      writing.set(id, () => {
-        body.destroy();
-        return ended;
-      });
-      let received: number;
-      let failure: unknown;
-      try {
-        ({ received, failure } = await translatingFileErrors(() =>
-          writePart(pathOf(id), { offset, body, checksum, end: Number(row.length) }),
-        ));
-        const moved = await prisma.upload.updateMany({
-          where: { id, state: 'OPEN', received: offset },
-          data: { received, expiresAt: now() + EXPIRES_AFTER },
-        });
-        if (moved.count !== 1) throw new HedgerowError('NOT_FOUND', 'The upload was removed meanwhile.');
-      } finally {
-        writing.delete(id);
-        over();
-      }
-      if (failure !== undefined) throw failure;
-      const after = { ...row, received: BigInt(received), expiresAt: BigInt(now() + EXPIRES_AFTER) };
-      return stateOf(received === Number(row.length) ? await finish(after) : after);
+      return leased(id, () => appendAlone(ownerId, id, offset, body, checksum));
     },
 
     remove: async (ownerId, id) => {
       await readRow(ownerId, id);
-      await writing.get(id)?.();
-      // What is being read is read to its end; the item stays, as any other.
-      await finishing.get(id)?.catch(() => {});
-      await prisma.upload.deleteMany({ where: { id } });
-      await rm(pathOf(id), { force: true });
+      await leased(id, async () => {
+        await prisma.upload.deleteMany({ where: { id } });
+        await rm(pathOf(id), { force: true });
+        await parts?.drop(id);
+      });
     },
-
     take: async (wanted, body) => {
       const upload = checked(wanted);
       const { ownerId } = upload;
@@ -316,17 +366,28 @@ export function createUploads(options: UploadsOptions): Uploads {
         await writing.get(id)?.();
         await prisma.upload.deleteMany({ where: { id, expiresAt: { lte: now() } } });
       }
+      const isOpen = async (id: string): Promise<boolean> =>
+        (await prisma.upload.findUnique({ where: { id }, select: { state: true } }))?.state === 'OPEN';
+      await parts?.sweep(isOpen, ABANDONED);
       await translatingFileErrors(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         for await (const { name } of await opendir(folder)) {
           if (writing.has(name) || finishing.has(name)) continue;
           const row = await prisma.upload.findUnique({ where: { id: name }, select: { state: true } });
           if (row?.state === 'OPEN' || (name.startsWith('stream_') && streams.size > 0)) continue;
-          await rm(join(folder, name), { force: true });
+          const path = join(folder, name);
+          if (processes.several && !(await isAbandoned(path))) continue;
+          await rm(path, { force: true });
         }
       });
     },
   };
+}
+
+/** By the clock of the file system, which is not that of the tests. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && found.mtimeMs < Date.now() - ABANDONED;
 }
 
 function ownerOf(ownerId: string | null): Statement {

@@ -11,6 +11,7 @@
  *   cache/<peer>/<item>/<variant>.<tag>         cache/<peer>/<item ÷ 1000>/<item>/<variant>.<tag>
  *   cache/<peer>/<item>/<variant>.<tag>/list    …/<item>/<variant>.<tag>/list      segment list of a remote file
  *   cache/<peer>/<item>/<variant>.<tag>/<n>     …/<item>/<variant>.<tag>/<n ÷ 1000>/<n>      its segment n, from 0
+ *   parts/<upload>/<offset>                     parts/<upload>/<offset>            bytes of an upload, where other processes go on with it
  *                                               temporary/<random>                 being written; swept at start
  *                                               uploads/<upload>                   bytes of an upload so far (library/uploads.ts)
  *
@@ -32,9 +33,11 @@ export function uploadsFolder(root: string): string {
 }
 
 /** Prefixes under which all blobs are. */
-export const BLOB_PREFIXES = ['originals/', 'renditions/', 'segments/', 'cache/'] as const;
+export const BLOB_PREFIXES = ['originals/', 'renditions/', 'segments/', 'cache/', 'parts/'] as const;
 
 const FAN_OUT = 1000;
+const PART_KEY = /^parts\/(upload_[0-9a-f]{30})\/(0|[1-9]\d{0,14})$/;
+const PART_FOLDER = /^parts\/(?:(upload_[0-9a-f]{30})\/)?$/;
 const CONTENT_KEY = /^(originals|renditions|segments)\/([0-9a-f]{64})$/;
 const CACHE_KEY =
   /^cache\/(\d{1,15})\/(\d{1,15})\/([a-z]{1,16}\.[a-z0-9]{1,64})(?:\/(list|0|[1-9]\d{0,9}))?$/;
@@ -76,6 +79,24 @@ export function contentKey(content: string): string {
   return `cache/${content}`;
 }
 
+/** Bytes of an upload from an offset on. */
+export function partKey(upload: string, offset: number): string {
+  return `parts/${upload}/${offset}`;
+}
+
+/** Everything that is here of an upload, as a prefix. */
+export function partsPrefix(upload: string): string {
+  return `parts/${upload}/`;
+}
+
+export const PARTS_PREFIX = 'parts/';
+
+/** Null where the key is none of a part. */
+export function parsePartKey(key: string): { upload: string; offset: number } | null {
+  const [, upload, offset] = PART_KEY.exec(key) ?? [];
+  return upload === undefined ? null : { upload, offset: Number(offset) };
+}
+
 export const CACHE_PREFIX = 'cache/';
 
 export interface CacheKeyParts {
@@ -105,6 +126,8 @@ export function parseCacheKey(key: string): CacheKeyParts | null {
  * @throws HedgerowError INVALID for anything that is not a key as drawn above, `..` included
  */
 export function pathOf(root: string, key: string): string {
+  const part = parsePartKey(key);
+  if (part !== null) return join(root, 'parts', part.upload, String(part.offset));
   const content = CONTENT_KEY.exec(key);
   if (content?.[1] !== undefined && content[2] !== undefined) {
     return join(root, content[1], content[2].slice(0, 2), content[2]);
@@ -131,6 +154,8 @@ export function pathOf(root: string, key: string): string {
  * @throws HedgerowError INVALID for anything but a whole part of the layout, ending with `/`
  */
 export function folderOf(root: string, prefix: string): string {
+  const parts = PART_FOLDER.exec(prefix);
+  if (parts !== null) return join(root, 'parts', parts[1] ?? '');
   if (/^(originals|renditions|segments|cache)\/$/.test(prefix)) return join(root, prefix.slice(0, -1));
   const shared = SHARED_FOLDER.exec(prefix);
   if (shared !== null) {
@@ -154,7 +179,7 @@ export function digestOf(key: string): string | null {
 }
 
 export function isKey(key: string): boolean {
-  return CONTENT_KEY.test(key) || SHARED_KEY.test(key) || CACHE_KEY.test(key);
+  return PART_KEY.test(key) || CONTENT_KEY.test(key) || SHARED_KEY.test(key) || CACHE_KEY.test(key);
 }
 
 /** @throws HedgerowError INVALID for anything that is not a key as drawn above, `..` included */
@@ -170,6 +195,7 @@ export function assertPrefix(prefix: string): void {
 /** The key of a file below the root, or null for one that the layout does not know. */
 export function keyOf(root: string, path: string): string | null {
   const parts = path.slice(root.length + 1).split(sep);
+  if (parts[0] === 'parts') return PART_KEY.test(parts.join('/')) ? parts.join('/') : null;
   // The fan-out folders carry nothing that the name below them does not say.
   const [first, second] = parts;
   const fans =

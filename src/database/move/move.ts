@@ -209,7 +209,7 @@ async function lookAtTarget(
   try {
     const read = connections.reader;
     // A newer version than ours is refused here.
-    const { pending } = await inspectMigrations(read, migrations);
+    const { pending } = await inspectMigrations(read, { folder: migrations });
     if (await isMoveUnderWay(read)) {
       const { id, instance: whose } = await head(read);
       if (pending.length > 0) {

@@ -22,8 +22,12 @@ const LIFE = 3600_000;
 /** ms until an attempt is taken up again: doubled each time. */
 const FIRST_DELAY = 2_000;
 const LONGEST_DELAY = 60_000;
+/** ms between two looks for attempts that another process has left. */
+const LOOK_EVERY = 10_000;
 /** What `outcome` says of an attempt that made a peer; else it is a code. */
 const PAIRED = 'PAIRED';
+/** All tries after the first one. */
+const LATER = 'later';
 const GOES_ON = 'It is tried again by itself for up to an hour, and at once when the code is pasted again.';
 
 /** How many redemptions of ours have no outcome yet, and may still get one. */
@@ -60,6 +64,7 @@ interface Attempt extends Redemption {
 
 export function createPairingAttempts(options: PairingAttemptsOptions): PairingAttempts {
   const { context, outgoing, onPaired, hold, random = Math.random } = options;
+  const { processes } = context;
   const { prisma } = context.database;
   const sealing = deriveKey(context.masterKey, 'hedgerow/pairing-attempts/1');
   const closing = new AbortController();
@@ -67,13 +72,48 @@ export function createPairingAttempts(options: PairingAttemptsOptions): PairingA
   /** By the invitation's id: the same code pasted twice at once is one attempt. */
   const running = new Map<string, Promise<Paired>>();
   const timers = new Map<string, NodeJS.Timeout>();
+  let watch: NodeJS.Timeout | undefined;
+  /** Whoever pastes a code waits for the first try; all later ones are one process's, whichever that is. */
+  const share = processes.share('pairing ', {
+    names: async () => [LATER],
+    begin: () => {
+      takeUp();
+      if (processes.several) watch = setInterval(takeUp, LOOK_EVERY).unref();
+    },
+    end: async () => leave(),
+    lost: leave,
+  });
+  processes.hear('attempt', (name) => {
+    if (!share.holds(LATER)) return;
+    if (name === null) takeUp();
+    else void resumeLater(name);
+  });
+
+  function takeUp(): void {
+    prisma.pairingAttempt
+      .findMany({ where: { outcome: null }, select: { invitationId: true } })
+      .then((rows) => {
+        for (const { invitationId } of rows) {
+          if (!timers.has(invitationId) && !running.has(invitationId)) resume(invitationId, 1);
+        }
+      })
+      .catch((error: unknown) => context.log.failed({ what: 'taking up attempts to pair', error }));
+  }
+
+  function leave(): void {
+    clearInterval(watch);
+    for (const timer of timers.values()) clearTimeout(timer);
+    timers.clear();
+  }
 
   function once(invitation: string, work: () => Promise<Paired>): Promise<Paired> {
     const present = running.get(invitation);
     if (present !== undefined) return present;
     clearTimeout(timers.get(invitation));
     timers.delete(invitation);
-    const begun = work().finally(() => running.delete(invitation));
+    const begun = processes
+      .only(`attempt ${invitation}`, work, closing.signal)
+      .finally(() => running.delete(invitation));
     running.set(invitation, begun);
     return begun;
   }
@@ -272,6 +312,10 @@ export function createPairingAttempts(options: PairingAttemptsOptions): PairingA
 
   function plan(invitationId: string, createdAt: number, tries: number): void {
     if (closing.signal.aborted) return;
+    if (!share.holds(LATER)) {
+      processes.tell('attempt', invitationId);
+      return;
+    }
     const delay = Math.min(FIRST_DELAY * 2 ** (tries - 1), LONGEST_DELAY) * (0.75 + random() / 2);
     // What is left of the hour is used; then it is looked at once more, and given up.
     const left = Math.max(0, createdAt + LIFE - context.now());
@@ -297,6 +341,8 @@ export function createPairingAttempts(options: PairingAttemptsOptions): PairingA
     if (closing.signal.aborted) return;
     once(invitationId, async () => {
       const row = await prisma.pairingAttempt.findUniqueOrThrow({ where: { invitationId } });
+      // While this one waited, another process has come to the end of it.
+      if (row.outcome !== null) throw new HedgerowError('CONFLICT', 'The attempt is over.');
       let attempt: Attempt;
       try {
         if (row.createdAt.getTime() + LIFE <= context.now()) throw new HedgerowError('INVITATION_EXPIRED');
@@ -321,17 +367,11 @@ export function createPairingAttempts(options: PairingAttemptsOptions): PairingA
   }
 
   return {
-    start: async () => {
-      const rows = await prisma.pairingAttempt.findMany({
-        where: { outcome: null },
-        select: { invitationId: true },
-      });
-      for (const { invitationId } of rows) resume(invitationId, 1);
-    },
+    start: () => share.start(),
     pair,
     [Symbol.asyncDispose]: async () => {
       closing.abort();
-      for (const timer of timers.values()) clearTimeout(timer);
+      leave();
       await Promise.allSettled(running.values());
     },
   };

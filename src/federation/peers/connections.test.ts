@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ALONE } from '../../../test/support/alone.ts';
 import { describeOnBothDatabases, openTemporarySqlite } from '../../../test/support/databases.ts';
 import type { Database } from '../../database/database.ts';
 import type { FederationContext } from '../context.ts';
@@ -18,6 +19,8 @@ const PEER = 'peer_1';
 async function connectionsTo(database: Database, token: string) {
   const context: FederationContext = {
     database,
+    processes: ALONE,
+    shared: null,
     identity: await loadIdentity(database, masterKey),
     masterKey,
     now: Date.now,

@@ -1,6 +1,8 @@
 /** Walks the whole way to a peer, and says at which step it fails. */
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from '../../catalog/items.ts';
+import type { Lease } from '../../database/processes.ts';
 import { sql } from '../../database/sql.ts';
 import { HedgerowError, isCode } from '../../lib/errors.ts';
 import { newId } from '../../lib/ids.ts';
@@ -60,6 +62,8 @@ const DEADLINE = 20_000;
 const THUMBNAIL_BYTES = 8 * 1024 * 1024;
 /** Diagnoses that are kept of one peer. */
 const KEPT = 20;
+/** How leases are named, before the peer's key. */
+const LEASE = 'diagnosis ';
 
 export interface Diagnoses extends AsyncDisposable {
   /**
@@ -68,7 +72,7 @@ export interface Diagnoses extends AsyncDisposable {
    * @throws HedgerowError NOT_FOUND; REVOKED, CONFLICT where the peer is not asked for anything
    */
   begin(peerId: string): Promise<{ diagnosisId: string }>;
-  /** Those that were under way when the process ended. */
+  /** Those that were under way when their process ended. */
   endUnfinished(): Promise<void>;
 }
 
@@ -79,7 +83,7 @@ export function createDiagnoses({
   /** A step, or the whole, has ended. */
   onChanged: (diagnosisId: string) => void;
 }): Diagnoses {
-  const { now, log, database } = parts.context;
+  const { now, log, database, processes } = parts.context;
   const { prisma } = database;
   const ending = new AbortController();
   const running = new Map<string, { id: string; done: Promise<void> }>();
@@ -94,6 +98,22 @@ export function createDiagnoses({
     const state = results.some(({ ok }) => ok === false) ? 'FAILED' : 'SUCCEEDED';
     await prisma.diagnosis.update({ where: { id }, data: { state, finishedAt: new Date(now()) } });
     onChanged(id);
+  }
+
+  /** The lease of the peer's diagnosis, or the one that another request or process has begun. */
+  async function leaseOrOther(peer: DiagnosedPeer): Promise<Lease | { diagnosisId: string }> {
+    for (;;) {
+      const lease = await processes.take(`${LEASE}${peer.key}`);
+      if (lease !== null) return lease;
+      const other = await prisma.diagnosis.findFirst({
+        where: { peerKey: peer.key, state: 'RUNNING' },
+        orderBy: { startedAt: 'desc' },
+        select: { id: true },
+      });
+      if (other !== null) return { diagnosisId: other.id };
+      // It has only just begun, or just ended.
+      await wait(20, undefined, { signal: ending.signal });
+    }
   }
 
   return {
@@ -111,22 +131,41 @@ export function createDiagnoses({
           'Nothing is pulled from this peer, so there is no way to it to look at.',
         );
       }
+      const lease = await leaseOrOther(peer);
+      if ('diagnosisId' in lease) return lease;
       const id = newId('diag', now());
-      await prisma.diagnosis.create({
-        data: { id, peerKey: peer.key, state: 'RUNNING', startedAt: new Date(now()) },
-      });
-      await forgetOld(prisma, peer.key);
+      try {
+        await prisma.diagnosis.create({
+          data: { id, peerKey: peer.key, state: 'RUNNING', startedAt: new Date(now()) },
+        });
+        await forgetOld(prisma, peer.key);
+      } catch (error) {
+        await lease.release();
+        throw error;
+      }
       const done = run(id, peer)
         .catch((error: unknown) => log.failed({ what: 'a diagnosis', error }))
-        .finally(() => running.delete(peerId));
+        .finally(async () => {
+          running.delete(peerId);
+          await lease.release();
+        });
       running.set(peerId, { id, done });
       return { diagnosisId: id };
     },
     endUnfinished: async () => {
-      await prisma.diagnosis.updateMany({
+      const rows = await prisma.diagnosis.findMany({
         where: { state: 'RUNNING' },
+        select: { id: true, peerKey: true },
+      });
+      if (rows.length === 0) return;
+      // Read after the rows: whoever began one had its lease before.
+      const taken = await processes.taken(LEASE);
+      const left = rows.filter(({ peerKey }) => !taken.has(`${LEASE}${peerKey}`)).map(({ id }) => id);
+      const { count } = await prisma.diagnosis.updateMany({
+        where: { state: 'RUNNING', id: { in: left } },
         data: { state: 'FAILED', finishedAt: new Date(now()) },
       });
+      if (count > 0) for (const id of left) onChanged(id);
     },
     [Symbol.asyncDispose]: async () => {
       ending.abort();

@@ -11,6 +11,9 @@ import { retryDelay } from './health.ts';
 
 /** ms for a whole exchange. */
 const DEADLINE = 20_000;
+/** ms between two looks for what another process was to be told of. */
+const LOOK_EVERY = 10_000;
+const ALL = 'all';
 
 export interface NoticesOptions {
   context: FederationContext;
@@ -41,20 +44,58 @@ interface Sending {
 type Row = NonNullable<Awaited<ReturnType<FederationContext['database']['prisma']['peer']['findUnique']>>>;
 
 export function createNotices({ context, outgoing, connections, delay }: NoticesOptions): Notices {
+  const { processes } = context;
   const { prisma } = context.database;
   const pause = delay ?? ((failures: number) => retryDelay(failures, undefined, Math.random()));
   const sendings = new Map<number, Sending>();
   const held = new Map<string, number>();
   const abort = new AbortController();
+  let watch: NodeJS.Timeout | undefined;
+  const share = processes.share('notices ', {
+    names: async () => [ALL],
+    begin: () => {
+      takeUp();
+      if (processes.several) watch = setInterval(takeUp, LOOK_EVERY).unref();
+    },
+    end: async () => leave(),
+    lost: leave,
+  });
+  processes.hear('notice', (name) => {
+    if (!share.holds(ALL)) return;
+    if (name === null) takeUp();
+    else schedule(Number(name));
+  });
+
+  function takeUp(): void {
+    prisma.peer
+      .findMany({ where: { noticeUntil: { not: null } }, select: { key: true } })
+      .then((rows) => {
+        for (const { key } of rows) if (!sendings.has(key)) schedule(key);
+      })
+      .catch((error: unknown) =>
+        context.log.failed({ what: 'looking for peers that are to be told', error }),
+      );
+  }
+
+  function leave(): void {
+    clearInterval(watch);
+    for (const { timer } of sendings.values()) clearTimeout(timer);
+    for (const [key, { running }] of sendings) if (running === null) sendings.delete(key);
+  }
 
   function schedule(peerKey: number, after = 0): void {
     if (abort.signal.aborted) return;
+    if (!share.holds(ALL)) {
+      sendings.delete(peerKey);
+      processes.tell('notice', String(peerKey));
+      return;
+    }
     const sending = sendings.get(peerKey) ?? { failures: 0, timer: undefined, running: null };
     sendings.set(peerKey, sending);
     if (sending.running !== null) return;
     clearTimeout(sending.timer);
     sending.timer = setTimeout(() => {
-      sending.running = attempt(peerKey, sending)
+      sending.running = alone(peerKey, sending)
         .catch((error: unknown) => {
           context.log.failed({ what: 'telling a peer that the pairing is over', error });
           return true;
@@ -68,6 +109,17 @@ export function createNotices({ context, outgoing, connections, delay }: Notices
         });
     }, after);
     sending.timer.unref();
+  }
+
+  /** Whoever pairs anew with the same peer holds the lease, in whichever process. */
+  async function alone(peerKey: number, sending: Sending): Promise<boolean> {
+    const lease = await processes.take(leaseOf(peerKey));
+    if (lease === null) return true;
+    try {
+      return await attempt(peerKey, sending);
+    } finally {
+      await lease.release();
+    }
   }
 
   /** True where it is to be tried again. */
@@ -124,13 +176,7 @@ export function createNotices({ context, outgoing, connections, delay }: Notices
   }
 
   return {
-    start: async () => {
-      const rows = await prisma.peer.findMany({
-        where: { noticeUntil: { not: null } },
-        select: { key: true },
-      });
-      for (const { key } of rows) schedule(key);
-    },
+    start: () => share.start(),
     schedule: (peerKey) => schedule(peerKey),
     hold: async (thumbprint) => {
       held.set(thumbprint, (held.get(thumbprint) ?? 0) + 1);
@@ -138,8 +184,11 @@ export function createNotices({ context, outgoing, connections, delay }: Notices
         where: { thumbprint, noticeUntil: { not: null } },
         select: { key: true },
       });
-      await Promise.all(rows.map(({ key }) => sendings.get(key)?.running));
+      // The second of two pairings at once with the same peer need not wait for the first.
+      const first = held.get(thumbprint) === 1;
+      const leases = first ? await Promise.all(rows.map(({ key }) => processes.acquire(leaseOf(key)))) : [];
       return () => {
+        for (const lease of leases) void lease.release();
         const count = (held.get(thumbprint) ?? 1) - 1;
         if (count > 0) held.set(thumbprint, count);
         else held.delete(thumbprint);
@@ -147,8 +196,12 @@ export function createNotices({ context, outgoing, connections, delay }: Notices
     },
     [Symbol.asyncDispose]: async () => {
       abort.abort();
-      for (const { timer } of sendings.values()) clearTimeout(timer);
+      leave();
       await Promise.all([...sendings.values()].map(({ running }) => running));
     },
   };
+}
+
+function leaseOf(peerKey: number): string {
+  return `notice ${peerKey}`;
 }

@@ -1,4 +1,9 @@
-/** When which peer is pulled: on its interval, at once when asked, sooner or later after a failure. */
+/**
+ * When which peer is pulled: on its interval, at once when asked, sooner or later after a failure.
+ *
+ * Each peer belongs to one process at a time, which has the lease of it: there are its schedule, its pulls, its stream of
+ * events and what is fetched ahead. What other processes want of it they write into the database, and tell that one.
+ */
 import type { Item } from '../../catalog/items.ts';
 import type { Prisma } from '../../database/generated/sqlite/client.ts';
 import { HedgerowError } from '../../lib/errors.ts';
@@ -34,6 +39,9 @@ const LAG_EVERY = 5_000;
 const AFTER_REVOKED = 24 * 3600 * 1000;
 /** ms between two looks for what revoked peers have left here. */
 const CLEAR_EVERY = 600_000;
+/** The same where another process may have revoked one. */
+const CLEAR_EVERY_OF_SEVERAL = 10_000;
+const CLEARING = 'all';
 /** ms until the next pull after one that a fault of our own ended, such as a full disk. */
 const AFTER_FAULT = 60_000;
 /** ms between two looks after a peer. */
@@ -97,6 +105,10 @@ export interface PullManager extends AsyncDisposable {
 }
 
 interface Scheduled {
+  /** When what an earlier process has left of the peer is tidied up. */
+  begun: Promise<void>;
+  /** Pulls that are queued or under way here, by the ids of their rows. */
+  adopted: Set<string>;
   timer: NodeJS.Timeout | undefined;
   thumbnailTimer: NodeJS.Timeout | undefined;
   queued: string | null;
@@ -122,6 +134,7 @@ interface Scheduled {
 
 export function createPullManager(options: PullManagerOptions): PullManager {
   const { context } = options;
+  const { processes } = context;
   const { prisma } = context.database;
   const random = options.random ?? Math.random;
   const statuses = createStatusWatch(context);
@@ -130,14 +143,35 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   const peers = new Map<number, Scheduled>();
   const places = createPlaces({ atOnce: PULLS_AT_ONCE, atMost: PULLS_AT_MOST, keptFor: PLACE_KEPT });
   let closed = false;
+  let started = false;
   let clearTimer: NodeJS.Timeout | undefined;
-  const clearing = new Set<Promise<void>>();
-  const ending = new AbortController();
+  const clearing = new Map<number, Promise<void>>();
+  let ending = new AbortController();
+  const share = processes.share('pull ', {
+    names: async () => {
+      const rows = await prisma.peer.findMany({
+        where: { status: 'ACTIVE', pulls: true },
+        select: { key: true },
+      });
+      // A notice may have been lost: what others have queued is looked for as well.
+      if (processes.several) void background(adoptAll(), 'looking for pulls that others have queued');
+      return rows.map(({ key }) => String(key));
+    },
+    begin: (name) => {
+      const peerKey = Number(name);
+      entry(peerKey).begun = background(begin(peerKey), 'taking up a peer');
+    },
+    end: (name) => leave(Number(name)),
+    lost: (name) => void background(drop(Number(name)), 'leaving a peer to another process'),
+  });
+  const isOurs = (peerKey: number): boolean => share.holds(String(peerKey));
 
   const entry = (peerKey: number): Scheduled => {
     let scheduled = peers.get(peerKey);
     if (scheduled === undefined) {
       scheduled = {
+        begun: Promise.resolve(),
+        adopted: new Set(),
         timer: undefined,
         thumbnailTimer: undefined,
         queued: null,
@@ -164,6 +198,10 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   function plan(peerKey: number, at: number): void {
     if (closed) return;
+    if (!isOurs(peerKey)) {
+      processes.tell('peer', String(peerKey));
+      return;
+    }
     const scheduled = entry(peerKey);
     clearTimeout(scheduled.timer);
     const delay = Math.min(Math.max(0, at - context.now()), LONGEST_TIMER);
@@ -193,6 +231,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   }
 
   async function request(peerKey: number): Promise<string> {
+    if (!(await share.ours(String(peerKey)))) return requestOfOther(peerKey);
     const scheduled = entry(peerKey);
     if (scheduled.queued !== null) {
       const { queued } = scheduled;
@@ -202,16 +241,42 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     }
     const id = newId('pull', context.now());
     scheduled.queued = id;
-    const data = { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) };
-    scheduled.stored = prisma.pull.create({ data }).then(() => {});
+    scheduled.adopted.add(id);
+    scheduled.stored = queueRow(peerKey, id);
     try {
       await scheduled.stored;
     } catch (error) {
       scheduled.queued = null;
+      scheduled.adopted.delete(id);
       throw error;
     }
+    enqueue(peerKey, id);
+    return id;
+  }
+
+  async function queueRow(peerKey: number, id: string): Promise<void> {
+    const data = { id, peerKey, state: 'QUEUED', queuedAt: new Date(context.now()) };
+    await prisma.pull.create({ data });
     options.onChanged(id);
-    const after = scheduled.running ?? Promise.resolve();
+  }
+
+  /** The peer is another process's, which is told, and looks for itself where it does not hear it. */
+  async function requestOfOther(peerKey: number): Promise<string> {
+    const queued = await prisma.pull.findFirst({
+      where: { peerKey, state: 'QUEUED' },
+      orderBy: { queuedAt: 'asc' },
+      select: { id: true },
+    });
+    const id = queued?.id ?? newId('pull', context.now());
+    if (queued === null) await queueRow(peerKey, id);
+    processes.tell('peer', String(peerKey));
+    return id;
+  }
+
+  /** Runs it after what runs for the peer. */
+  function enqueue(peerKey: number, id: string): void {
+    const scheduled = entry(peerKey);
+    const after = scheduled.running ?? scheduled.begun;
     // Where not even the failure can be written down, the schedule must not end with it.
     const run = after
       .then(() => turn(peerKey, id))
@@ -219,17 +284,83 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         plan(peerKey, context.now() + AFTER_FAULT);
         throw error;
       });
-    scheduled.running = background(run, 'a pull').finally(() => {
-      if (scheduled.queued === null) scheduled.running = null;
+    const running = background(run, 'a pull').finally(() => {
+      scheduled.adopted.delete(id);
+      if (scheduled.running === running) scheduled.running = null;
     });
-    return id;
+    scheduled.running = running;
+  }
+
+  /** Takes up what is queued for a peer of ours by others, or by a process that is no more. */
+  async function adopt(peerKey: number): Promise<void> {
+    const rows = await prisma.pull.findMany({
+      where: { peerKey, state: 'QUEUED' },
+      orderBy: { queuedAt: 'asc' },
+      select: { id: true },
+    });
+    for (const { id } of rows) {
+      if (closed || !isOurs(peerKey)) return;
+      const scheduled = entry(peerKey);
+      if (scheduled.adopted.has(id)) continue;
+      scheduled.adopted.add(id);
+      scheduled.queued ??= id;
+      enqueue(peerKey, id);
+    }
+  }
+
+  async function adoptAll(): Promise<void> {
+    const rows = await prisma.pull.findMany({
+      where: { state: 'QUEUED' },
+      distinct: ['peerKey'],
+      select: { peerKey: true },
+    });
+    for (const { peerKey } of rows) if (isOurs(peerKey)) await adopt(peerKey);
+  }
+
+  /** The peer is ours from now on. */
+  async function begin(peerKey: number): Promise<void> {
+    // A pull that was under way when its process ended did not finish; its pages did, each with its cursor.
+    await prisma.pull.updateMany({
+      where: { peerKey, state: 'RUNNING', id: { notIn: [...(peers.get(peerKey)?.adopted ?? [])] } },
+      data: {
+        state: 'FAILED',
+        finishedAt: new Date(context.now()),
+        errorCode: 'CONFLICT',
+        errorMessage: 'The server was stopped meanwhile.',
+      },
+    });
+    await adopt(peerKey);
+    await takeUp(peerKey);
+  }
+
+  async function takeUp(peerKey: number): Promise<void> {
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (closed || !isOurs(peerKey) || peer === null || peer.status !== 'ACTIVE' || !peer.pulls) return;
+    if (!started) return;
+    const { queued, running } = entry(peerKey);
+    // What is under way plans the next one at its end.
+    if (queued === null && running === null) plan(peerKey, peer.nextAttemptAt?.getTime() ?? context.now());
+    fetchAhead(peerKey);
+  }
+
+  /** Another process is to have the peer: what runs of its pulls is done first, and the rest is broken off. */
+  async function leave(peerKey: number): Promise<void> {
+    const scheduled = peers.get(peerKey);
+    if (scheduled === undefined) return;
+    clearTimeout(scheduled.timer);
+    clearTimeout(scheduled.hintTimer);
+    options.onEnded(peerKey);
+    while (scheduled.running !== null && peers.get(peerKey) === scheduled) await scheduled.running;
+    await drop(peerKey);
   }
 
   /** A pull's turn comes when one of the few places is free. */
   function turn(peerKey: number, pullId: string): Promise<void> {
     return places.run(async () => {
-      entry(peerKey).queued = null;
-      if (!closed) await pull(peerKey, pullId);
+      const scheduled = entry(peerKey);
+      if (scheduled.queued === pullId) scheduled.queued = null;
+      // Where the peer is another's by now, what is queued is taken up there.
+      if (!closed && isOurs(peerKey)) await pull(peerKey, pullId);
     });
   }
 
@@ -304,7 +435,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const interval = peer.interval === null ? options.interval : peer.interval * 1000;
     // The first disagreement is mended at once by a new listing, later ones at the peer's interval.
     const delay = inSync !== false || peer.divergedInARow > 0 ? interval * (0.9 + random() * 0.2) : 2_000;
-    const found = prisma.peer.updateMany({
+    const row = prisma.peer.updateMany({
       where: { key: peerKey, status: 'ACTIVE' },
       data: {
         health: inSync === false ? 'DIVERGED' : 'ONLINE',
@@ -325,12 +456,11 @@ export function createPullManager(options: PullManagerOptions): PullManager {
             }),
       },
     });
-    await endPull(pullId, 'SUCCEEDED', null, counts, total, [found]);
+    await endPull(pullId, 'SUCCEEDED', null, counts, total, [row]);
     context.log.pulled({ peerId: peer.id, ...counts });
     // Ended from here at the last moment: there is nothing more to plan.
     if (signal.aborted) return;
-    entry(peerKey).away = false;
-    options.onFound(peerKey, 'answered');
+    found(peerKey, 'answered');
     plan(peerKey, now + delay);
     fetchAhead(peerKey);
   }
@@ -369,7 +499,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const now = context.now();
     entry(peerKey).away = true;
     // A fault of our own says nothing about it, and neither does what it answered.
-    if (isSilence(error)) options.onFound(peerKey, 'silent');
+    if (isSilence(error)) found(peerKey, 'silent');
     entry(peerKey).restsUntil = now + (askedPause(error) ?? 0) * 1000;
     const failures = peer.failures + 1;
     // Revoked there: nothing will change by itself.
@@ -407,6 +537,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
   }
 
+  /** Other processes need not find it out by themselves, nor keep their readers waiting for a peer that is back. */
+  function found(peerKey: number, outcome: 'answered' | 'silent'): void {
+    const scheduled = entry(peerKey);
+    if (outcome === 'silent' || scheduled.away) processes.tell('found', `${peerKey} ${outcome}`);
+    scheduled.away = outcome === 'silent';
+    options.onFound(peerKey, outcome);
+  }
+
   async function faulty(peerKey: number, { code, message }: HedgerowError): Promise<void> {
     const now = context.now();
     const soon = now + LONGEST_RETRY;
@@ -435,7 +573,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     error: { code: string; message: string } | null,
     counts: Partial<PullCounts> = {},
     total: number | null = null,
-    found: Prisma.PrismaPromise<unknown>[] = [],
+    beside: Prisma.PrismaPromise<unknown>[] = [],
   ): Promise<void> {
     const old = await prisma.pull.findMany({
       where: { peer: { history: { some: { id } } } },
@@ -457,7 +595,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
     const tooOld = old.map((pull) => pull.id);
     await prisma.$transaction([
-      ...found,
+      ...beside,
       ended,
       ...(tooOld.length > 0 ? [prisma.pull.deleteMany({ where: { id: { in: tooOld } } })] : []),
     ]);
@@ -487,6 +625,10 @@ export function createPullManager(options: PullManagerOptions): PullManager {
   }
 
   function fetchAhead(peerKey: number): void {
+    if (!isOurs(peerKey)) {
+      processes.tell('ahead', String(peerKey));
+      return;
+    }
     startThumbnails(peerKey);
     const scheduled = entry(peerKey);
     if (closed || scheduled.mirror !== null || scheduled.abort.signal.aborted) return;
@@ -500,7 +642,14 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     });
   }
 
-  async function forget(peerKey: number): Promise<void> {
+  function forget(peerKey: number): Promise<void> {
+    // Whoever has it looks at its row, and ends what runs.
+    if (!isOurs(peerKey)) processes.tell('peer', String(peerKey));
+    return drop(peerKey);
+  }
+
+  /** Ends what runs here. */
+  async function drop(peerKey: number): Promise<void> {
     const scheduled = peers.get(peerKey);
     if (scheduled === undefined) return;
     clearTimeout(scheduled.timer);
@@ -514,6 +663,10 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 
   /** Many readers may notice at once; one look in a while is enough. */
   function look(peerKey: number): void {
+    if (!isOurs(peerKey)) {
+      processes.tell('suspect', String(peerKey));
+      return;
+    }
     const scheduled = entry(peerKey);
     const now = context.now();
     if (closed || scheduled.queued !== null || now < scheduled.restsUntil) return;
@@ -545,46 +698,94 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if ((await lags.ask(peerKey, client, signal)) !== 0 && !signal.aborted) hint(peerKey);
   }
 
-  /** Goes on at the next start where the process ends meanwhile. */
-  function clear(peerKey: number): Promise<void> {
+  /** One process clears for all; where that ends meanwhile, the next one goes on. */
+  async function clear(peerKey: number): Promise<void> {
+    if (!clearings.holds(CLEARING)) {
+      processes.tell('clear', String(peerKey));
+      return;
+    }
+    const present = clearing.get(peerKey);
+    if (present !== undefined) return present;
     const work = clearPeer(context.database, peerKey, {
       purge: () => options.purgePeer(peerKey),
       now: context.now,
       signal: ending.signal,
-    });
-    clearing.add(work);
-    return work.finally(() => clearing.delete(work));
+    }).finally(() => clearing.delete(peerKey));
+    clearing.set(peerKey, work);
+    return work;
   }
 
   async function clearAll(): Promise<void> {
     for (const peerKey of await peersToClear(context.database, context.now())) {
-      if (!closed) await clear(peerKey);
+      if (!closed && !ending.signal.aborted) await clear(peerKey);
     }
+  }
+
+  const clearings = processes.share('clear ', {
+    names: async () => [CLEARING],
+    begin: () => {
+      if (ending.signal.aborted) ending = new AbortController();
+      const again = (): void => void background(clearAll(), 'clearing revoked peers');
+      // Where another process revokes, and its word is lost, nobody should wait for it for minutes.
+      clearTimer = setInterval(again, processes.several ? CLEAR_EVERY_OF_SEVERAL : CLEAR_EVERY);
+      clearTimer.unref();
+      if (started) again();
+    },
+    end: endClearing,
+    lost: () => void background(endClearing(), 'leaving the clearing of peers to another process'),
+  });
+
+  async function endClearing(): Promise<void> {
+    clearInterval(clearTimer);
+    ending.abort();
+    await Promise.allSettled(clearing.values());
+  }
+
+  /** A notice concerns one peer, or whichever may have been missed. */
+  const ofOurs = (name: string | null): number[] =>
+    (name === null ? [...peers.keys()] : [Number(name)]).filter(isOurs);
+
+  processes.hear('peer', (name) => {
+    for (const peerKey of ofOurs(name)) {
+      void background(
+        reschedule(peerKey).then(() => adopt(peerKey)),
+        'following what another process has changed of a peer',
+      );
+    }
+  });
+  processes.hear('ahead', (name) => {
+    for (const peerKey of ofOurs(name)) fetchAhead(peerKey);
+  });
+  processes.hear('suspect', (name) => {
+    if (name !== null && isOurs(Number(name))) look(Number(name));
+  });
+  processes.hear('reached', (name) => {
+    if (name !== null && peers.get(Number(name))?.away) look(Number(name));
+  });
+  processes.hear('clear', (name) => {
+    if (!clearings.holds(CLEARING)) return;
+    void background(name === null ? clearAll() : clear(Number(name)), 'clearing revoked peers');
+  });
+  processes.hear('found', (name) => {
+    const [key, outcome] = name?.split(' ') ?? [];
+    if (outcome !== 'answered' && outcome !== 'silent') return;
+    entry(Number(key)).away = outcome === 'silent';
+    options.onFound(Number(key), outcome);
+  });
+
+  async function reschedule(peerKey: number): Promise<void> {
+    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    if (peer === null || peer.status !== 'ACTIVE' || !peer.pulls) return forget(peerKey);
+    plan(peerKey, peer.nextAttemptAt?.getTime() ?? context.now());
   }
 
   return {
     start: async () => {
-      // A pull that was under way when the process ended did not finish; its pages did, each with its cursor.
-      await prisma.pull.updateMany({
-        where: { state: { in: ['QUEUED', 'RUNNING'] } },
-        data: {
-          state: 'FAILED',
-          finishedAt: new Date(context.now()),
-          errorCode: 'CONFLICT',
-          errorMessage: 'The server was stopped meanwhile.',
-        },
-      });
-      const rows = await prisma.peer.findMany({
-        where: { status: 'ACTIVE', pulls: true },
-        select: { key: true, nextAttemptAt: true },
-      });
-      for (const row of rows) {
-        plan(row.key, row.nextAttemptAt?.getTime() ?? context.now());
-        fetchAhead(row.key);
-      }
-      clearTimer = setInterval(() => void background(clearAll(), 'clearing revoked peers'), CLEAR_EVERY);
-      clearTimer.unref();
-      void background(clearAll(), 'clearing revoked peers');
+      started = true;
+      await share.start();
+      await clearings.start();
+      // What was asked for before the start is taken up with all the rest.
+      for (const peerKey of peers.keys()) void background(takeUp(peerKey), 'taking up a peer');
     },
     request,
     fetchAhead,
@@ -594,21 +795,17 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     refused: (peerKey, error) => void background(noteFailure(peerKey, error), 'noting a refusal'),
     faulty,
     reached: (peerKey) => {
-      if (peers.get(peerKey)?.away) look(peerKey);
+      if (!peers.get(peerKey)?.away) return;
+      if (isOurs(peerKey)) look(peerKey);
+      else processes.tell('reached', String(peerKey));
     },
     forget,
-    reschedule: async (peerKey) => {
-      const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
-      if (peer === null || peer.status !== 'ACTIVE' || !peer.pulls) return forget(peerKey);
-      plan(peerKey, peer.nextAttemptAt?.getTime() ?? context.now());
-    },
+    reschedule,
     clear,
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      clearInterval(clearTimer);
-      ending.abort();
-      await Promise.all([...peers.keys()].map(forget));
-      await Promise.allSettled(clearing);
+      await Promise.all([...peers.keys()].map(drop));
+      await endClearing();
       await ingest[Symbol.asyncDispose]();
     },
   };

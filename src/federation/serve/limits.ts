@@ -1,11 +1,14 @@
 /**
  * What one peer may ask of us, whatever others ask: requests a minute, bytes a second, streams at once.
  *
- * Counted by peer and never by address, and only for requests whose signature verified. Each process counts for
- * itself (docs/adr/0017-limits-of-a-peer.md).
+ * Counted by peer and never by address, and only for requests whose signature verified (docs/adr/0017-limits-of-a-peer.md).
+ * Each process counts for itself, and where there are several, all of them together besides
+ * (docs/adr/0081-limits-of-several-processes.md).
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SharedLimits } from '../../database/shared-limits.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { createTokenBucket, type TokenBucket } from '../../lib/token-bucket.ts';
+import { type BucketSettings, createTokenBucket, type TokenBucket } from '../../lib/token-bucket.ts';
 
 export interface PeerLimits {
   requestsPerMinute: number;
@@ -75,18 +78,25 @@ export interface Pacer {
 export interface PeerLimiter {
   /**
    * Counts a request whose signature verified.
-   * @throws HedgerowError RATE_LIMITED with `retryAfter` in s
+   * @throws HedgerowError RATE_LIMITED with `retryAfter` in s; at once, or where other processes count too, later
    */
-  request(peerKey: number, limits: PeerLimits): void;
+  request(peerKey: number, limits: PeerLimits): void | Promise<void>;
   /**
    * Takes a place for a byte stream; give it back by the function that is answered.
    * @throws HedgerowError RATE_LIMITED with `retryAfter` in s
    */
-  stream(peerKey: number, limits: PeerLimits): { leave: () => void; pacer: Pacer };
+  stream(peerKey: number, limits: PeerLimits): PeerStream;
   /** Takes new limits for what runs already. */
   configure(peerKey: number, limits: PeerLimits): void;
   /** True where the refusal is to be noted: the first of a peer in a minute. */
   worthNoting(peerKey: number): boolean;
+}
+
+export interface PeerStream {
+  leave: () => void;
+  pacer: Pacer;
+  /** Resolves once there is a place among those of all processes, or rejects as `stream` throws; null: it is settled. */
+  admitted: Promise<void> | null;
 }
 
 interface Counts {
@@ -98,7 +108,7 @@ interface Counts {
   notedAt: number;
 }
 
-export function createPeerLimiter(now: () => number): PeerLimiter {
+export function createPeerLimiter(now: () => number, shared: SharedLimits | null = null): PeerLimiter {
   const peers = new Map<number, Counts>();
   let sweptAt = now();
 
@@ -135,33 +145,48 @@ export function createPeerLimiter(now: () => number): PeerLimiter {
 
   return {
     request: (peerKey, limits) => {
-      const wait = countsOf(peerKey, limits).requests.take(1);
-      if (wait > 0) {
-        throw new HedgerowError(
-          'RATE_LIMITED',
-          `More than ${limits.requestsPerMinute} requests a minute are not answered.`,
-          { retryAfter: Math.ceil(wait / 1000) },
-        );
-      }
+      const admit = (wait: number): void => {
+        if (wait > 0) {
+          throw new HedgerowError(
+            'RATE_LIMITED',
+            `More than ${limits.requestsPerMinute} requests a minute are not answered.`,
+            { retryAfter: Math.ceil(wait / 1000) },
+          );
+        }
+      };
+      admit(countsOf(peerKey, limits).requests.take(1));
+      if (shared === null) return undefined;
+      const wait = shared.take(
+        `requests of peer ${peerKey}`,
+        leaking(requestBucket(limits.requestsPerMinute)),
+      );
+      if (typeof wait !== 'number') return wait.then(admit);
+      return admit(wait);
     },
     stream: (peerKey, limits) => {
       const counts = countsOf(peerKey, limits);
-      if (counts.streams >= limits.concurrentStreams) {
-        throw new HedgerowError(
+      const full = () =>
+        new HedgerowError(
           'RATE_LIMITED',
           `More than ${limits.concurrentStreams} files at once are not sent.`,
           { retryAfter: STREAM_RETRY },
         );
-      }
+      if (counts.streams >= limits.concurrentStreams) throw full();
       counts.streams += 1;
       let left = false;
-      return {
-        pacer: counts.pacer,
-        leave: () => {
-          if (!left) counts.streams -= 1;
-          left = true;
-        },
+      let giveBack: (() => void) | null = null;
+      const leave = (): void => {
+        if (!left) counts.streams -= 1;
+        left = true;
+        giveBack?.();
       };
+      if (shared === null) return { pacer: counts.pacer, leave, admitted: null };
+      const admitted = shared.place(`streams of peer ${peerKey}`, limits.concurrentStreams).then((place) => {
+        if (place === null) throw full();
+        giveBack = place;
+        if (left) place();
+      });
+      return { pacer: pacerOfAll(shared, peerKey, counts), leave, admitted };
     },
     configure: (peerKey, limits) => {
       if (peers.has(peerKey)) countsOf(peerKey, limits);
@@ -173,6 +198,28 @@ export function createPeerLimiter(now: () => number): PeerLimiter {
       return true;
     },
   };
+}
+
+/** What this process lets pass waits until all of them together would let it pass. */
+function pacerOfAll(shared: SharedLimits, peerKey: number, counts: Counts): Pacer {
+  return {
+    slice: () => counts.pacer.slice(),
+    take: async (bytes, signal) => {
+      await counts.pacer.take(bytes, signal);
+      for (;;) {
+        const rate = counts.limits.bytesPerSecond;
+        if (rate === null) return;
+        const wait = await shared.take(`bytes to peer ${peerKey}`, leaking(byteBucket(rate)), bytes);
+        if (wait === 0) return;
+        await delay(wait, undefined, { signal });
+      }
+    },
+  };
+}
+
+/** The same bucket, as what is in it and not as what is left of it. */
+function leaking({ rate, capacity }: BucketSettings) {
+  return { capacity, leak: 1000 / rate };
 }
 
 function requestBucket(perMinute: number) {

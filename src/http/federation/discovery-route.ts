@@ -3,14 +3,13 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { FederationContext } from '../../federation/context.ts';
 import { problemDocument } from '../../federation/wire/messages.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { createFailureLimit } from '../../lib/failure-limit.ts';
+import { failureLimit } from './failure-limit.ts';
 
 /** Of one address in a minute. A peer reads it once a pairing, and once an hour at most afterwards. */
 const READS_A_MINUTE = 300;
-const MINUTE = 60_000;
 
 export function discoveryRoute(app: FastifyInstance, context: FederationContext): void {
-  const reads = createFailureLimit({ most: READS_A_MINUTE, windowMs: MINUTE, now: context.now });
+  const reads = failureLimit(context, 'discovery', READS_A_MINUTE);
 
   app.get('/.well-known/hedgerow', { exposeHeadRoute: false }, async (request, reply) => {
     const blocked = reads.blockedFor(request.ip);

@@ -3,12 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { FederationContext } from '../../federation/context.ts';
 import { acceptRedemption, type RedemptionProgress } from '../../federation/pairing/accept.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { createFailureLimit } from '../../lib/failure-limit.ts';
 import { type Answers, incomingRequest } from './answers.ts';
+import { failureLimit } from './failure-limit.ts';
 
 /** Redemptions without a correct proof, of one address in a minute. */
 const GUESSES_A_MINUTE = 10;
-const MINUTE = 60_000;
 
 export interface PairingRoutesOptions {
   context: FederationContext;
@@ -21,7 +20,7 @@ export function pairingRoutes(
   app: FastifyInstance,
   { context, answers, redeemed }: PairingRoutesOptions,
 ): void {
-  const guesses = createFailureLimit({ most: GUESSES_A_MINUTE, windowMs: MINUTE, now: context.now });
+  const guesses = failureLimit(context, 'pairing', GUESSES_A_MINUTE);
 
   app.post('/federation/v1/pairings', async (request, reply) => {
     const progress: RedemptionProgress = { signature: null, proven: false };

@@ -11,12 +11,11 @@ import {
 } from '../../federation/serve/authenticate.ts';
 import type { PeerLimiter } from '../../federation/serve/limits.ts';
 import { HedgerowError } from '../../lib/errors.ts';
-import { createFailureLimit } from '../../lib/failure-limit.ts';
 import { type Answers, incomingRequest } from './answers.ts';
+import { failureLimit } from './failure-limit.ts';
 
 /** Refused requests of one address in a minute, before the signature is looked at. */
 const FAILURES_A_MINUTE = 120;
-const MINUTE = 60_000;
 
 export type PeerHandler<Peer> = (peer: Peer, request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -43,7 +42,7 @@ export function createPeerRoute<Peer extends ReadingPeer & { binding: AnswerBind
   limiter,
   served,
 }: PeerRouteOptions<Peer>): PeerRoute<Peer> {
-  const failures = createFailureLimit({ most: FAILURES_A_MINUTE, windowMs: MINUTE, now: context.now });
+  const failures = failureLimit(context, 'requests', FAILURES_A_MINUTE);
 
   async function refuse(
     request: FastifyRequest,
@@ -100,7 +99,7 @@ export function createPeerRoute<Peer extends ReadingPeer & { binding: AnswerBind
     }
     try {
       served(peer.key, 0);
-      limiter.request(peer.key, peer.limits);
+      await limiter.request(peer.key, peer.limits);
       await handle(peer, request, reply);
       return reply;
     } catch (error) {

@@ -45,7 +45,7 @@ export async function federationRoutes(
 
   const refuseOthers = refuseOtherMethods(app);
   const answers = createAnswers(context);
-  const limiter = createPeerLimiter(context.now);
+  const limiter = createPeerLimiter(context.now, context.shared);
   // An admin's change also holds for what runs already.
   streams.onLook((peers) => {
     for (const { peerKey, limits } of peers) limiter.configure(peerKey, limits);

@@ -27,7 +27,13 @@ export type PeerSender = (
 export function createPeerSender(options: PeerSenderOptions): PeerSender {
   const { context, delivery, limiter, streams, served } = options;
   return async (peer, request, reply, file) => {
-    const { leave, pacer } = limiter.stream(peer.key, peer.limits);
+    const { leave, pacer, admitted } = limiter.stream(peer.key, peer.limits);
+    try {
+      await admitted;
+    } catch (error) {
+      leave();
+      throw error;
+    }
     const ended = streams.enter({
       peerKey: peer.key,
       direction: 'to-peer',

@@ -19,6 +19,7 @@ import {
 import type { Grant } from '../../../src/federation/wire/messages.ts';
 import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../../../src/lib/checksum.ts';
 import { HedgerowError } from '../../../src/lib/errors.ts';
+import { ALONE } from '../alone.ts';
 import { newItem, seedPeer } from '../items.ts';
 import {
   after,
@@ -145,6 +146,8 @@ function serverContext(
   const nothing = () => {};
   return {
     database: server.database,
+    processes: ALONE,
+    shared: null,
     identity: { key, number: 1, thumbprints: [key.thumbprint], refresh: async () => {} },
     masterKey: Buffer.alloc(32, 7),
     now,
