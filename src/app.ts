@@ -192,6 +192,7 @@ async function build(
     createDelivery({
       database,
       store,
+      processes,
       upstreamFor: parts.upstreamFor,
       cacheBudget: config.cacheBytes,
       now,

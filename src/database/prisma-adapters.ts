@@ -4,13 +4,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
 import { guardBy, isUnsent, movesCounters, type WatchedOutage } from './outage.ts';
-import { POOL } from './postgres.ts';
 import { BUSY_TIMEOUT, PRAGMAS } from './sqlite.ts';
 import type { WriteLock } from './write-lock.ts';
-
-export function postgresFactory(url: string): SqlMigrationAwareDriverAdapterFactory {
-  return new PrismaPg({ connectionString: url, max: POOL });
-}
 
 /** An INSERT … RETURNING comes as a query, too. */
 const SELECT = /^\s*select\b/i;

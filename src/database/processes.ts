@@ -41,6 +41,8 @@ export type Topic =
   /** A peer is to be told that it was revoked, or cleared; its key. */
   | 'notice'
   | 'clear'
+  /** Something of the cache was removed at somebody's wish, or given to another peer. */
+  | 'purged'
   /** The budget of a peer was changed. */
   | 'budgets'
   /** A client has come here with a part of an upload; its id. */

@@ -93,6 +93,8 @@ export interface CacheRecord {
   /** False until it is in the database that something of it is being kept. */
   claimed: boolean;
   readonly segments: SegmentMap;
+  /** Of them, those of which the database does not know yet. */
+  readonly unwritten: Set<number>;
   /** Verified segments on their way into the store, where nobody else could find them yet. */
   readonly arriving: Map<number, Buffer>;
   /** The peer's tag of the version that is here, where there is no digest; null where it gave none. */
@@ -376,6 +378,7 @@ export class CacheLedger {
     this.cancel(record, bytes);
     if (record.dead) return false;
     if (record.segments.add(index)) {
+      record.unwritten.add(index);
       record.bytes += bytes;
       this.#keep(record.source, bytes, this.#isElsewhere(record, index) ? 0 : bytes);
     }
@@ -435,6 +438,7 @@ export class CacheLedger {
     const bytes = segmentLength(record.size, index);
     for (const each of this.#sharers(record)) {
       if (each.local || !each.segments.remove(index)) continue;
+      each.unwritten.delete(index);
       each.bytes -= bytes;
       if (each.bytes === 0) each.claimed = false;
       this.#keep(each.source, -bytes, each === record ? -bytes : 0);
@@ -487,6 +491,12 @@ export class CacheLedger {
   }
 
   /** Forgets all that is kept of one file, which turned out to be wrong. */
+  /** After another process has removed something: what is remembered is read again from the rows. */
+  async forgetRows(): Promise<void> {
+    await this.#flushRows();
+    this.#idle.clear();
+  }
+
   async forget(record: CacheRecord): Promise<void> {
     await this.#discard([record]);
   }
@@ -947,6 +957,7 @@ export class CacheLedger {
   #bury(record: CacheRecord): void {
     record.dead = true;
     record.segments.clear();
+    record.unwritten.clear();
     record.bytes = 0;
     this.#dirty.delete(record);
     this.#touched.delete(record);
@@ -1168,6 +1179,7 @@ export class CacheLedger {
       claimed: row !== undefined && row.content === content,
       segments,
       arriving: new Map(),
+      unwritten: new Set(),
       tag: row?.tag ?? null,
       checkedAt: row?.checkedAt ?? 0,
       bytes: bytesOf(size, segments),
@@ -1219,16 +1231,23 @@ export class CacheLedger {
     try {
       while (waiting.length > 0) {
         const batch = waiting.slice(0, BATCH);
+        const written = batch.map((record) => ({ record, indexes: [] as number[] }));
         await this.#options.database.write(async (transaction) => {
           await lockContents(
             transaction,
             batch.flatMap(({ content }) => content ?? []),
           );
-          for (const record of batch) {
-            if (!record.dead && !(await this.#upsert(transaction, record))) orphans.push(record);
+          for (const each of written) {
+            const { record } = each;
+            if (record.dead) continue;
+            if (!(await this.#upsert(transaction, record))) orphans.push(record);
+            each.indexes = [...record.unwritten];
           }
         });
         waiting.splice(0, batch.length);
+        for (const { record, indexes } of written) {
+          for (const index of indexes) record.unwritten.delete(index);
+        }
         for (const record of batch) {
           if (record.dead) continue;
           if (this.#running.get(idOf(record)) !== record && this.#idle.peek(idOf(record)) !== record) {
@@ -1383,18 +1402,26 @@ export class CacheLedger {
     return missing;
   }
 
-  /** Another process may have kept other segments of the same file in the same store. */
+  /** Another process may have kept other segments of the same file in the same store, or removed some. */
   async #merge(transaction: Sql, record: CacheRecord): Promise<void> {
     const row = await transaction.get<Row>(
       sql`SELECT ${COLUMNS} FROM cached_files WHERE item_key = ${record.itemKey} AND variant = ${record.variant} AND digest = ${record.validator} AND size = ${record.size} AND content IS NOT DISTINCT FROM CAST(${record.content} AS text) FOR UPDATE`,
     );
-    if (row === undefined) return;
-    const theirs = new SegmentMap(record.segments.count, row.whole ? 'all' : row.segments);
+    const { segments, unwritten } = record;
+    const theirs = new SegmentMap(
+      segments.count,
+      row === undefined ? null : row.whole ? 'all' : row.segments,
+    );
     for (let index = 0; index < theirs.count; index += 1) {
-      if (!theirs.has(index) || !record.segments.add(index)) continue;
       const bytes = segmentLength(record.size, index);
-      record.bytes += bytes;
-      this.#keep(record.source, bytes, this.#isElsewhere(record, index) ? 0 : bytes);
+      if (theirs.has(index)) {
+        if (!segments.add(index)) continue;
+        record.bytes += bytes;
+        this.#keep(record.source, bytes, this.#isElsewhere(record, index) ? 0 : bytes);
+      } else if (!unwritten.has(index) && segments.remove(index)) {
+        record.bytes -= bytes;
+        this.#keep(record.source, -bytes, this.#isElsewhere(record, index) ? 0 : -bytes);
+      }
     }
   }
 

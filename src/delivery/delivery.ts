@@ -9,6 +9,7 @@
 import { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
+import type { Processes } from '../database/processes.ts';
 import type { Sql } from '../database/sql.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
@@ -115,6 +116,8 @@ export interface OpenedFile {
 export interface DeliveryOptions {
   database: Database;
   store: BlobStore;
+  /** Those that share database and store; none unless told. */
+  processes?: Pick<Processes, 'tell' | 'hear'>;
   /** @throws HedgerowError where the peer must not be asked: REVOKED, PEER_UNREACHABLE (with retryAfter) … */
   upstreamFor: (peerKey: number) => Promise<Upstream>;
   /** Bytes that may be kept of peers' files in all. */
@@ -233,7 +236,7 @@ const ANSWERS = 5_000;
 const MOUNT_RETRY = 60;
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { database, store, upstreamFor } = options;
+  const { database, store, upstreamFor, processes } = options;
   const now = options.now ?? Date.now;
   const onFault = options.onFault ?? (() => {});
   const onFetched = options.onFetched ?? (() => {});
@@ -283,6 +286,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     small.clear();
     hotBytes.clear();
   };
+
+  /** Neither this process nor another goes on with what it remembers. */
+  const purging = async (purge: () => Promise<void>): Promise<void> => {
+    forgetMemory();
+    await purge();
+    processes?.tell('purged', '');
+  };
+  processes?.hear('purged', () => {
+    forgetMemory();
+    ledger.forgetRows().catch(onStoreError);
+  });
 
   const openLocal = async (file: DeliverableFile, range: ByteRange | null): Promise<OpenedFile> => {
     const { local } = file;
@@ -588,22 +602,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     measure,
     prefetch,
     has: (itemKeys) => ledger.availability(itemKeys),
-    purgeItem: async (itemKey, source) => {
-      forgetMemory();
-      await ledger.purgeItem(itemKey, source);
-    },
-    purgePeer: async (peerKey) => {
-      forgetMemory();
-      await ledger.purgePeer(peerKey);
-    },
-    purgeAll: async () => {
-      forgetMemory();
-      await ledger.purgeAll();
-    },
-    takeOver: async (from, to, itemKeys, move) => {
-      forgetMemory();
-      await ledger.takeOver(from, to, itemKeys, move);
-    },
+    purgeItem: (itemKey, source) => purging(() => ledger.purgeItem(itemKey, source)),
+    purgePeer: (peerKey) => purging(() => ledger.purgePeer(peerKey)),
+    purgeAll: () => purging(() => ledger.purgeAll()),
+    takeOver: (from, to, itemKeys, move) => purging(() => ledger.takeOver(from, to, itemKeys, move)),
     pin: (itemKey, pinned, file = null) => ledger.pin(itemKey, pinned, file),
     kept: (file) => ledger.kept(file),
     lastAnswer: (file) => answers.get(answerOf(file)) ?? null,
