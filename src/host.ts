@@ -77,7 +77,7 @@ async function keyVerdict(config: Config, key: Buffer): Promise<Awaited<ReturnTy
   // A database that is not there yet is not made for the sake of looking.
   if (config.database.dialect === 'sqlite' && !existsSync(config.database.path)) return 'nothing-sealed';
   await using database = await openDatabase(config.database);
-  return sealedUnder(database, key);
+  return await sealedUnder(database, key);
 }
 
 function commandError(error: GraphQLError): HedgerowError {

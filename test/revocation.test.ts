@@ -275,7 +275,8 @@ describe('a revocation that a crash has parted', () => {
     const a = await instance('Garden');
     const b = await instance('Coast', dialect);
     await a.app.library.importFiles({ paths: [join(SAMPLES, 'garden')], visibility: 'PEERS' });
-    const { prisma } = b.app.database;
+    // Of whichever start is the present one.
+    const prisma = () => b.app.database.prisma;
     /** Paired and cached, and then revoked as far as `step` does it before the process ends. */
     const parted = async (step: (key: number) => Promise<unknown>): Promise<void> => {
       const peerId = await pair(a, b);
@@ -304,11 +305,11 @@ describe('a revocation that a crash has parted', () => {
       });
     };
     await parted(async () => {});
-    await parted((key) => prisma.cachedFile.deleteMany({ where: { source: key } }));
+    await parted((key) => prisma().cachedFile.deleteMany({ where: { source: key } }));
     await parted(async (key) => b.app.delivery.purgePeer(key));
     await parted(async (key) => {
-      const some = await prisma.item.findMany({ where: { source: key }, take: 3, select: { key: true } });
-      await prisma.item.deleteMany({ where: { key: { in: some.map((item) => item.key) } } });
+      const some = await prisma().item.findMany({ where: { source: key }, take: 3, select: { key: true } });
+      await prisma().item.deleteMany({ where: { key: { in: some.map((item) => item.key) } } });
     });
     // The count was written down, the last items were not removed.
     await parted((key) => b.app.database.prisma.peer.update({ where: { key }, data: { itemCount: 0 } }));

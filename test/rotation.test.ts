@@ -395,14 +395,16 @@ describe('the key of an instance', () => {
     expect(await titles(b)).toContain('after the first change');
     expect(discoveries(relay)).toBe(1);
 
-    // C has missed the first, B is away for two more.
+    // C has missed the first, and both are away for two more.
     await b.stop();
+    await c.stop();
     keys.push(await rotateKey(a));
     await a.stop();
     await a.start();
     keys.push(await rotateKey(a));
     await share(a, 'after the third change');
     await b.start();
+    await c.start();
     expect(await pull(b, peerId)).toEqual(SUCCEEDED);
     expect(await pull(c, cPeer)).toEqual(SUCCEEDED);
     for (const [instance, id] of [

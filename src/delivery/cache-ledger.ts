@@ -1240,8 +1240,9 @@ export class CacheLedger {
           for (const each of written) {
             const { record } = each;
             if (record.dead) continue;
-            if (!(await this.#upsert(transaction, record))) orphans.push(record);
-            each.indexes = [...record.unwritten];
+            const indexes = await this.#upsert(transaction, record);
+            if (indexes === null) orphans.push(record);
+            else each.indexes = indexes;
           }
         });
         waiting.splice(0, batch.length);
@@ -1267,10 +1268,12 @@ export class CacheLedger {
     }
   }
 
-  /** False where the item itself is gone from the catalog. */
-  async #upsert(transaction: Sql, record: CacheRecord): Promise<boolean> {
+  /** Answers the segments that the database knows of from now on; null where the item itself is gone from the catalog. */
+  async #upsert(transaction: Sql, record: CacheRecord): Promise<number[] | null> {
     if (transaction.dialect === 'postgresql') await this.#merge(transaction, record);
     const { segments } = record;
+    // As of the bits below: more may come while they are written.
+    const indexes = [...record.unwritten];
     const changed = await transaction.run(
       sql`INSERT INTO cached_files (item_key, source, variant, digest, size, content, local, segments, whole, bytes, counted, tag, checked_at, pinned, used_at)
           SELECT key, ${record.source}, ${record.variant}, ${record.validator}, ${record.size}, CAST(${record.content} AS text), ${record.local}, ${bitsOf(segments)}, ${segments.whole}, ${record.bytes}, ${record.bytes}, CAST(${record.tag} AS text), CAST(${record.checkedAt} AS bigint),
@@ -1280,10 +1283,10 @@ export class CacheLedger {
             local = (cached_files.local AND cached_files.content IS NOT DISTINCT FROM excluded.content AND cached_files.digest = excluded.digest AND excluded.whole),
             segments = excluded.segments, whole = excluded.whole, bytes = excluded.bytes, counted = excluded.counted, tag = excluded.tag, checked_at = excluded.checked_at, used_at = excluded.used_at`,
     );
-    if (changed === 0) return false;
+    if (changed === 0) return null;
     record.claimed = true;
     if (record.content !== null) await recount(transaction, record.content);
-    return true;
+    return indexes;
   }
 
   /** Writes down that something of a file is being kept, before anything of it is. */

@@ -260,7 +260,19 @@ describeOnBothDatabases('a store into which several processes write', (open) => 
     const first = await fixture.addRemote(FILM);
     await readOf(fixture, first, [0, 2 * SEGMENT - 1]);
     const second = await fixture.addRemote(FILM, { peerKey: 2 });
-    const other = await fixture.another();
+    // What it brings is in the store alone until its next batch of rows.
+    const rows = Promise.withResolvers<void>();
+    const { database } = fixture;
+    const other = await fixture.another({
+      database: Object.create(database, {
+        write: {
+          value: async <T>(work: Parameters<typeof database.write<T>>[0]) => {
+            await rows.promise;
+            return database.write(work);
+          },
+        },
+      }),
+    });
     let goOn = (): void => {};
     fixture.peer.faults.gate = {
       at: 2 * SEGMENT,
@@ -269,16 +281,16 @@ describeOnBothDatabases('a store into which several processes write', (open) => 
       }),
     };
     const { body } = await other.open(second, null, { fill: true });
+    let arrived = 0;
+    body.on('data', (chunk: Buffer) => {
+      arrived += chunk.length;
+    });
     const received = buffer(body);
     const key = contentKey(contentOf(second, FILM.length) ?? '');
-    await eventually('two segments of the other', async () => (await other.kept(second))?.segments === 2);
-    // What it has brought since its last batch of rows is in the store alone.
-    await fixture.database.prisma.cachedFile.updateMany({
-      where: { source: 2 },
-      data: { segments: Buffer.alloc(1), bytes: 0 },
-    });
+    await eventually('two segments of the other', async () => arrived === 2 * SEGMENT);
     await fixture.delivery.purgePeer(1);
     expect(await blobs()).toEqual(expect.arrayContaining([`${key}/0`, `${key}/1`]));
+    rows.resolve();
     goOn();
     expect((await received).equals(FILM)).toBe(true);
     await other[Symbol.asyncDispose]();

@@ -172,7 +172,10 @@ test('a newcomer makes the admin by the link, signs out and in again, and asks i
 
   await page.waitForURL(`${origin}/`);
   await page.getByRole('heading', { name: 'Lindenhof' }).waitFor();
-  expect(await page.getByRole('banner').textContent()).toMatch(/Ada Lovelace\s+admin/);
+  await page
+    .getByRole('banner')
+    .filter({ hasText: /Ada Lovelace\s+admin/ })
+    .waitFor();
   await page.getByText('Nothing is here yet').first().waitFor();
   await page.getByText('npx hedgerow import').waitFor();
   await page.getByRole('link', { name: 'Peers' }).click();
@@ -304,7 +307,10 @@ test('where an organisation has a provider, the page leads there and back to whe
   await page.waitForURL(`${origin}/hedgerow/graphql`);
   await page.getByRole('link', { name: 'Lindenhof' }).click();
   await page.getByRole('button', { name: 'Account' }).click();
-  expect(await page.getByRole('banner').textContent()).toMatch(/Greta\s+editor/);
+  await page
+    .getByRole('banner')
+    .filter({ hasText: /Greta\s+editor/ })
+    .waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
 
   // Whoever has no role is told so where one signs in, and can still do that with a password.
@@ -346,7 +352,10 @@ test('a link of an admin sets a password', async () => {
   await page.getByLabel('New password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Set the password' }).click();
   await page.waitForURL(`${origin}/`);
-  expect(await page.getByRole('banner').textContent()).toMatch(/Bea\s+viewer/);
+  await page
+    .getByRole('banner')
+    .filter({ hasText: /Bea\s+viewer/ })
+    .waitFor();
   expect(complaints).toEqual([]);
 });
 

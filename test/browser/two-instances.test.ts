@@ -199,7 +199,10 @@ describe('two people at two instances', () => {
       await page.reload();
       await enter(page, 'Create the admin');
       await page.waitForURL(`${instance.url}/`);
-      expect(await page.getByRole('banner').textContent()).toMatch(/Ada\s+admin/);
+      await page
+        .getByRole('banner')
+        .filter({ hasText: /Ada\s+admin/ })
+        .waitFor();
       await page.getByRole('link', { name: 'Peers' }).click();
       await page.getByText('No other server is paired with this one').waitFor();
       await page.getByRole('link', { name: 'Photos' }).click();
