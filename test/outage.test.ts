@@ -85,7 +85,9 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('while PostgreSQL is away', ()
       ...(body !== undefined && { body: new Uint8Array(body) }),
     });
 
-  it('what is known is told, all else is refused at once, and everything goes on by itself afterwards', async () => {
+  it('what is known is told, all else is refused at once, and everything goes on by itself afterwards', {
+    timeout: 180_000,
+  }, async () => {
     const { seen, unseen } = await own();
     const file = await newPicture('upload');
     const begun = await upload('/uploads', 'POST', {

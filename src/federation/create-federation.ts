@@ -125,6 +125,7 @@ export function createFederation(options: FederationOptions): FederationParts {
       await pullAgents(context, peerKey, client, signal);
     },
     onFound: (peerKey, outcome) => breakerOf(peerKey).found(outcome),
+    onTaken: (peerKey) => events.open(peerKey),
     onEnded: (peerKey) => events.close(peerKey),
     takeOverBytes: async (...items) => delivery?.takeOver(...items),
     fetchThumbnail: async (item, signal) => {

@@ -70,6 +70,8 @@ export interface PullManagerOptions {
   mirror: (peerKey: number, signal: AbortSignal) => Promise<void>;
   /** What is asked of a peer beside its catalog, after a pull that succeeded; no failure of it is one of the pull. */
   onPulled: (peerKey: number, client: PeerClient, signal: AbortSignal) => Promise<void>;
+  /** A peer that answered the last time is looked after here from now on; its next pull may be long away. */
+  onTaken: (peerKey: number) => void;
   /** Whether somebody answers there, as a pull has found out. */
   onFound: (peerKey: number, outcome: 'answered' | 'silent') => void;
   /** Nothing more is asked of the peer: it is paused, revoked, or shares no longer. */
@@ -340,6 +342,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const { queued, running } = entry(peerKey);
     // What is under way plans the next one at its end.
     if (queued === null && running === null) plan(peerKey, peer.nextAttemptAt?.getTime() ?? context.now());
+    if (peer.health === 'ONLINE') options.onTaken(peerKey);
     fetchAhead(peerKey);
   }
 
