@@ -218,6 +218,11 @@ const SMALL_TOTAL = 33_554_432;
 /** Bytes of segments that are answered from memory, and how many are remembered to have been asked for once. */
 const HOT_TOTAL = 33_554_432;
 const ASKED_ONCE = 4_096;
+/**
+ * Where more is asked for than fits, the share of readings that bring a segment in for another: else each would push out
+ * the next one just before it is asked for, and all would be read, verified and copied in vain.
+ */
+const HOT_RENEWED = 1 / 16;
 /** ms after which a file without a digest is compared with the peer's again, by tag. */
 const COMPARE_AFTER = 3_600_000;
 /** ms after which that is tried again where the peer could not be asked. */
@@ -278,7 +283,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     again: (key) => {
       const before = asked.has(key);
       asked.set(key, true);
-      return before;
+      const fits = hotBytes.calculatedSize + SEGMENT_BYTES <= HOT_TOTAL;
+      return before && (fits || random() < HOT_RENEWED);
     },
   };
   /** What was answered from memory may not be here any more. */

@@ -35,6 +35,8 @@ const WRITES = 2;
 const JOIN_DISTANCE = 8;
 /** Bytes of the longest file of which segments are answered from memory: a film would only drive out pictures. */
 const HOT_FILE = 8_388_608;
+/** Bytes of a segment list that is remembered: of a file of 512 MiB. */
+const HOT_LIST = 65_536;
 /** s; a peer that ended an answer early is asked again not before. */
 const RETRY_AFTER = 5;
 
@@ -248,6 +250,8 @@ export class RemoteFile {
         await host.ledger.damaged(record, index);
         return null;
       }
+      const warm = warms ? host.hot.get(key) : undefined;
+      if (warm !== undefined) return warm.subarray(from, to);
       const bytes = await host.ledger.bytes(record, index, from, to - from);
       if (bytes.length === to - from) return bytes;
     } catch (error) {
@@ -316,12 +320,17 @@ export class RemoteFile {
   /** The list of the file's segments from the store; null where it is not there, or not the right one. */
   async #keptList(): Promise<Buffer | null> {
     const { host, record } = this;
+    const key = `${record.key}/list`;
+    const near = host.hot.get(key);
+    if (near !== undefined && this.#isList(near)) return near;
     try {
-      const { body } = await host.store.read(`${record.key}/list`);
+      const { body } = await host.store.read(key);
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk as Buffer);
       const list = Buffer.concat(chunks);
-      return this.#isList(list) ? list : null;
+      if (!this.#isList(list)) return null;
+      if (list.length <= HOT_LIST && !record.dead) host.hot.set(key, list);
+      return list;
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND')) host.onStoreError(error);
       return null;
