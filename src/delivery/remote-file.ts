@@ -348,7 +348,8 @@ export class RemoteFile {
     if (record.segments.count === 1) return digestBytes(spec.digest);
     const { segments } = spec;
     if (segments === null) return null;
-    const kept = await this.#keptList();
+    // One that others gave is under the same name: whoever only names it is asked all the same, and learns nothing.
+    const kept = record.segments.held > 0 ? await this.#keptList() : null;
     if (kept !== null) return kept;
     const key = `${record.key}/list`;
     const list = await (await host.upstream()).segmentList(spec.ref, this.#listAbort.signal);
