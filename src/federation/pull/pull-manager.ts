@@ -42,6 +42,8 @@ const CLEAR_EVERY = 600_000;
 /** The same where another process may have revoked one. */
 const CLEAR_EVERY_OF_SEVERAL = 10_000;
 const CLEARING = 'all';
+/** ms until a hint that could not be followed is tried again. */
+const HINT_AGAIN = 2_000;
 /** ms until the next pull after one that a fault of our own ended, such as a full disk. */
 const AFTER_FAULT = 60_000;
 /** ms between two looks after a peer. */
@@ -692,8 +694,21 @@ export function createPullManager(options: PullManagerOptions): PullManager {
       scheduled.hintTimer = undefined;
       if (scheduled.queued !== null || scheduled.abort.signal.aborted) return;
       scheduled.hinted = true;
-      void background(requestOfActive(peerKey), 'following a hint');
+      const asked = requestOfActive(peerKey).catch((error: unknown) => {
+        // While the database is away nothing can be queued, and what changed at the peer would wait for the next poll.
+        if (!closed && codeOf(error) === 'UNAVAILABLE') hintAgain(peerKey);
+        throw error;
+      });
+      void background(asked, 'following a hint');
     }, delay).unref();
+  }
+
+  function hintAgain(peerKey: number): void {
+    const scheduled = entry(peerKey);
+    scheduled.hintTimer ??= setTimeout(() => {
+      scheduled.hintTimer = undefined;
+      if (!scheduled.abort.signal.aborted) hint(peerKey);
+    }, HINT_AGAIN).unref();
   }
 
   /** Where the peer does not say how much is behind, a pull finds out. */
@@ -817,4 +832,9 @@ export function createPullManager(options: PullManagerOptions): PullManager {
 /** Of the latest few, so that one slow answer does not stand for all. */
 function averaged(before: number | null, latest: number): number {
   return before === null ? latest : before * 0.7 + latest * 0.3;
+}
+
+/** Also of what Prisma has wrapped. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
