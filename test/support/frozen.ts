@@ -17,21 +17,26 @@ export interface Dying {
 export function frozenAt(at: number, { store, database }: { store: BlobStore; database: Database }): Dying {
   let left = at;
   let dead = false;
-  let die = (): void => {};
-  const died = new Promise<void>((resolve) => {
-    die = resolve;
-  });
+  const { promise: died, resolve } = Promise.withResolvers<void>();
+  const die = (): void => resolve();
   const never = <T>(): Promise<T> => new Promise<T>(() => {});
+  const underWay = new Set<Promise<unknown>>();
   const isStep = (): boolean => {
     left -= 1;
     if (left > 0) return false;
     dead = true;
-    die();
+    // What it had sent before is done by whoever got it.
+    void Promise.allSettled(underWay).then(die);
     return true;
   };
   const step = <T>(work: () => Promise<T>, half?: () => Promise<unknown>): Promise<T> => {
     if (dead) return never();
-    if (!isStep()) return work();
+    if (!isStep()) {
+      const done = work();
+      const noted = done.catch(() => {}).finally(() => underWay.delete(noted));
+      underWay.add(noted);
+      return done;
+    }
     return (half?.() ?? Promise.resolve()).then(() => never<T>());
   };
   return {
