@@ -5,7 +5,7 @@ import { shared } from '../parts/texts.ts';
 import { bytes, clock, count, lazily, relative, whole } from '../scripts/words.ts';
 import type { Sort } from './place.ts';
 
-// Written by hand: the first of a browser's own formats takes a phone some fifty milliseconds, just when the rows are drawn.
+// Written by hand: the first of a browser's own formats takes tens of milliseconds, just when the rows are to be drawn.
 const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const MONTHS = [
   ...['January', 'February', 'March', 'April', 'May', 'June'],

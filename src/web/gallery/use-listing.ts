@@ -41,14 +41,18 @@ export function useListing(asked: Asked): ListingState {
     open().then(
       (opened) => {
         if (abort.signal.aborted) return;
-        shown.current?.close();
+        const before = shown.current;
+        before?.close();
         shown.current = opened;
-        // In slices, between which a phone goes on to be touched.
-        startTransition(() => {
+        const show = () => {
           setListing(opened);
           setTrouble(null);
           setBusy(false);
-        });
+        };
+        // The first in slices, between which a phone goes on to be touched. Later ones at once: while two lists were being
+        // drawn by turns, neither would keep the heights of its rows.
+        if (before === null) startTransition(show);
+        else show();
       },
       (error: unknown) => {
         if (abort.signal.aborted) return;
