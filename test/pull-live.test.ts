@@ -137,6 +137,28 @@ describe('the stream of events', () => {
     await eventually('the removal', async () => !(await shown()).includes('first'));
   });
 
+  it('is open again after a start, long before the next poll', async () => {
+    await using garden = await startInstance('Garden');
+    await using coast = await startInstance('Coast');
+    await garden.app.catalog.local.add([newItem({ title: 'before', visibility: 'PEERS' })]);
+    const id = await pair(garden, coast);
+    await settled(coast, id);
+    await coast.stop();
+    await garden.app.catalog.local.add([newItem({ title: 'while it was away', visibility: 'PEERS' })]);
+    await coast.start();
+    const { nextAttemptAt } = await coast.app.database.prisma.peer.findUniqueOrThrow({ where: { id } });
+    expect(Number(nextAttemptAt) - Date.now()).toBeGreaterThan(300_000);
+    const titles = async () =>
+      (await coast.app.database.prisma.item.findMany({ where: { source: { not: 0 } } })).map(
+        ({ title }) => title,
+      );
+    await eventually('what has changed meanwhile', async () =>
+      (await titles()).includes('while it was away'),
+    );
+    await garden.app.catalog.local.add([newItem({ title: 'afterwards', visibility: 'PEERS' })]);
+    await eventually('what changes from now on', async () => (await titles()).includes('afterwards'));
+  });
+
   it('notices at once that a peer is gone, and that it is back', async () => {
     await using peer = await startFakePeer();
     const events = withEvents(peer);

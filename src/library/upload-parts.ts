@@ -3,15 +3,19 @@
  * in the store as well before it is acknowledged, so that any other process goes on with it.
  */
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HedgerowError } from '../lib/errors.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { PARTS_PREFIX, parsePartKey, partKey, partsPrefix } from '../storage/paths.ts';
 
 export interface UploadParts {
   /** Before bytes are acknowledged: keeps those of the file from one offset to another. */
   keep(id: string, from: number, to: number): Promise<void>;
-  /** Sees to it that the file here holds what has been acknowledged, whoever took it. */
+  /**
+   * Sees to it that the file here holds what has been acknowledged, whoever took it.
+   * @throws HedgerowError NOT_FOUND where some of it is nowhere: it has to be begun anew
+   */
   fetch(id: string, received: number): Promise<void>;
   /** Nobody goes on with it. */
   drop(id: string): Promise<void>;
@@ -39,14 +43,16 @@ export function createUploadParts(
     }
   }
 
+  async function keep(id: string, from: number, to: number): Promise<void> {
+    if (to > from) {
+      const body = createReadStream(pathOf(id), { start: from, end: to - 1 });
+      await store.write(partKey(id, from), body, { size: to - from, sync: true });
+    }
+    remember(id, to);
+  }
+
   return {
-    keep: async (id, from, to) => {
-      if (to > from) {
-        const body = createReadStream(pathOf(id), { start: from, end: to - 1 });
-        await store.write(partKey(id, from), body, { size: to - from, sync: true });
-      }
-      remember(id, to);
-    },
+    keep,
     fetch: async (id, received) => {
       const here = await stat(pathOf(id)).catch(() => null);
       if (good.get(id) === received && here !== null && here.size >= received) return;
@@ -54,9 +60,14 @@ export function createUploadParts(
       for await (const { key, size } of store.list(partsPrefix(id))) {
         parts.push({ from: parsePartKey(key)?.offset ?? 0, key, size });
       }
+      if (parts.length === 0 && here !== null && here.size >= received) {
+        // Begun when the folder was everybody's: by an instance that was moved here, say.
+        await keep(id, 0, received);
+        return;
+      }
+      let at = 0;
       const handle = await open(pathOf(id), 'w', 0o600);
       try {
-        let at = 0;
         for (const { from, key } of parts.sort((one, other) => one.from - other.from)) {
           // What was kept and never acknowledged was kept anew from an earlier offset, or is not reached.
           if (from > at || at >= received) break;
@@ -67,10 +78,17 @@ export function createUploadParts(
             at += (chunk as Buffer).length;
           }
         }
-        await handle.truncate(received);
+        await handle.truncate(Math.min(at, received));
         await handle.sync();
       } finally {
         await handle.close();
+      }
+      if (at < received) {
+        await rm(pathOf(id), { force: true });
+        throw new HedgerowError(
+          'NOT_FOUND',
+          'Some of what had come of this upload is lost; it has to be begun anew.',
+        );
       }
       remember(id, received);
     },
