@@ -19,7 +19,6 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, matchesGlob, relative } from 'node:path';
 import { Readable } from 'node:stream';
@@ -30,6 +29,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { decideConfig } from '../src/config/config.ts';
 import { AWS_VARIABLES, readEnvironment, VARIABLES } from '../src/config/env.ts';
+import { freePort } from './support/free-port.ts';
 import { ADMIN_TOKEN, eventually, type Instance, SAMPLES, startInstance } from './support/instance.ts';
 import { NGINX } from './support/reverse-proxies.ts';
 
@@ -513,13 +513,4 @@ async function symlinkOrCopy(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   if ((await stat(from)).isDirectory()) await symlink(from, to);
   else await link(from, to);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }

@@ -7,11 +7,9 @@ import { pino } from 'pino';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningApp, startApp } from '../src/app.ts';
-import { runCommandLine } from '../src/cli/program.ts';
-import type { Terminal } from '../src/cli/terminal.ts';
 import { decideConfig } from '../src/config/config.ts';
 import type { Settings } from '../src/config/env.ts';
-import { host } from '../src/host.ts';
+import { runCommand } from './support/command.ts';
 import { newPostgresUrl } from './support/databases.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
 
@@ -24,27 +22,6 @@ beforeEach(async () => {
   await writeFile(join(folder, 'passphrase'), `${PASSPHRASE}\n`);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-/** Runs a command as the program does. @param secrets what a person types when asked */
-async function run(words: string[], environment: Record<string, string>, secrets: string[] = []) {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    interactive: false,
-    out: (line) => {
-      out += `${line}\n`;
-    },
-    err: (line) => {
-      err += `${line}\n`;
-    },
-    status: () => {},
-    input: async () => '',
-    secret: async () => secrets.shift() ?? null,
-    onInterrupt: () => ({ [Symbol.dispose]: () => {} }),
-  };
-  const code = await runCommandLine(words, { host, terminal, environment });
-  return { code, out, err };
-}
 
 const withFile = () => ['--passphrase-file', join(folder, 'passphrase')];
 
@@ -111,7 +88,7 @@ describe('an instance that moves to another machine', () => {
     // While the server runs.
     const wrapped = join(folder, 'meadow.key');
     const here = { HEDGEROW_DATA_DIR: join(meadow.folder, 'data') };
-    const exported = await run(['key', 'export', wrapped, ...withFile()], here);
+    const exported = await runCommand(['key', 'export', wrapped, ...withFile()], here);
     expect(exported).toMatchObject({ code: 0, out: '' });
     expect((await stat(wrapped)).mode & 0o777).toBe(0o600);
     const port = new URL(meadow.url).port;
@@ -129,14 +106,14 @@ describe('an instance that moves to another machine', () => {
     const environment = { HEDGEROW_DATA_DIR: there };
     await writeFile(join(folder, 'wrong'), 'another passphrase altogether');
     expect(
-      await run(['key', 'import', wrapped, '--passphrase-file', join(folder, 'wrong')], environment),
+      await runCommand(['key', 'import', wrapped, '--passphrase-file', join(folder, 'wrong')], environment),
     ).toEqual({
       code: 1,
       out: '',
       err: 'hedgerow: The passphrase is wrong, or the file is damaged.\n',
     });
     expect(await readdir(there)).not.toContain('master.key');
-    const imported = await run(['key', 'import', wrapped, ...withFile()], environment);
+    const imported = await runCommand(['key', 'import', wrapped, ...withFile()], environment);
     expect(imported).toEqual({ code: 0, out: `${join(there, 'master.key')}: imported\n`, err: '' });
     expect((await stat(join(there, 'master.key'))).mode & 0o777).toBe(0o600);
     expect(await readFile(join(there, 'master.key'))).toEqual(
@@ -160,7 +137,7 @@ describe('an instance that moves to another machine', () => {
     await importGarden(garden);
     const gardenId = await pair(garden, meadow);
     await settled(meadow, gardenId);
-    const { out } = await run(['key', 'export', ...withFile()], {
+    const { out } = await runCommand(['key', 'export', ...withFile()], {
       HEDGEROW_DATA_DIR: join(meadow.folder, 'data'),
       HEDGEROW_DATABASE_URL,
     });
@@ -170,18 +147,18 @@ describe('an instance that moves to another machine', () => {
     await expect(start(there, { HEDGEROW_DATABASE_URL })).rejects.toThrow(/is missing/);
     const environment = { HEDGEROW_DATA_DIR: there, HEDGEROW_DATABASE_URL };
     // The key of another instance does not open it, and is not put there.
-    const gardens = await run(['key', 'export', join(folder, 'garden.key'), ...withFile()], {
+    const gardens = await runCommand(['key', 'export', join(folder, 'garden.key'), ...withFile()], {
       HEDGEROW_DATA_DIR: join(garden.folder, 'data'),
     });
     expect(gardens.code).toBe(0);
-    const wrong = await run(['key', 'import', join(folder, 'garden.key'), ...withFile()], environment);
+    const wrong = await runCommand(['key', 'import', join(folder, 'garden.key'), ...withFile()], environment);
     expect(wrong).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^hedgerow: This is not the master key .*\.\n$/),
     });
-    expect((await run(['key', 'import', join(folder, 'meadow.key'), ...withFile()], environment)).code).toBe(
-      0,
-    );
+    expect(
+      (await runCommand(['key', 'import', join(folder, 'meadow.key'), ...withFile()], environment)).code,
+    ).toBe(0);
     await using moved = await start(there, { HEDGEROW_DATABASE_URL });
     await pullWorks(moved, gardenId);
   });
@@ -192,7 +169,9 @@ describe('key import', () => {
     const data = join(folder, name);
     await (await start(data))[Symbol.asyncDispose]();
     const file = join(folder, `${name}.key`);
-    expect((await run(['key', 'export', file, ...withFile()], { HEDGEROW_DATA_DIR: data })).code).toBe(0);
+    expect((await runCommand(['key', 'export', file, ...withFile()], { HEDGEROW_DATA_DIR: data })).code).toBe(
+      0,
+    );
     return { data, file };
   };
 
@@ -200,7 +179,9 @@ describe('key import', () => {
     const one = await exportedOf('one');
     const two = await exportedOf('two');
     const before = await readFile(join(one.data, 'master.key'));
-    const refused = await run(['key', 'import', two.file, ...withFile()], { HEDGEROW_DATA_DIR: one.data });
+    const refused = await runCommand(['key', 'import', two.file, ...withFile()], {
+      HEDGEROW_DATA_DIR: one.data,
+    });
     expect(refused).toMatchObject({
       code: 1,
       out: '',
@@ -208,7 +189,9 @@ describe('key import', () => {
     });
     expect(await readFile(join(one.data, 'master.key'))).toEqual(before);
     expect((await readdir(one.data)).filter((name) => name.startsWith('master.key'))).toEqual(['master.key']);
-    const same = await run(['key', 'import', one.file, ...withFile()], { HEDGEROW_DATA_DIR: one.data });
+    const same = await runCommand(['key', 'import', one.file, ...withFile()], {
+      HEDGEROW_DATA_DIR: one.data,
+    });
     expect(same).toMatchObject({ code: 0, out: expect.stringMatching(/holds this key already/) });
   });
 
@@ -217,7 +200,9 @@ describe('key import', () => {
     const right = await readFile(join(data, 'master.key'));
     for (const wrong of [Buffer.alloc(32, 7).toString('base64'), 'damaged']) {
       await writeFile(join(data, 'master.key'), wrong);
-      const { code, err } = await run(['key', 'import', file, ...withFile()], { HEDGEROW_DATA_DIR: data });
+      const { code, err } = await runCommand(['key', 'import', file, ...withFile()], {
+        HEDGEROW_DATA_DIR: data,
+      });
       expect(code).toBe(0);
       const [, aside = ''] = /it is in (\S+) now/.exec(err) ?? [];
       expect(await readFile(aside, 'utf8')).toBe(wrong);
@@ -229,7 +214,9 @@ describe('key import', () => {
   it('comes before the database too, on a machine that has nothing yet, and makes none', async () => {
     const { file } = await exportedOf('one');
     const fresh = join(folder, 'fresh');
-    expect((await run(['key', 'import', file, ...withFile()], { HEDGEROW_DATA_DIR: fresh })).code).toBe(0);
+    expect(
+      (await runCommand(['key', 'import', file, ...withFile()], { HEDGEROW_DATA_DIR: fresh })).code,
+    ).toBe(0);
     expect((await readdir(fresh)).filter((name) => name.startsWith('hedgerow.db'))).toEqual([]);
     expect((await stat(fresh)).mode & 0o777).toBe(0o700);
   });
@@ -238,7 +225,7 @@ describe('key import', () => {
     const { data, file } = await exportedOf('one');
     await using _running = await start(data);
     await rm(join(data, 'master.key'));
-    const refused = await run(['key', 'import', file, ...withFile()], { HEDGEROW_DATA_DIR: data });
+    const refused = await runCommand(['key', 'import', file, ...withFile()], { HEDGEROW_DATA_DIR: data });
     expect(refused).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^hedgerow: Another Hedgerow process/),
@@ -249,7 +236,7 @@ describe('key import', () => {
   it('says so where the setting would be looked at in its place', async () => {
     const { data, file } = await exportedOf('one');
     const HEDGEROW_MASTER_KEY = Buffer.alloc(32, 7).toString('base64');
-    const refused = await run(['key', 'import', file, ...withFile()], {
+    const refused = await runCommand(['key', 'import', file, ...withFile()], {
       HEDGEROW_DATA_DIR: data,
       HEDGEROW_MASTER_KEY,
     });
@@ -260,11 +247,11 @@ describe('key import', () => {
 describe('key export', () => {
   it('makes no key where there is none, and overwrites no file', async () => {
     const data = join(folder, 'none');
-    const none = await run(['key', 'export', ...withFile()], { HEDGEROW_DATA_DIR: data });
+    const none = await runCommand(['key', 'export', ...withFile()], { HEDGEROW_DATA_DIR: data });
     expect(none).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/master\.key is missing/) });
     await (await start(data))[Symbol.asyncDispose]();
     const file = join(folder, 'passphrase');
-    const there = await run(['key', 'export', file, ...withFile()], { HEDGEROW_DATA_DIR: data });
+    const there = await runCommand(['key', 'export', file, ...withFile()], { HEDGEROW_DATA_DIR: data });
     expect(there).toMatchObject({ code: 1, err: expect.stringMatching(/is there already/) });
     expect(await readFile(file, 'utf8')).toBe(`${PASSPHRASE}\n`);
   });
@@ -274,27 +261,31 @@ describe('key export', () => {
     await (await start(data))[Symbol.asyncDispose]();
     const environment = { HEDGEROW_DATA_DIR: data };
     const ways = [
-      await run(['key', 'export', ...withFile()], environment),
-      await run(['key', 'export'], { ...environment, HEDGEROW_KEY_PASSPHRASE: PASSPHRASE }),
-      await run(['key', 'export'], {
+      await runCommand(['key', 'export', ...withFile()], environment),
+      await runCommand(['key', 'export'], { ...environment, HEDGEROW_KEY_PASSPHRASE: PASSPHRASE }),
+      await runCommand(['key', 'export'], {
         ...environment,
         HEDGEROW_KEY_PASSPHRASE_FILE: join(folder, 'passphrase'),
       }),
-      await run(['key', 'export'], environment, [PASSPHRASE, PASSPHRASE]),
+      await runCommand(['key', 'export'], environment, [PASSPHRASE, PASSPHRASE]),
     ];
     for (const [index, { code, out }] of ways.entries()) {
       expect(code, String(index)).toBe(0);
       const file = join(folder, `${index}.key`);
       await writeFile(file, out);
-      const back = await run(['key', 'import', file], environment, [PASSPHRASE]);
+      const back = await runCommand(['key', 'import', file], environment, [PASSPHRASE]);
       expect(back).toMatchObject({ code: 0, out: expect.stringMatching(/holds this key already/) });
     }
-    expect(await run(['key', 'export'], environment, [PASSPHRASE, 'something else here'])).toMatchObject({
+    expect(
+      await runCommand(['key', 'export'], environment, [PASSPHRASE, 'something else here']),
+    ).toMatchObject({
       code: 1,
       err: 'hedgerow: The two passphrases are not the same.\n',
     });
-    expect((await run(['key', 'export'], environment)).err).toMatch(/^hedgerow: There is no passphrase: /);
-    expect((await run(['key', 'export'], environment, ['hunter2', 'hunter2'])).err).toMatch(
+    expect((await runCommand(['key', 'export'], environment)).err).toMatch(
+      /^hedgerow: There is no passphrase: /,
+    );
+    expect((await runCommand(['key', 'export'], environment, ['hunter2', 'hunter2'])).err).toMatch(
       /12 to 1000 characters/,
     );
   });

@@ -5,37 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../src/cli/program.ts';
-import type { Terminal } from '../src/cli/terminal.ts';
 import type { Settings } from '../src/config/env.ts';
 import { openDatabase } from '../src/database/database.ts';
 import { sql } from '../src/database/sql.ts';
-import { host } from '../src/host.ts';
+import { runCommand } from './support/command.ts';
 import { DIALECTS, newPostgresUrl } from './support/databases.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
 import { runProgram } from './support/process.ts';
 import { KEYS, type S3Server, startS3Server } from './support/s3-server.ts';
-
-/** A command as the program runs it, here. */
-async function run(words: string[], environment: NodeJS.ProcessEnv) {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    interactive: false,
-    out: (line) => {
-      out += `${line}\n`;
-    },
-    err: (line) => {
-      err += `${line}\n`;
-    },
-    status: () => {},
-    input: async () => '',
-    secret: async () => null,
-    onInterrupt: () => ({ [Symbol.dispose]: () => {} }),
-  };
-  const code = await runCommandLine(words, { host, terminal, environment });
-  return { code, out, err };
-}
 
 const folderOf = ({ folder }: Instance): string => join(folder, 'data');
 
@@ -112,25 +89,27 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('an instance that is moved', (
     >;
 
   it('is not moved while it runs, nor to anything but PostgreSQL', async () => {
-    const running = await run(['migrate-to', url], environment());
+    const running = await runCommand(['migrate-to', url], environment());
     expect(running).toMatchObject({ code: 1, out: '' });
     expect(running.err).toMatch(/^hedgerow: Another Hedgerow process uses the data folder .*\.\n$/);
-    expect(await run(['migrate-to'], environment())).toMatchObject({ code: 2 });
-    expect(await run(['migrate-to', 'file:other.db'], environment())).toMatchObject({
+    expect(await runCommand(['migrate-to'], environment())).toMatchObject({ code: 2 });
+    expect(await runCommand(['migrate-to', 'file:other.db'], environment())).toMatchObject({
       code: 1,
       err: expect.stringContaining('An instance is moved to postgresql://'),
     });
     expect(
-      await run(['migrate-to', url], { HEDGEROW_DATA_DIR: join(tmpdir(), 'hedgerow-none') }),
+      await runCommand(['migrate-to', url], { HEDGEROW_DATA_DIR: join(tmpdir(), 'hedgerow-none') }),
     ).toMatchObject({
       code: 1,
       err: expect.stringContaining('There is no database'),
     });
-    expect(await run(['migrate-to', url], { ...environment(), HEDGEROW_DATABASE_URL: url })).toMatchObject({
+    expect(
+      await runCommand(['migrate-to', url], { ...environment(), HEDGEROW_DATABASE_URL: url }),
+    ).toMatchObject({
       code: 1,
       err: expect.stringContaining('names PostgreSQL already'),
     });
-    expect((await run(['migrate-to', '--take-back', url], environment())).code).toBe(2);
+    expect((await runCommand(['migrate-to', '--take-back', url], environment())).code).toBe(2);
   });
 
   it('answers as before, and peers go on where they were', async () => {
@@ -147,7 +126,7 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('an instance that is moved', (
     const [held, pulled] = [await stateOf(coast, ofGarden), await stateOf(garden, ofCoast)];
     await garden.stop();
 
-    const moved = await run(['migrate-to', url, '--storage', storage()], environment());
+    const moved = await runCommand(['migrate-to', url, '--storage', storage()], environment());
     expect(moved).toMatchObject({ code: 0, err: '' });
     expect(moved.out).toMatch(
       /rows of \d+ tables are in postgresql:\/\/127\.0\.0\.1:\d+\/hedgerow_\w+; read back, counts and sums agree/,
@@ -204,7 +183,7 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('an instance that is moved', (
       return media.nodes.some(({ title }) => title === 'Moved');
     });
     expect(await stateOf(coast, ofGarden)).toMatchObject({ generation: held.generation });
-    const again = await run(['migrate-to', url, '--storage', storage()], {
+    const again = await runCommand(['migrate-to', url, '--storage', storage()], {
       ...environment(),
       HEDGEROW_DATA_DIR: folderOf(garden),
     });
@@ -217,16 +196,16 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('an instance that is moved', (
     await expect(garden.start()).rejects.toThrow(
       /^This database was moved to postgresql:.*HEDGEROW_DATABASE_URL.*--take-back/,
     );
-    expect(await run(['user', 'list'], environment())).toMatchObject({
+    expect(await runCommand(['user', 'list'], environment())).toMatchObject({
       code: 1,
       err: expect.stringContaining('was moved to'),
     });
     // The move itself knows that all is done.
-    const again = await run(['migrate-to', url, '--storage', storage()], environment());
+    const again = await runCommand(['migrate-to', url, '--storage', storage()], environment());
     expect(again).toMatchObject({ code: 0, out: expect.stringContaining('nothing is left to be done') });
 
     const held = await stateOf(coast, ofGarden);
-    expect((await run(['migrate-to', '--take-back'], environment())).code).toBe(0);
+    expect((await runCommand(['migrate-to', '--take-back'], environment())).code).toBe(0);
     await garden.start();
     await coast.app.federation.refresh(ofGarden);
     await settled(coast, ofGarden);
@@ -303,12 +282,12 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('hedgerow migrate-to, killed',
       const path = join(folder, 'media', 'originals', bucket, name);
       const bytes = await readFile(path);
       await writeFile(path, Buffer.concat([Buffer.from('x'), bytes.subarray(1)]));
-      const damaged = await run(['migrate-to', url, '--storage', `file:${store}`], environment);
+      const damaged = await runCommand(['migrate-to', url, '--storage', `file:${store}`], environment);
       expect(damaged).toMatchObject({ code: 1, out: '' });
       expect(damaged.err).toContain(`1 of the blobs are damaged (originals/${name})`);
       expect(await arrived()).toBe(half);
 
-      const ended = await run(
+      const ended = await runCommand(
         ['migrate-to', url, '--storage', `file:${store}`, '--leave-damaged', '--json'],
         environment,
       );

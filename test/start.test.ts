@@ -17,6 +17,7 @@ import { readEnvironment, type Settings } from '../src/config/env.ts';
 import { HedgerowError } from '../src/lib/errors.ts';
 import { VERSION } from '../src/version.ts';
 import { describeFile, startFakePeer } from './support/fake-peer.ts';
+import { freePort } from './support/free-port.ts';
 import { eventually, SAMPLES } from './support/instance.ts';
 import { type Program, runProgram } from './support/process.ts';
 
@@ -503,11 +504,3 @@ describe('an end', () => {
     expect(Buffer.from(await whole.body.arrayBuffer()).equals(content)).toBe(true);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

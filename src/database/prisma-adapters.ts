@@ -1,7 +1,11 @@
 /** How Prisma reaches the database. Apart from the connections, because whoever needs no Prisma need not load it. */
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+  Transaction,
+} from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
 import { guardBy, isUnsent, movesCounters, type WatchedOutage } from './outage.ts';
 import { BUSY_TIMEOUT, PRAGMAS } from './sqlite.ts';
@@ -64,19 +68,22 @@ export function guardedFactory(pool: pg.Pool, outage: WatchedOutage): SqlMigrati
                 }),
               ),
             rollback: () => transaction.rollback(),
-            ...(transaction.createSavepoint && {
-              createSavepoint: transaction.createSavepoint.bind(transaction),
-            }),
-            ...(transaction.rollbackToSavepoint && {
-              rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
-            }),
-            ...(transaction.releaseSavepoint && {
-              releaseSavepoint: transaction.releaseSavepoint.bind(transaction),
-            }),
+            ...savepointsOf(transaction),
           };
         },
       };
     },
+  };
+}
+
+/** A driver need not have them. */
+function savepointsOf(transaction: Transaction): Partial<Transaction> {
+  return {
+    ...(transaction.createSavepoint && { createSavepoint: transaction.createSavepoint.bind(transaction) }),
+    ...(transaction.rollbackToSavepoint && {
+      rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
+    }),
+    ...(transaction.releaseSavepoint && { releaseSavepoint: transaction.releaseSavepoint.bind(transaction) }),
   };
 }
 
@@ -117,15 +124,7 @@ function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdap
           queryRaw: (query) => transaction.queryRaw(query),
           commit: () => transaction.commit().finally(release),
           rollback: () => transaction.rollback().finally(release),
-          ...(transaction.createSavepoint && {
-            createSavepoint: transaction.createSavepoint.bind(transaction),
-          }),
-          ...(transaction.rollbackToSavepoint && {
-            rollbackToSavepoint: transaction.rollbackToSavepoint.bind(transaction),
-          }),
-          ...(transaction.releaseSavepoint && {
-            releaseSavepoint: transaction.releaseSavepoint.bind(transaction),
-          }),
+          ...savepointsOf(transaction),
         };
       } catch (error) {
         release();

@@ -10,6 +10,7 @@ import { delimiter, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Agent } from 'undici';
+import { freePort } from './free-port.ts';
 import { eventually } from './instance.ts';
 
 export interface Route {
@@ -137,14 +138,6 @@ async function forward(
   const { 'content-length': _length, ...rest } = kept;
   response.writeHead(200, { ...rest, 'content-encoding': 'gzip' } as Record<string, string>);
   await pipeline(answer.body, createGzip(), response);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function listens(port: number): Promise<boolean> {
