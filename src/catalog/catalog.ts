@@ -53,7 +53,7 @@ export async function createCatalog(
   await ensureState(database);
   await ensureIndexed(database, onIndexing);
   const { read } = database;
-  const recall = createRecall<Item>(database.outage);
+  const recall = createRecall<Item>(database);
   return {
     page: (reader, query, page) => readPage(read, reader, query, page),
     count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,

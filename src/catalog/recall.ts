@@ -1,38 +1,58 @@
 /**
- * What was read while the catalog's counters stood as they stand now that the database is gone: it is still right, since nobody
- * can change anything meanwhile. See docs/adr/0086-the-database-goes-away.md.
+ * What was read once is still right while the catalog's counters stand as they stood then: asking for these costs a small part
+ * of reading an item. Where the database is gone nobody can move them, so that what is known then is told on: see
+ * docs/adr/0086-the-database-goes-away.md.
  */
 import { LRUCache } from 'lru-cache';
-import type { Counters, Outage } from '../database/outage.ts';
+import type { Database } from '../database/database.ts';
+import type { Counters } from '../database/outage.ts';
 import { isCode } from '../lib/errors.ts';
+import { shared } from '../lib/shared.ts';
+import { readState } from './state.ts';
 
 const READS = 5_000;
+/** Characters of what is remembered, written as JSON, with its names. */
+const CHARACTERS = 16 * 1024 * 1024;
 
-/** Reads, and recalls what was read under the same name where the database is gone. Only what the revision moves with may be. */
+/**
+ * Reads what has this name, or recalls it. Only what the counters move with may be read, and whoever gets it changes nothing in
+ * it: others get the same object.
+ */
 export type Recall<T extends object> = (name: string, read: () => Promise<T | null>) => Promise<T | null>;
 
-export function createRecall<T extends object>(outage: Outage): Recall<T> {
-  const known = new LRUCache<string, { found: T; counters: string }>({ max: READS });
-  return async (name, read) => {
-    // As they were before it was read, so that what is remembered is at least as new.
-    const { counters } = outage;
+export function createRecall<T extends object>({
+  read,
+  outage,
+}: Pick<Database, 'read' | 'outage'>): Recall<T> {
+  const known = new LRUCache<string, { found: T; at: Counters }>({
+    max: READS,
+    maxSize: CHARACTERS,
+    sizeCalculation: ({ found }, name) => JSON.stringify(found).length + name.length + 200,
+  });
+  const counters = shared<Counters>(() => readState(read));
+  return async (name, find) => {
+    const before = known.get(name);
     try {
-      const found = await read();
+      // As they stood before it is read, so that what is remembered is at least as new. Those that were seen last are older
+      // perhaps, and for what is read for the first time they cost no statement.
+      const at = (before === undefined ? outage.counters : null) ?? (await counters());
+      if (before !== undefined && stand(before.at, at) && before.at.peersRevision === at.peersRevision) {
+        return before.found;
+      }
+      const found = await find();
       if (found === null) known.delete(name);
-      else if (counters !== null) known.set(name, { found, counters: nameOf(counters) });
+      else known.set(name, { found, at });
       return found;
     } catch (error) {
       const { standing } = outage;
-      const before = known.get(name);
-      if (!isCode(error, 'UNAVAILABLE') || standing === null || before?.counters !== nameOf(standing)) {
-        throw error;
-      }
+      // Who sees an item moves the revision, whatever else is told of its peer.
+      if (!isCode(error, 'UNAVAILABLE') || standing === null || before === undefined) throw error;
+      if (!stand(before.at, standing)) throw error;
       return before.found;
     }
   };
 }
 
-/** Who sees an item moves the revision, whatever else is told of its peer. */
-function nameOf({ epoch, revision }: Counters): string {
-  return `${epoch} ${revision}`;
+function stand(before: Counters, now: Counters): boolean {
+  return before.epoch === now.epoch && before.revision === now.revision;
 }

@@ -595,7 +595,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         (await openTwin(file, range)) ??
         (await (file.source === 0 ? openLocal(file, range) : openRemote(file, range, openOptions)));
       note(opened, null);
-      opened.body.once('error', (error) => note(opened, error));
+      if (opened.bytes === null) opened.body.once('error', (error) => note(opened, error));
       return opened;
     } catch (error) {
       note(null, error);
@@ -704,13 +704,24 @@ function fromMemory(
 ): OpenedFile {
   const bounds = boundsOf(range, all.length);
   const bytes = all.subarray(bounds.start, bounds.end + 1);
-  const body = new Readable({
-    read() {
-      if (bytes.length > 0) this.push(bytes);
-      this.push(null);
+  let body: Readable | undefined;
+  return {
+    // Whoever sends the bytes as they are needs no stream, which costs as much as the rest of this.
+    get body() {
+      body ??= new Readable({
+        read() {
+          if (bytes.length > 0) this.push(bytes);
+          this.push(null);
+        },
+      });
+      return body;
     },
-  });
-  return { body, bytes, ...bounds, size: all.length, source, cacheStatus };
+    bytes,
+    ...bounds,
+    size: all.length,
+    source,
+    cacheStatus,
+  };
 }
 
 function boundsOf(range: ByteRange | null, size: number): ByteRange {

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { type DocumentNode, execute, type GraphQLSchema, Kind, type OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import type { CatalogState } from '../catalog/state.ts';
+import { shared } from '../lib/shared.ts';
 import { type CompiledQuery, compileQuery, NotPlanned } from './compiled.ts';
 import type { GraphqlContext } from './context.ts';
 import { type Dependencies, dependenciesOf, keepsWith } from './dependencies.ts';
@@ -218,27 +219,4 @@ async function executed(
     ...(node.name !== undefined && { operationName: node.name.value }),
   });
   return 'errors' in result && result.errors !== undefined ? null : Buffer.from(JSON.stringify(result));
-}
-
-/** One reading answers all who ask before it begins. */
-function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let running: Promise<unknown> | null = null;
-  let next: Promise<T> | null = null;
-  return () => {
-    if (next !== null) return next;
-    const begun = (async () => {
-      // Let those in who come at the same moment.
-      await running?.catch(() => {});
-      next = null;
-      const reading = read();
-      running = reading;
-      try {
-        return await reading;
-      } finally {
-        if (running === reading) running = null;
-      }
-    })();
-    if (running !== null) next = begun;
-    return begun;
-  };
 }

@@ -31,9 +31,8 @@ export interface MediaRoutesOptions {
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
   const { catalog, database, delivery, streams, viewerOf, readerOf, onError } = options;
-  // How a peer's bytes are kept says nothing of who sees them: a former mode does no harm.
-  const modes = createRecall<{ mode: CacheMode }>(database.outage);
-  const twins = createRecall<Item[]>(database.outage);
+  const modes = createRecall<{ mode: CacheMode }>(database);
+  const twins = createRecall<Item[]>(database);
 
   app.get('/media/:id/:variant', async (request, reply) => {
     const { id, variant } = request.params as { id: string; variant: string };
@@ -75,7 +74,8 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
     // The headers of an answer to these, or of any without a known type, say what not every peer's catalog does.
     const unknown = file.mimeType === '' || (file.size === null && needsSize(request));
-    const found = item.source === LOCAL_SOURCE ? file : { ...file, twin: await twinOf(reader, file) };
+    const twin = item.source === LOCAL_SOURCE ? undefined : await twinOf(reader, file);
+    const found = twin === undefined ? file : { ...file, twin };
     const measured = unknown ? await delivery.measure(found) : found;
     // What a peer has shared ends with the pairing, also where it comes from our own disk.
     const ended =

@@ -108,7 +108,7 @@ async function answer(
 ): Promise<SentFile> {
   const { method = 'GET', headers } = request;
   if (method !== 'GET' && method !== 'HEAD') throw new HedgerowError('METHOD_NOT_ALLOWED');
-  const etag = etagOf(file);
+  const { etag, validators: own, description } = fieldsOf(file);
   const verdict = decide(
     {
       method,
@@ -124,12 +124,10 @@ async function answer(
   );
   // What a 304 has to repeat of the 200 (RFC 9110, 15.4.5); a browser replaces what it has kept by what it carries.
   const validators: OutgoingHttpHeaders = {
-    ...guards(file, options),
-    etag,
-    'last-modified': new Date(file.updatedAt).toUTCString(),
+    ...own,
+    // No other site may embed what the visitor's own session opens, nor measure it.
+    'cross-origin-resource-policy': options.embeddable === true ? 'cross-origin' : 'same-origin',
     'cache-control': options.cacheControl ?? CACHE_CONTROL,
-    // Whether one may have the file depends on who asks.
-    vary: 'Cookie, Authorization, Origin',
   };
   if (verdict.status === 304) return sendEmpty(response, 304, validators);
   if (verdict.status === 412) return sendEmpty(response, 412, { ...validators, 'content-length': 0 });
@@ -139,7 +137,8 @@ async function answer(
     problem.headers['accept-ranges'] = 'bytes';
     return sendProblem(request, response, problem);
   }
-  const fields: OutgoingHttpHeaders = { ...validators, ...describe(file, options) };
+  const fields: OutgoingHttpHeaders = { ...validators, ...description };
+  if (options.disposition === 'attachment') fields['content-disposition'] = dispositionOf(file, false);
   if (method === 'HEAD') {
     if (file.size !== null) fields['content-length'] = file.size;
     return sendEmpty(response, 200, fields);
@@ -172,7 +171,7 @@ async function open(
       signal: controller.signal,
     });
     if (!response.destroyed) return opened;
-    opened.body.destroy();
+    if (opened.bytes === null) opened.body.destroy();
     return null;
   } catch (error) {
     if (response.destroyed) return null;
@@ -187,7 +186,7 @@ function sendBody(
   opened: OpenedFile,
   pacer: Pacer | undefined,
 ): Promise<{ bytes: number; complete: boolean }> {
-  const { body } = opened;
+  const body = opened.bytes === null ? opened.body : null;
   return new Promise((resolve) => {
     let bytes = 0;
     let ended = false;
@@ -200,7 +199,7 @@ function sendBody(
     };
     response.once('close', () => {
       closed?.abort();
-      body.destroy();
+      body?.destroy();
       resolve({ bytes, complete: ended && response.writableFinished });
     });
     response.on('error', () => {});
@@ -214,14 +213,15 @@ function sendBody(
       }).then(done, () => {
         // The connection was closed meanwhile, and there is nobody to tell.
       });
-    if (opened.bytes !== null) {
+    if (body === null) {
+      const whole = opened.bytes as Buffer;
       if (typeof pacer?.slice() === 'number') {
-        void paced(opened.bytes, end);
+        void paced(whole, end);
         return;
       }
-      bytes = opened.bytes.length;
+      bytes = whole.length;
       ended = true;
-      response.end(opened.bytes);
+      response.end(whole);
       return;
     }
     body.on('data', (chunk: Buffer) => {
@@ -307,30 +307,55 @@ function mediaType({ mimeType }: DeliverableFile): string {
   return mimeType.toLowerCase().split(';', 1)[0]?.trim() ?? '';
 }
 
-/** What a browser may do with the file. */
-function guards(file: DeliverableFile, { embeddable }: SendOptions): OutgoingHttpHeaders {
+/** What answers say of a file whoever asks. */
+interface FileFields {
+  etag: string;
+  /** Also of a 304. */
+  validators: OutgoingHttpHeaders;
+  description: OutgoingHttpHeaders;
+}
+
+const fieldsByFile = new WeakMap<DeliverableFile, FileFields>();
+
+function fieldsOf(file: DeliverableFile): FileFields {
+  let fields = fieldsByFile.get(file);
+  if (fields === undefined) {
+    const etag = etagOf(file);
+    fields = { etag, validators: validatorsOf(file, etag), description: describe(file) };
+    fieldsByFile.set(file, fields);
+  }
+  return fields;
+}
+
+function validatorsOf(file: DeliverableFile, etag: string): OutgoingHttpHeaders {
   return {
     // Bytes of one type must not be taken for another that runs.
     'x-content-type-options': 'nosniff',
     'content-security-policy': policyOf(mediaType(file)),
-    // No other site may embed what the visitor's own session opens, nor measure it.
-    'cross-origin-resource-policy': embeddable === true ? 'cross-origin' : 'same-origin',
     // In place of what other answers have: frames of our own pages show documents.
     'x-frame-options': 'SAMEORIGIN',
+    etag,
+    'last-modified': new Date(file.updatedAt).toUTCString(),
+    // Whether one may have the file depends on who asks.
+    vary: 'Cookie, Authorization, Origin',
   };
 }
 
-function describe(file: DeliverableFile, { disposition: wanted }: SendOptions): OutgoingHttpHeaders {
+function dispositionOf(file: DeliverableFile, inline: boolean): string {
+  return contentDisposition(
+    inline ? 'inline' : 'attachment',
+    file.variant === 'original' ? file.filename : null,
+  );
+}
+
+function describe(file: DeliverableFile): OutgoingHttpHeaders {
   const type = mediaType(file);
   const inline = INLINE.has(type);
   const known = inline || (MEDIA.test(type) && !type.startsWith('image/svg'));
   const headers: OutgoingHttpHeaders = {
     'accept-ranges': 'bytes',
     'content-type': known ? type : 'application/octet-stream',
-    'content-disposition': contentDisposition(
-      inline && wanted !== 'attachment' ? 'inline' : 'attachment',
-      file.variant === 'original' ? file.filename : null,
-    ),
+    'content-disposition': dispositionOf(file, inline),
   };
   const hex = file.digest?.startsWith('sha-256:') === true ? file.digest.slice('sha-256:'.length) : null;
   // Of the whole representation, also where a part is sent (RFC 9530, section 3).

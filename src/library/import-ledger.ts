@@ -9,6 +9,7 @@ import {
   visibilityNumber,
 } from '../catalog/items.ts';
 import type { NewLocalItem } from '../catalog/local-changes.ts';
+import { finishChange } from '../catalog/state.ts';
 import type { Database } from '../database/database.ts';
 import { texts } from '../database/lists.ts';
 import { type Sql, sql } from '../database/sql.ts';
@@ -113,10 +114,11 @@ export function createImportLedger({
       )) !== undefined,
     relocate: (item, path, mtime) =>
       database.write(async (tx) => {
-        // Where the bytes lie is told to nobody, so neither revision nor version changes.
-        await tx.run(
+        // Where the bytes lie is told to nobody, so the item's own revision and version stay; whoever remembers the place reads it anew.
+        const moved = await tx.run(
           sql`UPDATE items SET location = ${path}, location_mtime = ${mtime} WHERE key = ${item.key} AND location = ${item.location}`,
         );
+        if (moved > 0) await finishChange(tx, [], [], now());
       }),
     add: async (item, file) => {
       const added = await adding(item);

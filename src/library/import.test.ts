@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { type Catalog, createCatalog } from '../catalog/catalog.ts';
 import type { Item } from '../catalog/items.ts';
+import { readState } from '../catalog/state.ts';
 import type { Database } from '../database/database.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -250,9 +251,12 @@ describeOnBothDatabases('an import', (open) => {
     expect(await Array.fromAsync(store.list('originals/'))).toEqual([]);
     const [item] = await items();
     expect(item).toMatchObject({ storage: 'EXTERNAL', location: a });
+    const { revision } = await readState(database.read);
     await rename(a, join(folder, 'photos/moved.jpg'));
     await utimes(join(folder, 'photos/b.jpg'), 1_000_000, 1_000_000);
     expect((await run({ inPlace: true })).outcomes).toMatchObject({ unchanged: 2, added: 0, duplicate: 0 });
+    // Whoever remembers where the bytes lie has to read it anew.
+    expect((await readState(database.read)).revision).toBeGreaterThan(revision);
     expect(
       (await items()).map(({ id, location, locationMtime }) => ({ id, location, locationMtime })),
     ).toEqual([
