@@ -1,6 +1,7 @@
 /**
- * Bytes through an instance, warm and cold, beside nginx with proxy_cache (one worker) and beside undici and `pipeline`,
- * in turns that alternate within one run. All fetch from one origin, an nginx that serves files: the peer's bytes come from
+ * Bytes through an instance, warm and cold, beside nginx with proxy_cache (one worker), beside undici and `pipeline`, and beside
+ * the least that a program on Node can do (no routes, no rights, no catalog): what nginx is ahead of that by, no program on Node
+ * makes up for. In turns that alternate within one run. All fetch from one origin, an nginx that serves files: the peer's bytes come from
  * there, the rest of the peer (pairing, feed) from an instance in this process. 16 connections; the client is a process of
  * its own; requests to the instance carry a token and are authorised one by one, requests to the peer are signed.
  *
@@ -10,10 +11,20 @@
  */
 
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
-import { createCipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +91,9 @@ switch (process.argv[2]) {
   case 'plain':
     await plain();
     break;
+  case 'bare':
+    await bare();
+    break;
   default:
     await main();
 }
@@ -126,18 +140,19 @@ interface File {
 
 interface Bench {
   files: Record<'thumbnails' | 'small' | 'middle' | 'large' | 'slow' | 'wan', File[]>;
-  ports: { hedgerow: number; nginx: number; plain: number; origin: number; relay: number };
-  pids: { hedgerow: number; nginx: number; plain: number };
+  ports: Record<Subject | 'origin' | 'relay', number>;
+  pids: Record<Subject, number>;
   /** Upstream requests for bytes that the origin has answered so far, by path. */
   originRequests(pattern: RegExp): number;
   purge(): Promise<void>;
   run(turn: Turn): Promise<Done>;
 }
 
-type Subject = 'hedgerow' | 'nginx' | 'plain';
+type Subject = 'hedgerow' | 'nginx' | 'plain' | 'bare';
 
 async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Bench> {
-  const [originPort, staticPort, nginxPort, plainPort, relayPort] = (await freePorts(5)) as [
+  const [originPort, staticPort, nginxPort, plainPort, relayPort, barePort] = (await freePorts(6)) as [
+    number,
     number,
     number,
     number,
@@ -160,6 +175,9 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
   const worker = fork(fileURLToPath(import.meta.url), ['plain', String(plainPort), String(staticPort)]);
   stack.defer(() => stop(worker));
   await once(worker, 'message');
+  const least = fork(fileURLToPath(import.meta.url), ['bare', String(barePort), String(staticPort), folder]);
+  stack.defer(() => stop(least));
+  await once(least, 'message');
   const client = fork(fileURLToPath(import.meta.url), ['client']);
   stack.defer(() => stop(client));
 
@@ -203,10 +221,16 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
       hedgerow: Number(new URL(url).port),
       nginx: nginxPort,
       plain: plainPort,
+      bare: barePort,
       origin: staticPort,
       relay: relayPort,
     },
-    pids: { hedgerow: coast.child.pid ?? 0, nginx: nginx.pid ?? 0, plain: worker.pid ?? 0 },
+    pids: {
+      hedgerow: coast.child.pid ?? 0,
+      nginx: nginx.pid ?? 0,
+      plain: worker.pid ?? 0,
+      bare: least.pid ?? 0,
+    },
     originRequests: (pattern) =>
       readFileSync(originLog, 'utf8')
         .split('\n')
@@ -449,33 +473,50 @@ async function warm(bench: Bench, rounds: number, seconds: number): Promise<void
       { name: '1 MB ranges in 200 MB', files: first, range: 1_000_000, goal: '>= 0.8', per: 'byte' },
     ];
   // A first turn of each that does not count: the server's code is compiled while it runs.
-  for (const { files, range } of cases) await turn(bench, 'hedgerow', files, { seconds: 3 * seconds, range });
-  const results = new Map<string, Record<'hedgerow' | 'nginx', Measured[]>>();
+  const subjects = ['hedgerow', 'nginx', 'bare'] as const;
+  for (const { files, range } of cases) {
+    for (const subject of subjects) await turn(bench, subject, files, { seconds: 3 * seconds, range });
+  }
+  const results = new Map<string, Record<(typeof subjects)[number], Measured[]>>();
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, files, range } of cases) {
-      const all = results.get(name) ?? { hedgerow: [], nginx: [] };
+      const all = results.get(name) ?? { hedgerow: [], nginx: [], bare: [] };
       results.set(name, all);
-      for (const subject of ['hedgerow', 'nginx'] as const) {
+      for (const subject of subjects) {
         all[subject].push(await turn(bench, subject, files, { seconds, range }));
       }
     }
   }
   table(
-    ['warm', 'Hedgerow', 'nginx hit', 'x', 'CPU', 'CPU of nginx', 'x', 'goal'],
+    [
+      'warm',
+      'Hedgerow',
+      'nginx hit',
+      'x',
+      'Node alone, x',
+      'CPU',
+      'CPU of nginx',
+      'x',
+      'Node alone, x',
+      'goal',
+    ],
     cases.map(({ name, goal, per }) => {
-      const { hedgerow, nginx } = results.get(name) ?? { hedgerow: [], nginx: [] };
+      const { hedgerow, nginx, bare: least } = results.get(name) ?? { hedgerow: [], nginx: [], bare: [] };
       const [rate, cost] = per === 'byte' ? [megabytes, cpuPerGigabyte] : [perSecond, cpuPerRequest];
       const unit = per === 'byte' ? ['MB/s', 'ms/GB'] : ['req/s', 'µs'];
       const [ours, theirs] = [median(hedgerow.map(rate)), median(nginx.map(rate))];
       const [cpu, theirCpu] = [median(hedgerow.map(cost)), median(nginx.map(cost))];
+      const [leastRate, leastCpu] = [median(least.map(rate)), median(least.map(cost))];
       return [
         name,
         `${ours.toFixed(0)} ${unit[0]}`,
         `${theirs.toFixed(0)} ${unit[0]}`,
         (ours / theirs).toFixed(2),
+        (leastRate / theirs).toFixed(2),
         `${cpu.toFixed(0)} ${unit[1]}`,
         `${theirCpu.toFixed(0)} ${unit[1]}`,
         (cpu / theirCpu).toFixed(2),
+        (leastCpu / theirCpu).toFixed(2),
         goal,
       ];
     }),
@@ -489,7 +530,7 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
     { name: '2 MB', files: middle, goal: '>= 1.0' },
     { name: '200 MB', files: large, goal: '>= 1.0' },
   ];
-  const subjects = ['hedgerow', 'nginx', 'plain'] as const;
+  const subjects = ['hedgerow', 'nginx', 'plain', 'bare'] as const;
   const results = new Map<string, Record<Subject, Measured[]>>();
   const firstBytes: Record<'hedgerow' | 'unbuffered' | 'origin', number[]> = {
     hedgerow: [],
@@ -498,7 +539,7 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
   };
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, files } of cases) {
-      const all = results.get(name) ?? { hedgerow: [], nginx: [], plain: [] };
+      const all = results.get(name) ?? { hedgerow: [], nginx: [], plain: [], bare: [] };
       results.set(name, all);
       for (const subject of subjects) {
         await bench.purge();
@@ -519,9 +560,26 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
     firstBytes.origin.push((await bench.run({ ...one, port: bench.ports.origin, requests: direct })).p50);
   }
   table(
-    ['cold', 'Hedgerow', 'nginx miss', 'x', 'undici', 'CPU', 'CPU of nginx', 'CPU of undici', 'goal'],
+    [
+      'cold',
+      'Hedgerow',
+      'nginx miss',
+      'x',
+      'undici',
+      'Node alone',
+      'CPU',
+      'of nginx',
+      'of undici',
+      'of Node alone',
+      'goal',
+    ],
     cases.map(({ name, goal }) => {
-      const { hedgerow, nginx, plain: undici } = results.get(name) ?? { hedgerow: [], nginx: [], plain: [] };
+      const {
+        hedgerow,
+        nginx,
+        plain: undici,
+        bare: least,
+      } = results.get(name) ?? { hedgerow: [], nginx: [], plain: [], bare: [] };
       const rate = (done: Measured[]): number => median(done.map(megabytes));
       const cpu = (done: Measured[]): string => `${median(done.map(cpuPerGigabyte)).toFixed(0)} ms/GB`;
       return [
@@ -530,9 +588,11 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
         `${rate(nginx).toFixed(0)} MB/s`,
         (rate(hedgerow) / rate(nginx)).toFixed(2),
         `${rate(undici).toFixed(0)} MB/s`,
+        `${rate(least).toFixed(0)} MB/s`,
         cpu(hedgerow),
         cpu(nginx),
         cpu(undici),
+        cpu(least),
         goal,
       ];
     }),
@@ -684,7 +744,9 @@ async function turn(
 ): Promise<Measured> {
   const { seconds, range, fresh } = options;
   const query =
-    fresh === undefined || subject !== 'nginx' ? '' : `?n=${fresh}${randomBytes(3).toString('hex')}`;
+    fresh === undefined || (subject !== 'nginx' && subject !== 'bare')
+      ? ''
+      : `?n=${fresh}${randomBytes(3).toString('hex')}`;
   const paths = files.map((file) => ({ file, path: pathOf(subject, file) + query }));
   const requests: Ask[] =
     range === undefined
@@ -859,6 +921,89 @@ async function plain(): Promise<void> {
         return pipeline(body, response);
       })
       .catch(() => response.destroy());
+  });
+  server.listen(Number(port), '127.0.0.1');
+  await once(server, 'listening');
+  process.send?.('ready');
+}
+
+/**
+ * What any program on Node has to do at least. Of what is kept: short files out of memory, long ones read piece by piece into a
+ * buffer that is used again. With a query, which nothing is kept of: fetched by undici's dispatch, hashed, written and passed on.
+ */
+async function bare(): Promise<void> {
+  const [, , , port, origin, folder = ''] = process.argv;
+  const pool = new Pool(`http://127.0.0.1:${origin}`, { connections: 64 });
+  const short = new Map<string, Buffer>();
+  const spare: Buffer[] = [];
+  let serial = 0;
+  mkdirSync(join(folder, 'bare'), { recursive: true });
+
+  const kept = async (path: string, range: string | undefined, response: ServerResponse): Promise<void> => {
+    const file = join(folder, 'origin', path);
+    const inMemory = short.get(path);
+    if (inMemory !== undefined) {
+      response.writeHead(200, { 'content-length': inMemory.length });
+      response.end(inMemory);
+      return;
+    }
+    const handle = await open(file);
+    const { size } = await handle.stat();
+    if (size <= 65_536) short.set(path, await readFile(file));
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+    let at = Number(from ?? 0);
+    const end = to === undefined ? size : Number(to) + 1;
+    response.writeHead(range === undefined ? 200 : 206, { 'content-length': end - at });
+    let closed = false;
+    response.on('close', () => {
+      closed = true;
+    });
+    while (at < end && !closed) {
+      const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES);
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(SEGMENT_BYTES, end - at), at);
+      at += bytesRead;
+      const more = response.write(buffer.subarray(0, bytesRead), () => spare.push(buffer));
+      if (!more && !closed) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    }
+    await handle.close();
+    response.end();
+  };
+
+  const fetched = (path: string, response: ServerResponse): void => {
+    serial += 1;
+    const file = openSync(join(folder, 'bare', String(serial)), 'w');
+    const hash = createHash('sha256');
+    let writing = Promise.resolve();
+    pool.dispatch(
+      { path, method: 'GET' },
+      {
+        onResponseStart: (_controller, status, headers) => {
+          response.writeHead(status, { 'content-length': String(headers['content-length']) });
+        },
+        onResponseData: (controller, chunk) => {
+          hash.update(chunk);
+          writing = writing.then(() => new Promise((done) => write(file, chunk, () => done())));
+          if (!response.write(chunk)) {
+            controller.pause();
+            response.once('drain', () => controller.resume());
+          }
+        },
+        onResponseEnd: () => {
+          hash.digest();
+          void writing.then(() => {
+            closeSync(file);
+            response.end();
+          });
+        },
+        onResponseError: () => response.destroy(),
+      },
+    );
+  };
+
+  const server = createHttpServer((request, response) => {
+    const [path = '/', query] = (request.url ?? '/').split('?');
+    if (query === undefined) kept(path, request.headers.range, response).catch(() => response.destroy());
+    else fetched(path, response);
   });
   server.listen(Number(port), '127.0.0.1');
   await once(server, 'listening');
