@@ -8,8 +8,8 @@
  */
 
 import { isIPv4, isIPv6 } from 'node:net';
-import { LRUCache } from 'lru-cache';
 import type { SharedLimits } from '../database/shared-limits.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { createBuckets, ENTRIES, type Policy } from './buckets.ts';
 
@@ -45,7 +45,7 @@ export function createAttempts({ now, known = async () => false, shared = null }
   const pairs = createBuckets(PER_PAIR, now);
   const addresses = createBuckets(PER_ADDRESS, now);
   const names = createBuckets(PER_NAME, now);
-  const signedIn = new LRUCache<string, true>({ max: ENTRIES });
+  const signedIn = entriesCache<string, true>(ENTRIES);
 
   return {
     begin: async (name, address) => {

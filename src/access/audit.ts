@@ -5,9 +5,10 @@
  * one hour and held to a number of rows a minute, so that nobody fills the disk or pushes out what others did. What a
  * person or a program of ours did has a row for each act, on the disk before the act is confirmed.
  */
-import { LRUCache } from 'lru-cache';
+
 import type { Database } from '../database/database.ts';
 import { type Statement, sql } from '../database/sql.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { newId } from '../lib/ids.ts';
 import { AUDIT_RETENTION, type AuditRetention, pruneAudit } from './audit-retention.ts';
 
@@ -117,7 +118,7 @@ export function createAudit({
 }: AuditOptions): Audit {
   const refusals = new Map<string, Counted>();
   const tallies = new Map<string, Counted>();
-  const budgets = new LRUCache<string, { endsAt: number; used: number }>({ max: 10_000 });
+  const budgets = entriesCache<string, { endsAt: number; used: number }>(10_000);
   const writing = new Set<Promise<void>>();
   let flushTimer: NodeJS.Timeout | undefined;
   let pruneTimer: NodeJS.Timeout | undefined;

@@ -1,6 +1,7 @@
 /** Leaky buckets by name: how much of something somebody did lately. In memory and bounded. */
 
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
+import { entriesCache } from '../lib/entries-cache.ts';
 
 export interface Policy {
   /** What may be done at once. */
@@ -35,7 +36,7 @@ export function createBuckets(policy: Policy, now: () => number): Buckets {
         levels?.delete(key);
         return;
       }
-      levels ??= new LRUCache({ max: ENTRIES });
+      levels ??= entriesCache(ENTRIES);
       levels.set(key, { level, at: now() });
     },
     forget: (key) => {

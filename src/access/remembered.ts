@@ -3,8 +3,8 @@
  * who they were: see docs/adr/0086-the-database-goes-away.md.
  */
 
-import { LRUCache } from 'lru-cache';
 import type { Outage } from '../database/outage.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { isCode } from '../lib/errors.ts';
 import { hashSecret } from './secrets.ts';
 import type { Viewer } from './viewer.ts';
@@ -21,7 +21,7 @@ export interface Remembered {
 }
 
 export function createRemembered(outage: Outage): Remembered {
-  const known = new LRUCache<string, { viewer: Viewer; at: number }>({ max: VIEWERS });
+  const known = entriesCache<string, { viewer: Viewer; at: number }>(VIEWERS);
   return {
     viewer: async (secret, find) => {
       const at = Date.now();

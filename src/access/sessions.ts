@@ -1,9 +1,9 @@
 /** Sessions of browsers: looked up at every request, ended by their owner, by time, or with the account. */
 
 import { createHmac } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { raw, type Sql, sql } from '../database/sql.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { hashSecret, newAccessId, newSecret } from './secrets.ts';
 import { milliseconds } from './sql-time.ts';
@@ -69,9 +69,9 @@ export interface SessionsOptions {
 
 export function createSessions({ database, now, renewalKey, onEnd = () => {} }: SessionsOptions): Sessions {
   const { prisma } = database;
-  const noted = new LRUCache<string, number>({ max: 10_000 });
+  const noted = entriesCache<string, number>(10_000);
   /** Until when a token need not be looked at for renewal. */
-  const renewals = new LRUCache<string, number>({ max: 10_000 });
+  const renewals = entriesCache<string, number>(10_000);
 
   const listOf = async (userIds: readonly string[]): Promise<Map<string, Session[]>> => {
     const rows = await prisma.session.findMany({

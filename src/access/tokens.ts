@@ -1,9 +1,9 @@
 /** API tokens: for programs, narrowed by scopes, shown once and kept by their hash. */
 
-import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { displayLine, fitsCodePoints } from '../lib/display-text.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { hashSecret, matcherOf, newAccessId, newSecret } from './secrets.ts';
 import { milliseconds } from './sql-time.ts';
@@ -86,7 +86,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     reference: `${id}.${hashSecret(value).slice(0, 16)}`,
     matches: matcherOf(value),
   }));
-  const noted = new LRUCache<string, number>({ max: 10_000 });
+  const noted = entriesCache<string, number>(10_000);
 
   /** A note that fails (a full disk) does not turn the request away. */
   const noteUse = async (id: string, lastUsedAt: number | null): Promise<void> => {

@@ -10,7 +10,6 @@ import { isCode } from '../lib/errors.ts';
 import { shared } from '../lib/shared.ts';
 import { readState } from './state.ts';
 
-const READS = 5_000;
 /** Characters of what is remembered, written as JSON, with its names. */
 const CHARACTERS = 16 * 1024 * 1024;
 
@@ -25,7 +24,6 @@ export function createRecall<T extends object>({
   outage,
 }: Pick<Database, 'read' | 'outage'>): Recall<T> {
   const known = new LRUCache<string, { found: T; at: Counters }>({
-    max: READS,
     maxSize: CHARACTERS,
     sizeCalculation: ({ found }, name) => JSON.stringify(found).length + name.length + 200,
   });

@@ -5,7 +5,7 @@
  * anybody; while half of the slice is left it fetches the next one. A slice is good until the bucket has forgotten it: so
  * all processes together let pass what one bucket holds, and beyond that at most a slice for each of them.
  */
-import { LRUCache } from 'lru-cache';
+import { entriesCache } from '../lib/entries-cache.ts';
 import type { Database } from './database.ts';
 import type { Processes } from './processes.ts';
 import { type Sql, sql } from './sql.ts';
@@ -70,7 +70,7 @@ export function createSharedLimits(
   monotonic: () => number = () => performance.now(),
 ): SharedLimits | null {
   if (!processes.several) return null;
-  const slices = new LRUCache<string, Slice>({ max: NAMES });
+  const slices = entriesCache<string, Slice>(NAMES);
   const places = new Map<string, Places>();
 
   function sliceOf(name: string): Slice {

@@ -10,10 +10,10 @@
  */
 
 import { buffer } from 'node:stream/consumers';
-import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import { integers } from '../database/lists.ts';
 import { empty, join, type Sql, type Statement, sql } from '../database/sql.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
 import type { BlobEntry, BlobStore } from '../storage/blob-store.ts';
@@ -198,10 +198,7 @@ export class CacheLedger {
   readonly #options: LedgerOptions;
   /** Records that are being read. */
   readonly #running = new Map<string, CacheRecord>();
-  readonly #idle = new LRUCache<string, CacheRecord>({
-    max: IDLE_RECORDS,
-    dispose: (record) => this.#outOfSight(record),
-  });
+  readonly #idle = entriesCache<string, CacheRecord>(IDLE_RECORDS, (record) => this.#outOfSight(record));
   /** Records that are known here, by what they share. */
   readonly #sharing = new Map<string, Set<CacheRecord>>();
   /** Contents of which segments are being removed; whoever writes waits. */
@@ -210,7 +207,7 @@ export class CacheLedger {
   /** Contents whose segments are being copied out of an original, and how many they have. */
   readonly #copying = new Map<string, number>();
   /** Blobs that no row needs and that were too young to be removed, and for how many ms more they are left. */
-  readonly #later = new LRUCache<string, { modifiedAt: number; wait: number }>({ max: LATER });
+  readonly #later = entriesCache<string, { modifiedAt: number; wait: number }>(LATER);
   readonly #loading = new Map<string, Promise<CacheRecord>>();
   /** To be written with the next batch. */
   readonly #dirty = new Set<CacheRecord>();

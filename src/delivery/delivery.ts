@@ -11,6 +11,7 @@ import { LRUCache } from 'lru-cache';
 import type { Database } from '../database/database.ts';
 import type { Processes } from '../database/processes.ts';
 import type { Sql } from '../database/sql.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList, type VariantName } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -263,9 +264,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   });
   const remoteFiles = new Map<CacheRecord, RemoteFile>();
   const probes = new Map<string, Promise<Probe>>();
-  const measured = new LRUCache<string, Promise<{ size: number | null; mimeType: string }>>({
-    max: MEASURED,
-  });
+  const measured = entriesCache<string, Promise<{ size: number | null; mimeType: string }>>(MEASURED);
   const comparing = new Map<CacheRecord, Promise<boolean>>();
   const small = new LRUCache<string, Buffer>({
     maxSize: SMALL_TOTAL,
@@ -276,7 +275,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     maxSize: HOT_TOTAL,
     sizeCalculation: (bytes) => bytes.length + 100,
   });
-  const asked = new LRUCache<string, true>({ max: ASKED_ONCE });
+  const asked = entriesCache<string, true>(ASKED_ONCE);
   const hot: HotSegments = {
     get: (key) => hotBytes.get(key),
     set: (key, bytes) => hotBytes.set(key, bytes),
@@ -576,7 +575,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   };
 
-  const answers = new LRUCache<string, LastAnswer>({ max: ANSWERS });
+  const answers = entriesCache<string, LastAnswer>(ANSWERS);
   const answerOf = (file: Pick<DeliverableFile, 'itemKey' | 'variant'>): string =>
     `${file.itemKey}/${file.variant}`;
 

@@ -1,10 +1,10 @@
 /** Puts the parts of this room together. */
 import { setTimeout as timer } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import { countGranted, forgetOldRemovals } from '../catalog/feed.ts';
 import type { Item } from '../catalog/items.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { Delivery, Upstream } from '../delivery/delivery.ts';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { publishAgents, publishedAgents, pullAgents, readAgentsAgain } from './agents.ts';
 import { createChanges } from './changes.ts';
@@ -187,7 +187,7 @@ export function createFederation(options: FederationOptions): FederationParts {
     },
   });
 
-  const breakers = new LRUCache<number, Breaker>({ max: BREAKERS });
+  const breakers = entriesCache<number, Breaker>(BREAKERS);
   function breakerOf(peerKey: number): Breaker {
     const breaker = breakers.get(peerKey) ?? createBreaker({ now: context.now, random: Math.random });
     breakers.set(peerKey, breaker);

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { entriesCache } from './entries-cache.ts';
 
 export interface FailureLimit {
   /** Seconds until the address may fail again; null while it may. */
@@ -14,7 +14,7 @@ export function createFailureLimit(options: {
   /** Counts a failure among those of all processes; ms to wait where there were too many. Null: there are no others. */
   elsewhere?: ((address: string) => number | Promise<number>) | null;
 }): FailureLimit {
-  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: 10_000 });
+  const windows = entriesCache<string, { count: number; endsAt: number }>(10_000);
   return {
     blockedFor: (address) => {
       const window = windows.get(address);

@@ -7,8 +7,9 @@
  * - A new token is used at once. A signed good answer makes it the only one; a signed refusal drops it for the old one.
  * - An answer names another key than the pinned one: discovery is read, and its chain followed.
  */
-import { LRUCache } from 'lru-cache';
+
 import { sql } from '../../database/sql.ts';
+import { entriesCache } from '../../lib/entries-cache.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import { openPeerToken } from '../credentials.ts';
@@ -83,7 +84,7 @@ export function createConnections({ context, outgoing }: ConnectionParts): Conne
   const ending = new AbortController();
   const announcing = new Map<number, Promise<void>>();
   const following = new Map<number, Promise<boolean>>();
-  const announcedAgain = new LRUCache<number, number>({ max: 10_000 });
+  const announcedAgain = entriesCache<number, number>(10_000);
 
   async function readRow(peerKey: number, evenRevoked = false): Promise<Row> {
     const row = await database.read.get<Row>(
