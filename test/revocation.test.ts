@@ -422,6 +422,8 @@ describe('the notice', () => {
     expect(notices()).toBeGreaterThanOrEqual(11);
     // What was kept only for that purpose is gone.
     expect(await peerRow(b)).toMatchObject({ sealedToken: null, sealedNextToken: null });
+    // Written down after the row that was waited for.
+    await eventually('the audit', async () => (await audited(b, 'notice.sent')).length > 0);
     expect(await audited(b, 'notice.sent')).toMatchObject([{ outcome: 'done', peerId: atB }]);
 
     // There both directions are over, and hidden at once.

@@ -15,7 +15,6 @@ import {
   readPage,
   readRemoteItem,
 } from './query.ts';
-import { createRecall } from './recall.ts';
 import { setHidden } from './remote-changes.ts';
 import { ensureIndexed } from './search-index.ts';
 import { type CatalogState, ensureState, readState } from './state.ts';
@@ -53,18 +52,14 @@ export async function createCatalog(
   await ensureState(database);
   await ensureIndexed(database, onIndexing);
   const { read } = database;
-  const recall = createRecall<Item>(database);
   return {
     page: (reader, query, page) => readPage(read, reader, query, page),
     count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,
     facets: (reader, query, wanted) => readFacets(read, reader, query, wanted),
     months: (reader, query) => readMonths(read, reader, query),
     items: (reader, ids) => readItems(read, reader, ids),
-    item: (reader, id) => recall(JSON.stringify([reader, id]), () => readItem(read, reader, id)),
-    remoteItem: (reader, source, remoteId) =>
-      recall(JSON.stringify([reader, source, remoteId]), () =>
-        readRemoteItem(read, reader, source, remoteId),
-      ),
+    item: (reader, id) => readItem(read, reader, id),
+    remoteItem: (reader, source, remoteId) => readRemoteItem(read, reader, source, remoteId),
     copies: (reader, digests) => readCopies(read, reader, digests),
     state: () => readState(read),
     local: createLocalChanges(database, now),

@@ -3,30 +3,12 @@ import type { VariantName } from '../lib/media.ts';
 import { renditionKey } from '../storage/paths.ts';
 import type { CacheMode, DeliverableFile, LocalPlace } from './delivery.ts';
 
-/** An item that is recalled gives the files that it gave, and so what was worked out for them. */
-const made = new WeakMap<Item, Map<string, DeliverableFile>>();
-
 /**
  * The file behind a variant of an item, or null where the item has no such variant.
  *
  * @param cache - what of the item's peer may be kept; of no meaning for a local item
  */
-export function deliverableFile(
-  item: Item,
-  variant: VariantName,
-  cache: CacheMode,
-): Readonly<DeliverableFile> | null {
-  const name = `${variant} ${cache}`;
-  const known = made.get(item)?.get(name);
-  if (known !== undefined) return known;
-  const file = fileOf(item, variant, cache);
-  if (file === null) return null;
-  const files = made.get(item) ?? new Map<string, DeliverableFile>();
-  made.set(item, files.set(name, file));
-  return file;
-}
-
-function fileOf(item: Item, variant: VariantName, cache: CacheMode): DeliverableFile | null {
+export function deliverableFile(item: Item, variant: VariantName, cache: CacheMode): DeliverableFile | null {
   const found = item.variants.find(({ name }) => name === variant);
   if (found === undefined) return null;
   return {

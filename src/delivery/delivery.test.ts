@@ -2,7 +2,7 @@ import { appendFile, mkdir, rename, stat, utimes, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { digestsOf } from '../../test/support/byte-peer.ts';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
@@ -12,6 +12,7 @@ import { sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { SEGMENT_BYTES } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import { release } from '../storage/buffer-pool.ts';
 import { cachedFileKey, contentKey, pathOf } from '../storage/paths.ts';
 import { contentOf } from './contents.ts';
 import { createDelivery, type DeliverableFile, type OpenedFile } from './delivery.ts';
@@ -185,6 +186,27 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     if (fill) expect(fixture.peer.bytesRequests()).toEqual(['whole']);
     else expect(await blobs()).toEqual([]);
   });
+
+  it.each([true, false])(
+    'gives all of many readers the right bytes, however soon they give their pieces back (kept: %s)',
+    async (fill) => {
+      const films = [content(9 * SEGMENT + 77), content(9 * SEGMENT + 78)];
+      const files = await Promise.all(films.map((film) => fixture.addRemote(film)));
+      const read = async (which: number, turns: number): Promise<void> => {
+        const { body } = await fixture.delivery.open(files[which] as DeliverableFile, null, { fill });
+        const parts: Buffer[] = [];
+        for await (const chunk of body) {
+          // Some wait before they look, and others before they let go of it.
+          for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+          parts.push(Buffer.from(chunk));
+          if (turns % 2 === 0) await nextTurn();
+          release(chunk);
+        }
+        expect(Buffer.concat(parts).equals(films[which] as Buffer)).toBe(true);
+      };
+      await Promise.all([0, 1, 2, 5, 20].flatMap((turns) => [read(0, turns), read(1, turns)]));
+    },
+  );
 
   it('stores and passes on nothing of a wrong segment, and tells of it', async () => {
     const film = content(5 * SEGMENT);

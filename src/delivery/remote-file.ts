@@ -12,7 +12,7 @@ import type { Readable } from 'node:stream';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import { release } from '../storage/buffer-pool.ts';
+import { release, retain } from '../storage/buffer-pool.ts';
 import { createDigestHasher, sha256 } from '../storage/segment-digests.ts';
 import { type CacheLedger, type CacheRecord, segmentKey } from './cache-ledger.ts';
 import { segmentLength } from './segment-map.ts';
@@ -152,8 +152,8 @@ export class RemoteFile {
   }
 
   /**
-   * Bytes `from` to `to` (exclusive) of a segment, verified. A chunk from the store may be given back to the
-   * buffer pool by whoever reads the stream; others are shared and must not be changed.
+   * Bytes `from` to `to` (exclusive) of a segment, verified. They must not be changed, and whoever reads the stream gives
+   * them back to the buffer pool: what others read as well is held by each of them.
    */
   async segment(cursor: Cursor, index: number, from: number, to: number): Promise<Buffer> {
     cursor.position = index;
@@ -161,7 +161,10 @@ export class RemoteFile {
     for (;;) {
       if (!this.#cursors.has(cursor)) throw new Error('The reader has left.');
       const near = this.#inMemory(index);
-      if (near !== undefined) return this.#part(near, from, to);
+      if (near !== undefined) {
+        retain(near);
+        return this.#part(near, from, to);
+      }
       if (this.record.segments.has(index)) {
         const bytes = await this.#stored(index, from, to);
         if (bytes !== null) return bytes;
@@ -191,10 +194,12 @@ export class RemoteFile {
   store(index: number, bytes: Buffer, digest: string | null): Promise<void> {
     const { arriving } = this.record;
     arriving.set(index, bytes);
+    retain(bytes);
     const writing = this.#store(index, bytes, digest)
       .catch(this.host.onStoreError)
       .finally(() => {
         if (arriving.get(index) === bytes) arriving.delete(index);
+        release(bytes);
       });
     this.#writing.add(writing);
     this.host.ledger.track(writing);
@@ -211,12 +216,15 @@ export class RemoteFile {
     if (!this.storing || record.dead || record.segments.has(index)) return;
     if (!(await host.ledger.reserve(record, bytes.length))) return;
     const key = segmentKey(record, index);
+    retain(bytes);
     try {
       await host.store.write(
         key,
         bytes,
         digest === null ? { sync: false } : { sync: false, digest, verified: true },
       );
+      // After a failure nobody knows whether they are still being sent to a store far away.
+      release(bytes);
     } catch (error) {
       host.ledger.cancel(record, bytes.length);
       this.storing = false;
@@ -230,10 +238,16 @@ export class RemoteFile {
     }
   }
 
-  /** Where memory is short, a slow reader must not hold a whole segment for the sake of a part of it. */
+  /**
+   * A part of what was retained for a reader. Where memory is short, a slow one must not hold a whole segment for the sake
+   * of a part of it.
+   */
   #part(bytes: Buffer, from: number, to: number): Buffer {
     const part = bytes.subarray(from, to);
-    return this.host.held.count > MANY && part.length < bytes.length ? Buffer.from(part) : part;
+    if (this.host.held.count <= MANY || part.length === bytes.length) return part;
+    const own = Buffer.from(part);
+    release(bytes);
+    return own;
   }
 
   async #stored(index: number, from: number, to: number): Promise<Buffer | null> {
@@ -470,6 +484,7 @@ export class FetchRun {
       return;
     }
     this.#file.host.held.count -= this.memory.size;
+    for (const bytes of this.memory.values()) release(bytes);
     this.memory.clear();
     this.#file.runs.delete(this);
     this.#controller.abort();
@@ -483,11 +498,13 @@ export class FetchRun {
     this.#wake?.();
   }
 
-  /** The segment once it is verified; null where this run will not bring it. */
+  /** The segment once it is verified, retained for whoever waits; null where this run will not bring it. */
   wait(index: number): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       if (this.ended || index < this.next) {
-        resolve(this.memory.get(index) ?? null);
+        const bytes = this.memory.get(index) ?? null;
+        if (bytes !== null) retain(bytes);
+        resolve(bytes);
         return;
       }
       const waiters = this.#waiters.get(index) ?? [];
@@ -586,7 +603,11 @@ export class FetchRun {
     this.#file.host.held.count += 1;
     this.next = index + 1;
     this.delivered += 1;
-    for (const waiter of this.#waiters.get(index) ?? []) waiter.resolve(bytes);
+    for (const waiter of this.#waiters.get(index) ?? []) {
+      // Before it goes on, the run may let go of them.
+      retain(bytes);
+      waiter.resolve(bytes);
+    }
     this.#waiters.delete(index);
     if ([...this.#cursors].some((cursor) => cursor.keep)) {
       const write = this.#file.store(index, bytes, digest);
@@ -604,12 +625,15 @@ export class FetchRun {
   #prune(): void {
     const foremost = this.#foremost();
     const { record, host } = this.#file;
-    for (const index of this.memory.keys()) {
+    for (const [index, bytes] of this.memory) {
       if (this.#writes.has(index)) continue;
       const stored = record.segments.has(index);
       // What is in the store is read from there as well, if not as quickly.
       const goes = index < foremost ? stored || index < foremost - BEHIND : stored && host.held.count > MANY;
-      if (goes && this.memory.delete(index)) host.held.count -= 1;
+      if (!goes) continue;
+      this.memory.delete(index);
+      release(bytes);
+      host.held.count -= 1;
     }
   }
 

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
+import { lease, POOLED_BYTES } from '../storage/buffer-pool.ts';
 
 /** Reads a stream by exact lengths, and no further ahead than its own buffer. */
 export interface Taker {
-  /** So many bytes in one new buffer; fewer where the stream ends before. */
+  /** So many bytes in one buffer, up to a segment of them leased; fewer where the stream ends before. */
   take(length: number): Promise<Buffer>;
   /** Passes over so many bytes. */
   skip(length: number): Promise<void>;
@@ -36,9 +37,9 @@ export function takerOf(stream: Readable): Taker {
   };
   return {
     take: async (length) => {
-      const buffer = Buffer.allocUnsafeSlow(length);
+      const buffer = length <= POOLED_BYTES ? lease(length) : Buffer.allocUnsafeSlow(length);
       const taken = await consume(length, (chunk, at) => buffer.set(chunk, at));
-      return taken === length ? buffer : buffer.subarray(0, taken);
+      return buffer.subarray(0, taken);
     },
     skip: async (length) => {
       await consume(length, () => {});

@@ -17,7 +17,7 @@ import { createPairingAttempts } from './pairing/attempts.ts';
 import { cancelInvitation, createInvitation } from './pairing/invitations.ts';
 import { addPeer } from './peers/add-peer.ts';
 import { type Breaker, createBreaker } from './peers/breaker.ts';
-import { clientOf } from './peers/clients.ts';
+import { clientOf, pulledPeer } from './peers/clients.ts';
 import { createConnections } from './peers/connections.ts';
 import { createDiagnoses } from './peers/diagnose.ts';
 import { cacheModeOf } from './peers/find-peer.ts';
@@ -108,7 +108,7 @@ export function createFederation(options: FederationOptions): FederationParts {
   let delivery: Bytes | undefined;
 
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
-    const peer = await prisma.peer.findUnique({ where: { key: peerKey } });
+    const peer = await pulledPeer(context.database.read, peerKey);
     if (peer === null) throw new HedgerowError('NOT_FOUND');
     return foreign.of(peer) ?? clientOf({ context, outgoing, connections }, peer);
   };

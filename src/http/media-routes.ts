@@ -7,7 +7,7 @@ import { createRecall } from '../catalog/recall.ts';
 import type { Reader } from '../catalog/visibility.ts';
 import type { Database } from '../database/database.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
-import type { CacheMode, DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
+import type { DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
 import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -29,16 +29,23 @@ export interface MediaRoutesOptions {
   onError: (error: unknown) => string;
 }
 
+interface FoundFile {
+  item: Pick<Item, 'source' | 'held'>;
+  file: DeliverableFile;
+}
+
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
   const { catalog, database, delivery, streams, viewerOf, readerOf, onError } = options;
-  const modes = createRecall<{ mode: CacheMode }>(database);
-  const twins = createRecall<Item[]>(database);
+  const files = createRecall<FoundFile>(database);
 
   app.get('/media/:id/:variant', async (request, reply) => {
     const { id, variant } = request.params as { id: string; variant: string };
     const asker = await viewerOf(request, id, variant);
     const reader = readerOf(asker.viewer);
-    await send(request, reply, asker, reader, await catalog.item(reader, id));
+    const found = await files(JSON.stringify([reader, id, variant]), async () =>
+      fileOf(reader, variant, await catalog.item(reader, id)),
+    );
+    await send(request, reply, asker, reader, found);
   });
 
   // The same bytes, by the peer's id here (or its instance id) and its own id of the item.
@@ -49,13 +56,13 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     if (asker.signed) throw new HedgerowError('FORBIDDEN');
     const reader = readerOf(asker.viewer);
     const peerKey = await peerKeyOf(database.read, peerId);
-    await send(
-      request,
-      reply,
-      asker,
-      reader,
-      peerKey === null ? null : await catalog.remoteItem(reader, peerKey, remoteId),
-    );
+    const found =
+      peerKey === null
+        ? null
+        : await files(JSON.stringify([reader, peerKey, remoteId, variant]), async () =>
+            fileOf(reader, variant, await catalog.remoteItem(reader, peerKey, remoteId)),
+          );
+    await send(request, reply, asker, reader, found);
   });
 
   async function send(
@@ -63,20 +70,15 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     reply: FastifyReply,
     { viewer, signed }: FileViewer,
     reader: Reader,
-    item: Item | null,
+    found: FoundFile | null,
   ): Promise<void> {
-    const { variant } = request.params as { variant: string };
-    const name = VARIANT_NAMES.find((known) => known === variant);
-    const file =
-      item === null || name === undefined ? null : deliverableFile(item, name, await modeOf(item.source));
     // Whether it is not there or not for this reader is nobody's business.
-    if (item === null || file === null) throw new HedgerowError('NOT_FOUND');
+    if (found === null) throw new HedgerowError('NOT_FOUND');
+    const { item, file } = found;
     if (item.held) throw new HedgerowError('REMOVALS_HELD');
     // The headers of an answer to these, or of any without a known type, say what not every peer's catalog does.
     const unknown = file.mimeType === '' || (file.size === null && needsSize(request));
-    const twin = item.source === LOCAL_SOURCE ? undefined : await twinOf(reader, file);
-    const found = twin === undefined ? file : { ...file, twin };
-    const measured = unknown ? await delivery.measure(found) : found;
+    const measured = unknown ? await delivery.measure(file) : file;
     // What a peer has shared ends with the pairing, also where it comes from our own disk.
     const ended =
       item.source === LOCAL_SOURCE
@@ -100,12 +102,16 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     }
   }
 
-  async function modeOf(source: number): Promise<CacheMode> {
-    if (source === LOCAL_SOURCE) return 'NONE';
-    const found = await modes(String(source), async () => ({
-      mode: await cacheModeOf(database.read, source),
-    }));
-    return found?.mode ?? 'NONE';
+  /** All that is to be known of a file before it is sent; null where the item is not there, or has no such variant. */
+  async function fileOf(reader: Reader, variant: string, item: Item | null): Promise<FoundFile | null> {
+    const name = VARIANT_NAMES.find((known) => known === variant);
+    if (item === null || name === undefined) return null;
+    const local = item.source === LOCAL_SOURCE;
+    const file = deliverableFile(item, name, local ? 'NONE' : await cacheModeOf(database.read, item.source));
+    if (file === null) return null;
+    const twin = local ? undefined : await twinOf(reader, file);
+    const { source, held } = item;
+    return { item: { source, held }, file: twin === undefined ? file : { ...file, twin } };
   }
 
   /** Where the same original is in a local item that the reader may see. */
@@ -114,11 +120,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     { variant, digest }: DeliverableFile,
   ): Promise<LocalPlace | undefined> {
     if (variant !== 'original' || digest === null) return undefined;
-    const copies =
-      (await twins(
-        JSON.stringify([reader, digest]),
-        async () => (await catalog.copies(reader, [digest])).get(digest) ?? [],
-      )) ?? [];
+    const copies = (await catalog.copies(reader, [digest])).get(digest) ?? [];
     const own = copies.find(({ source }) => source === LOCAL_SOURCE);
     return own === undefined ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
   }

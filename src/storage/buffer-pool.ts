@@ -14,24 +14,36 @@ export const SMALL_BYTES = 32_768;
 const MAX_IDLE = 64;
 
 const idle: Record<number, Buffer[]> = { [POOLED_BYTES]: [], [SMALL_BYTES]: [] };
-/** What is out at the moment; a chunk from anywhere else is not ours to take. */
-const lent = new WeakMap<ArrayBufferLike, Buffer>();
+/** What is out at the moment, and how many hold it; a chunk from anywhere else is not ours to take. */
+const lent = new WeakMap<ArrayBufferLike, { buffer: Buffer; holders: number }>();
 
 /** A buffer with arbitrary content, of SMALL_BYTES where so many are enough, else of POOLED_BYTES. */
 export function lease(length = POOLED_BYTES): Buffer {
   const size = length <= SMALL_BYTES ? SMALL_BYTES : POOLED_BYTES;
   const buffer = idle[size]?.pop() ?? Buffer.allocUnsafeSlow(size);
-  lent.set(buffer.buffer, buffer);
+  lent.set(buffer.buffer, { buffer, holders: 1 });
   return buffer;
 }
 
 /**
- * Gives back what a chunk lies in, if it was leased; anything else is left alone. Only for whoever owns the
- * whole chunk, once: afterwards its bytes change.
+ * One more holds what a chunk lies in, if it was leased, and has to release it too. To be said before anything else runs:
+ * what nobody holds is another's in the next moment.
+ */
+export function retain(chunk: Uint8Array): void {
+  const out = lent.get(chunk.buffer);
+  if (out !== undefined) out.holders += 1;
+}
+
+/**
+ * Gives back what a chunk lies in, if it was leased; anything else is left alone. For each holder once: after the last
+ * one its bytes change. Whoever holds it and never says this costs nothing but the use of it again.
  */
 export function release(chunk: Uint8Array): void {
-  const buffer = lent.get(chunk.buffer);
-  if (buffer === undefined) return;
+  const out = lent.get(chunk.buffer);
+  if (out === undefined) return;
+  out.holders -= 1;
+  if (out.holders > 0) return;
+  const { buffer } = out;
   lent.delete(chunk.buffer);
   const same = idle[buffer.length];
   if (same !== undefined && same.length < MAX_IDLE) same.push(buffer);

@@ -1,4 +1,5 @@
 /** The client of each peer, by its dialect. */
+import { type Sql, sql } from '../../database/sql.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import type { FederationContext } from '../context.ts';
 import type { PeerClient } from '../dialects/dialect.ts';
@@ -22,6 +23,18 @@ export interface PulledPeer {
   dialect: string;
   status: string;
   pulls: boolean;
+}
+
+/** By a statement of its own, not by Prisma's client: it is read for each file that is fetched. */
+export async function pulledPeer(database: Sql, peerKey: number): Promise<PulledPeer | null> {
+  const row = await database.get<
+    Omit<PulledPeer, 'endpointOurs' | 'pulls'> & Record<'endpointOurs' | 'pulls', number | boolean>
+  >(
+    sql`SELECT key, id, endpoint, endpoint_ours AS "endpointOurs", sealed_token AS "sealedToken", dialect, status, pulls FROM federation_peers WHERE key = ${peerKey}`,
+  );
+  return row === undefined
+    ? null
+    : { ...row, endpointOurs: Boolean(row.endpointOurs), pulls: Boolean(row.pulls) };
 }
 
 /** @throws HedgerowError REVOKED, UNAVAILABLE by status; what a request throws besides, it throws itself */
