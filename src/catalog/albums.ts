@@ -17,6 +17,7 @@ import {
   type Visibility,
   visibilityNumber,
 } from './items.ts';
+import { lockItems } from './locks.ts';
 import { type Origin, type PageArguments, pageSize } from './query.ts';
 import { sharedVersion } from './shared-item.ts';
 import { finishChange, type SharedChange } from './state.ts';
@@ -246,7 +247,7 @@ async function refreshMembers(database: Database, id: string, now: () => number)
         sql`SELECT item_key AS key FROM album_items WHERE album_key = ${album.key} AND item_key > ${after} ORDER BY item_key LIMIT ${ITEMS_AT_ONCE}`,
       );
       const found = members.map(({ key }) => key);
-      await refreshItems(tx, found, now());
+      await refreshItems(tx, await lockItems(tx, found), now());
       return found;
     });
     after = keys.at(-1) ?? after;
@@ -264,8 +265,12 @@ async function removeAlbum(database: Database, id: string, now: () => number): P
       const members = await tx.all<{ key: number }>(
         sql`SELECT item_key AS key FROM album_items WHERE album_key = ${album.key} ORDER BY item_key LIMIT ${ITEMS_AT_ONCE}`,
       );
-      const keys = members.map(({ key }) => key);
-      const last = keys.length < ITEMS_AT_ONCE;
+      const last = members.length < ITEMS_AT_ONCE;
+      // An item that goes at the same moment takes its place in the album along: so the items come first.
+      const keys = await lockItems(
+        tx,
+        members.map(({ key }) => key),
+      );
       await tx.run(
         sql`DELETE FROM album_items WHERE album_key = ${album.key} AND item_key IN (${integers(tx, JSON.stringify(keys))})`,
       );
@@ -300,26 +305,27 @@ async function keysOf(
   ids: readonly string[],
   change: (keys: ReturnType<typeof integers>) => ReturnType<typeof sql>,
 ): Promise<number[]> {
-  // Locked, and not only read: one that is deleted meanwhile is then left out, and does not break the reference to it.
-  const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
   const rows = await tx.all<{ key: number }>(
-    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))}) ORDER BY key${lock}`,
+    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))})`,
   );
-  const keys = rows.map(({ key }) => key);
+  // Locked, and not only read: one that is deleted meanwhile is then left out, and does not break the reference to it.
+  const keys = await lockItems(
+    tx,
+    rows.map(({ key }) => key),
+  );
   await tx.run(change(integers(tx, JSON.stringify(keys))));
   return keys;
 }
 
 /**
  * Gives local items the list of their albums as it is now, and shared ones a new place in the feed where it changed:
- * a pair whose grant names the album sees it, whoever else does. Items are locked in order, after the album.
+ * a pair whose grant names the album sees it, whoever else does. All of them are locked by now.
  */
 async function refreshItems(tx: Sql, keys: readonly number[], now: number): Promise<void> {
   if (keys.length === 0) return;
   const list = integers(tx, JSON.stringify(keys));
-  const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
   const rows = await tx.all<ItemRow>(
-    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.key IN (${list}) AND i.source = 0 ORDER BY i.key${lock}`,
+    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.key IN (${list}) AND i.source = 0 ORDER BY i.key`,
   );
   const albums = await tx.all<{ itemKey: number; id: string; title: string; visibility: number }>(
     sql`SELECT m.item_key AS "itemKey", a.id, a.title, a.visibility FROM album_items m JOIN albums a ON a.key = m.album_key WHERE m.item_key IN (${list}) AND a.source = 0 ORDER BY a.key`,

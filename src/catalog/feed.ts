@@ -4,6 +4,7 @@ import { empty, join, type Sql, type Statement, sql } from '../database/sql.ts';
 import { type Checksum, formatChecksum } from '../lib/checksum.ts';
 import { type GrantScope, granted, isWhole } from './grant.ts';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from './items.ts';
+import { lockCounters } from './locks.ts';
 import { type PairSum, type SumColumns, sumOf } from './pair-views.ts';
 
 /** How long tombstones and marks are kept, ms: 90 days. */
@@ -225,6 +226,8 @@ export async function countGranted(database: Sql, grants: readonly GrantScope[])
 /** Forgets tombstones and marks older than 90 days, and remembers up to where. */
 export async function forgetOldRemovals(tx: Sql, now: number): Promise<void> {
   const before = now - REMOVALS_KEPT;
+  // Whoever changes items holds the counters before it comes to tombstones.
+  await lockCounters(tx);
   const newest = await tx.get<{ sequence: number | null }>(
     sql`SELECT MAX(sequence) AS sequence FROM (SELECT sequence FROM removals WHERE at < ${before} UNION ALL SELECT sequence FROM pair_removals WHERE at < ${before}) AS u`,
   );

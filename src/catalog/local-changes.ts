@@ -228,18 +228,21 @@ async function remove(tx: Sql, items: readonly Item[], now: number): Promise<Ite
   return [...items];
 }
 
-/** Reads the items for changing; of ids that are unknown nothing comes back. */
+/**
+ * Reads the items for changing, in the order in which all lock them (locks.ts); of ids that are unknown nothing comes back.
+ */
 async function lockItems(tx: Sql, ids: readonly string[]): Promise<Item[]> {
   if (ids.length === 0) return [];
-  // Always in the same order, so that two writers on PostgreSQL do not lock each other out.
+  const those = sql`items i WHERE i.id IN (${join([...ids])})`;
+  const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
   const rows = await tx.all<ItemRow>(
-    tx.dialect === 'sqlite'
-      ? sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id IN (${join([...ids])}) ORDER BY i.key`
-      : sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.id IN (${join([...ids])}) ORDER BY i.key FOR UPDATE`,
+    sql`SELECT ${ITEM_COLUMNS} FROM ${those} AND i.source = ${LOCAL_SOURCE} ORDER BY i.key${lock}`,
   );
-  const items = rows.map(itemFromRow);
-  if (items.some((item) => item.source !== LOCAL_SOURCE)) throw new HedgerowError('READ_ONLY');
-  return items;
+  if (rows.length < new Set(ids).size) {
+    const theirs = await tx.get(sql`SELECT 1 AS one FROM ${those} AND i.source <> ${LOCAL_SOURCE}`);
+    if (theirs !== undefined) throw new HedgerowError('READ_ONLY');
+  }
+  return rows.map(itemFromRow);
 }
 
 function sharedChange(before: Item, after: Item): SharedChange | null {

@@ -15,6 +15,7 @@ import {
 } from '../lib/checksum.ts';
 import { covers, type GrantScope, granted, isWhole, type SharedState, versionFor } from './grant.ts';
 import { type AlbumRef, kindFromNumber } from './items.ts';
+import { lockCounters } from './locks.ts';
 
 /** Keys of items that are counted in one transaction: about 3 ms. */
 const COUNT_AT_ONCE = 1_000;
@@ -172,9 +173,4 @@ async function countNext(
     sql`INSERT INTO pair_sums (peer_key, grant_revision, counted_to, total, first, second) VALUES (${peerKey}, ${grantRevision}, ${whole ? ALL : to}, ${(pair.total ?? 0) + rows.length}, ${sum.first}, ${sum.second}) ON CONFLICT (peer_key) DO UPDATE SET grant_revision = excluded.grant_revision, counted_to = excluded.counted_to, total = excluded.total, first = excluded.first, second = excluded.second`,
   );
   return whole ? 'whole' : 'more';
-}
-
-/** Until the transaction ends, nobody else gives a sequence number or reads a grant for one. */
-async function lockCounters(tx: Sql): Promise<void> {
-  await tx.run(sql`UPDATE catalog_state SET sequence = sequence WHERE id = 1`);
 }

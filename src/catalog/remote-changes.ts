@@ -7,6 +7,7 @@ import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
 import { type CountedItem, lockCounted, recordCounts } from './counts.ts';
 import { HIDDEN } from './items.ts';
+import { lockPeers } from './locks.ts';
 import { ITEM_OWN, place, type ReadyItem, ROW, readyItem, stamp } from './ready-item.ts';
 import { indexItems, indexNewItem, unindexItems } from './search-index.ts';
 import { finishChange, readState } from './state.ts';
@@ -460,9 +461,9 @@ export async function setHidden(
   now: number,
 ): Promise<void> {
   const [from, to] = hidden ? [SHOWN, HIDDEN] : [HIDDEN, SHOWN];
-  const rows = await tx.all<{ key: number }>(
-    sql`SELECT key FROM items WHERE id IN (${texts(tx, JSON.stringify(ids))}) AND source <> 0`,
-  );
+  const which = sql`id IN (${texts(tx, JSON.stringify(ids))}) AND source <> 0`;
+  await lockPeers(tx, sql`SELECT source FROM items WHERE ${which}`);
+  const rows = await tx.all<{ key: number }>(sql`SELECT key FROM items WHERE ${which}`);
   const locked = await lockCounted(
     tx,
     rows.map(({ key }) => key),

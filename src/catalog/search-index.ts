@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts';
 import { prepared, type Sql, type SqlDialect, sql } from '../database/sql.ts';
+import { lockPeers } from './locks.ts';
 import { fts5Texts, indexedWords, type SearchableTexts, tsvectorText, WORDS_VERSION } from './words.ts';
 
 export interface IndexEntry {
@@ -78,9 +79,11 @@ export async function ensureIndexed(database: Database, onBegin: () => void): Pr
   let after = of === version ? Number(done) : 0;
   for (let first = true; ; first = false) {
     const keys = await database.writeRecoverable(async (tx) => {
+      const next = sql`FROM items WHERE key > ${after} ORDER BY key LIMIT ${ITEMS_AT_ONCE}`;
+      await lockPeers(tx, sql`SELECT source FROM (SELECT source ${next}) AS n`);
       const lock = tx.dialect === 'sqlite' ? sql`` : sql` FOR UPDATE`;
       const rows = await tx.all<IndexedRow>(
-        sql`SELECT key, title, description, filename, creator, tags, properties FROM items WHERE key > ${after} ORDER BY key LIMIT ${ITEMS_AT_ONCE}${lock}`,
+        sql`SELECT key, title, description, filename, creator, tags, properties ${next}${lock}`,
       );
       if (first && rows.length > 0) onBegin();
       await indexItems(

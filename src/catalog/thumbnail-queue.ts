@@ -1,6 +1,7 @@
 /** Which thumbnails of peers are still to be fetched: a state of the item's row, so that nothing is lost. */
 import { raw, type Sql, sql } from '../database/sql.ts';
 import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow } from './items.ts';
+import { lockPeers } from './locks.ts';
 
 const WANTED = 1;
 /** As a text, and not as a bound value: by it the index of those that are wanted is found. */
@@ -55,7 +56,8 @@ export function thumbnailFailed(
 }
 
 /** Asks for all of a peer's thumbnails again, after what may be kept of it has changed. */
-export function wantThumbnailsAgain(tx: Sql, source: number): Promise<number> {
+export async function wantThumbnailsAgain(tx: Sql, source: number): Promise<number> {
+  await lockPeers(tx, sql`${source}`);
   return tx.run(
     sql`UPDATE items SET thumb_state = ${WANTED}, thumb_attempts = 0, thumb_next_at = 0 WHERE source = ${source} AND thumb_state IN (${HERE}, ${GIVEN_UP})`,
   );

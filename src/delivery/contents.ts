@@ -106,7 +106,7 @@ export async function isInLibrary(
 ): Promise<boolean> {
   const held = transaction.dialect === 'postgresql' ? sql` FOR SHARE` : sql``;
   const rows = await transaction.all<{ variants: string; location: string | null }>(
-    sql`SELECT variants, location FROM items WHERE digest = ${digest} AND source = 0 AND storage = 'MANAGED'${held}`,
+    sql`SELECT variants, location FROM items WHERE digest = ${digest} AND source = 0 AND storage = 'MANAGED' ORDER BY key${held}`,
   );
   return rows.some(({ variants, location }) => {
     const original = (JSON.parse(variants) as LibraryVariant[]).find(({ name }) => name === 'original');

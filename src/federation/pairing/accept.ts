@@ -198,7 +198,6 @@ async function record(
             },
           })
         : await tx.peer.update({ where: { key: known.key }, data });
-    await putGrant(tx, peer.key, known?.serveGrant ?? null, credential.grant);
     await issueCredential(tx, peer.key, credential, now);
     await putGrant(tx, peer.key, known?.serveGrant ?? null, credential.grant);
     return { credential, peerKey: peer.key, peerId: peer.id };
