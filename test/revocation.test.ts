@@ -1,6 +1,5 @@
 /** What ends with a pairing, how soon, and what is left of it: between real instances, on both databases. */
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,7 +12,8 @@ import type { BlobEntry } from '../src/storage/blob-store.ts';
 import { newPostgresUrl } from './support/databases.ts';
 import { type FakePeer, startFakePeer } from './support/fake-peer.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
-import { readSlowly, type SlowReader } from './support/slow-reader.ts';
+import { endWithin, writeLongFilm } from './support/long-film.ts';
+import { readSlowly } from './support/slow-reader.ts';
 import { createWireClient, serverAt } from './support/wire-client.ts';
 
 const ADMIN = { authorization: 'Bearer test-admin-token-of-thirty-two-characters' };
@@ -27,17 +27,9 @@ const revoke = (instance: Instance, id: string, keep = false) => instance.query(
 let film: string;
 let folder: string;
 beforeAll(async () => {
-  // A film of 50 MB: a real one, and a box that players pass over.
   folder = await mkdtemp(join(tmpdir(), 'hedgerow-film-'));
   film = join(folder, 'long-waves.mp4');
-  const free = Buffer.alloc(8);
-  const padding = randomBytes(50_000_000);
-  free.writeUInt32BE(padding.length + 8);
-  free.write('free', 4);
-  await writeFile(
-    film,
-    Buffer.concat([await readFile(join(SAMPLES, 'coast/waves-on-the-beach.mp4')), free, padding]),
-  );
+  await writeLongFilm(film, 50_000_000);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -110,25 +102,6 @@ const NOTHING = { items: 0, skipped: 0, files: 0, blobs: 0, running: 0 };
 
 async function audited(instance: Instance, action: string) {
   return instance.app.database.prisma.auditEvent.findMany({ where: { action } });
-}
-
-const within = <T>(ms: number, what: string, work: Promise<T>): Promise<T> =>
-  Promise.race([
-    work,
-    new Promise<never>((_, reject) =>
-      setTimeout(() => reject(new Error(`${what} took more than ${ms} ms`)), ms).unref(),
-    ),
-  ]);
-
-/**
- * How a stream ended that had to be cut within so many ms. A client's own system hands on what had arrived before it tells
- * of the end, megabytes that a slow reader takes long for: so the rest is read at once when the time is over. A stream that
- * was not cut by then arrives whole.
- */
-async function endWithin(ms: number, reader: SlowReader): Promise<'whole' | 'cut'> {
-  await Promise.race([reader.ended, new Promise((resolve) => setTimeout(resolve, ms))]);
-  reader.readOn();
-  return (await within(10_000, 'reading on', reader.ended)).how;
 }
 
 describe('a running stream', () => {

@@ -7,11 +7,22 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MIGRATIONS } from '../src/database/migrations.ts';
+import { signRequest } from '../src/federation/identity/request-signatures.ts';
 import { newPostgresUrl } from './support/databases.ts';
 import { ADMIN_TOKEN, eventually, type Instance, pair, settled, startInstance } from './support/instance.ts';
 import { newItem } from './support/items.ts';
-import { nobody, PASSWORD, type Person, signedIn } from './support/people.ts';
+import { endWithin, within, writeLongFilm } from './support/long-film.ts';
+import { nobody, PASSWORD, type Person, signedIn, withToken } from './support/people.ts';
 import { KEYS, type S3Server, startS3Server } from './support/s3-server.ts';
+import { readSlowly, type SlowReader } from './support/slow-reader.ts';
+import {
+  type AskOptions,
+  createWireClient,
+  type Served,
+  serverAt,
+  type WireAnswer,
+  type WireClient,
+} from './support/wire-client.ts';
 
 const TUS = { 'tus-resumable': '1.0.0' };
 const PART = { ...TUS, 'content-type': 'application/offset+octet-stream' };
@@ -24,7 +35,11 @@ let a: Instance;
 let b: Instance;
 let peer: Instance;
 let atA: string;
+/** What a peer knows of the two. */
+let atProcess: { a: Served; b: Served };
 let shared: { a: Instance; b: Instance; editor: Person };
+/** Id of an item that takes long to send. */
+let film: string;
 
 const settings = () => ({
   HEDGEROW_DATABASE_URL: url,
@@ -41,6 +56,11 @@ beforeAll(async () => {
   await peer.app.catalog.local.add([newItem({ title: 'theirs', visibility: 'PEERS' })]);
   atA = await pair(peer, a);
   await settled(a, atA);
+  atProcess = { a: await serverAt(a.url), b: await serverAt(b.url) };
+  const path = join(folder, 'long.mp4');
+  await writeLongFilm(path, 40_000_000);
+  await a.app.library.importFiles({ paths: [path], visibility: 'PEERS' });
+  ({ id: film } = await a.app.database.prisma.item.findFirstOrThrow({ where: { mimeType: 'video/mp4' } }));
   shared = { a, b, editor: await signedIn(a, 'Edda', 'EDITOR') };
 });
 afterAll(async () => {
@@ -300,6 +320,311 @@ describe('a peer', () => {
     } finally {
       for (const each of [one, two]) await each[Symbol.asyncDispose]();
     }
+  });
+});
+
+/** Another instance, as far as it asks this one: paired through A. */
+interface Wire {
+  wire: WireClient;
+  token: string;
+  /** Our id of it. */
+  id: string;
+  ask(of: Served, path: string, options?: AskOptions): Promise<WireAnswer>;
+  /** What it is being sent, read slowly. */
+  stream(of: Served, path: string): Promise<SlowReader>;
+}
+
+const FEED = '/federation/v1/media';
+const EVENTS = '/federation/v1/events';
+const CREDENTIALS = '/federation/v1/credentials';
+
+async function invite(grant: object = {}): Promise<string> {
+  const { createInvitation } = await a.query<{ createInvitation: { code: string } }>(
+    'mutation ($input: CreateInvitationInput!) { createInvitation(input: $input) { code } }',
+    { input: { grant } },
+  );
+  return createInvitation.code;
+}
+
+async function pairedWire(): Promise<Wire> {
+  const wire = createWireClient();
+  const answer = await wire.redeem(atProcess.a, await invite());
+  const token: string = answer.body.credential.token;
+  const where = { thumbprint: wire.key.thumbprint };
+  const { id } = await a.app.database.prisma.peer.findFirstOrThrow({ where });
+  return {
+    wire,
+    token,
+    id,
+    ask: (of, path, options) => wire.ask(of, token, path, options),
+    stream: (of, path) => {
+      const receiver = of.key.thumbprint;
+      const fields = signRequest(
+        { method: 'GET', target: path },
+        { key: wire.key, now: new Date(), receiver, token },
+      );
+      return readSlowly(new URL(path, of.url), fields, 100);
+    },
+  };
+}
+
+describe('a signed request', () => {
+  test('that one process has taken is taken by no other', async () => {
+    const { ask } = await pairedWire();
+    const same = { method: 'POST', nonce: 'the-same-nonce-at-both', now: new Date() };
+    expect(await ask(atProcess.a, CREDENTIALS, same)).toMatchObject({ status: 201, verdict: 'signed' });
+    const replayed = { status: 401, verdict: 'signed', body: { code: 'signature-invalid' } };
+    expect(await ask(atProcess.b, CREDENTIALS, same)).toMatchObject(replayed);
+    expect(await ask(atProcess.a, CREDENTIALS, same)).toMatchObject(replayed);
+    expect(await ask(atProcess.b, CREDENTIALS, { method: 'POST' })).toMatchObject({ status: 201 });
+  });
+
+  test('that comes to both at the same moment is taken once', async () => {
+    const { ask } = await pairedWire();
+    for (let round = 0; round < 6; round += 1) {
+      const same = { method: 'POST', nonce: `the-nonce-of-round-${round}`, now: new Date() };
+      const answers = await Promise.all(
+        [atProcess.a, atProcess.b, atProcess.b, atProcess.a].map((of) => ask(of, CREDENTIALS, same)),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 401, 401, 401]);
+    }
+  });
+
+  test('by which the peer ends the pairing may come to both at the same moment, and ends it once', async () => {
+    const { ask, id } = await pairedWire();
+    const end = (of: Served) => ask(of, '/federation/v1/pairing', { method: 'DELETE' });
+    for (const answer of await Promise.all([end(atProcess.a), end(atProcess.b)])) {
+      if (answer.status === 200) expect(answer.body).toEqual({});
+      // Whoever comes later is told so.
+      else expect(answer).toMatchObject({ status: 401, verdict: 'signed', body: { code: 'revoked' } });
+    }
+    const { prisma } = a.app.database;
+    expect(await prisma.auditEvent.count({ where: { action: 'peer.revoked-by-them', target: id } })).toBe(1);
+    for (const of of [atProcess.a, atProcess.b]) {
+      expect(await ask(of, FEED)).toMatchObject({ status: 401, body: { code: 'revoked' } });
+    }
+  });
+});
+
+describe('an invitation', () => {
+  test('that comes with two keys to both at the same moment pairs once', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const code = await invite();
+      const answers = await Promise.all(
+        [atProcess.a, atProcess.b].map((of) => createWireClient().redeem(of, code)),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+      expect(answers.find(({ status }) => status === 409)?.body.code).toBe('invitation-used');
+    }
+  });
+
+  test('that comes twice with one key, for an answer was late, makes one peer with a credential that works', async () => {
+    const code = await invite();
+    const wire = createWireClient();
+    const answers = await Promise.all([wire.redeem(atProcess.a, code), wire.redeem(atProcess.b, code)]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+    const { prisma } = a.app.database;
+    expect(await prisma.peer.count({ where: { thumbprint: wire.key.thumbprint } })).toBe(1);
+    const tokens: string[] = answers.map(({ body }) => body.credential.token);
+    const feeds = await Promise.all(tokens.map((token) => wire.ask(atProcess.b, token, FEED)));
+    expect(feeds.map(({ status }) => status)).toContain(200);
+  });
+});
+
+describe('what is ended through one process', () => {
+  /** ms (docs/federation.md, "Revoked and ended"; docs/security.md, "Tokens"). */
+  const SOON = 5_000;
+  /** A subscription at B; when it has ended. */
+  async function followed(headers: Record<string, string>): Promise<{ ended: Promise<number> }> {
+    const answer = await fetch(`${b.url}/graphql`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: 'subscription { catalogChanged { revision } }' }),
+    });
+    expect(answer.status).toBe(200);
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    const readOn = async (): Promise<number> => {
+      for (;;) {
+        const { done } = (await reader?.read().catch(() => null)) ?? { done: true };
+        if (done) return Date.now();
+      }
+    };
+    return { ended: readOn() };
+  }
+  const many = (reader: SlowReader) =>
+    eventually('some bytes', async () => reader.received > 300_000, 10_000);
+  const mutate = async (field: string, input: object) => {
+    const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input`;
+    const answer = await a.query<Record<string, { userErrors: unknown[] }>>(
+      `mutation ($input: ${type}!) { ${field}(input: $input) { userErrors { code message } } }`,
+      { input },
+    );
+    expect(answer[field]?.userErrors).toEqual([]);
+  };
+
+  test.concurrent.each<
+    [string, () => Promise<{ headers: Record<string, string>; end: () => Promise<unknown> }>]
+  >([
+    [
+      'a session, is over at the other',
+      async () => {
+        const person = await signedIn(a, 'Sessile', 'VIEWER');
+        return { headers: person.headers, end: () => person.send('DELETE', '/session') };
+      },
+    ],
+    [
+      'an account that is shut out, is shut out of the other',
+      async () => {
+        const { headers, id } = await signedIn(a, 'Shut', 'VIEWER');
+        return { headers, end: () => mutate('updateUser', { id, disabled: true }) };
+      },
+    ],
+    [
+      'an API token, opens the other no more',
+      async () => {
+        const { headers, id } = await withToken(a, ['CATALOG_READ', 'MEDIA_READ']);
+        return { headers, end: () => mutate('revokeApiToken', { id }) };
+      },
+    ],
+  ])('%s with the next request, and what ran there ends within 5 s', async (_name, make) => {
+    const { headers, end } = await make();
+    const bytes = await readSlowly(new URL(`/media/${film}/original`, b.url), headers, 100);
+    expect(bytes.status).toBe(200);
+    const subscription = await followed(headers);
+    await many(bytes);
+    await end();
+    const next = await nobody(b).send('GET', `/media/${film}/thumbnail`, headers);
+    expect(next.status).toBe(401);
+    const at = Date.now();
+    expect((await within(SOON, 'the end of the subscription', subscription.ended)) - at).toBeLessThan(SOON);
+    expect(await endWithin(SOON - (Date.now() - at), bytes)).toBe('cut');
+  });
+
+  test.concurrent.each<
+    [string, (wire: Wire) => Promise<unknown>, { status: number; code: string; events: 'end' | 'go on' }]
+  >([
+    [
+      'a peer that is revoked,',
+      ({ id }) => mutate('revokePeer', { id }),
+      { status: 401, code: 'revoked', events: 'end' },
+    ],
+    [
+      'a pairing that the peer itself ends,',
+      ({ ask }) => ask(atProcess.a, '/federation/v1/pairing', { method: 'DELETE' }),
+      { status: 401, code: 'revoked', events: 'end' },
+    ],
+    [
+      'a grant whose time is over,',
+      async ({ id }) => {
+        const until = Date.now() + 1_000;
+        await mutate('updatePeer', { id, grant: { until: new Date(until).toISOString() } });
+        await eventually('the end of the grant', async () => Date.now() > until);
+      },
+      { status: 403, code: 'grant-ended', events: 'end' },
+    ],
+    [
+      'a grant that opens no bytes any more,',
+      ({ id }) => mutate('updatePeer', { id, grant: { access: 'METADATA' } }),
+      { status: 404, code: 'not-found', events: 'go on' },
+    ],
+  ])(
+    '%s holds at the other with the next request, and what ran there ends within 5 s',
+    async (_name, end, refused) => {
+      const peer = await pairedWire();
+      const path = `${FEED}/${film}/original`;
+      const [bytes, events] = await Promise.all([
+        peer.stream(atProcess.b, path),
+        peer.stream(atProcess.b, EVENTS),
+      ]);
+      expect([bytes.status, events.status]).toEqual([200, 200]);
+      await many(bytes);
+      await end(peer);
+      const { status, code } = refused;
+      expect(await peer.ask(atProcess.b, path)).toMatchObject({ status, body: { code } });
+      const at = Date.now();
+      if (refused.events === 'end') {
+        await within(SOON, 'the end of the events', events.ended);
+        expect(events.text).toContain('event: ended');
+      } else {
+        await eventually('the word of it', async () => events.text.includes('event: changed'), SOON);
+      }
+      expect(await endWithin(SOON - (Date.now() - at), bytes)).toBe('cut');
+      events.leave();
+    },
+  );
+});
+
+describe('the audit', () => {
+  interface Event {
+    id: string;
+    at: string;
+    target: string;
+  }
+  /** All events that new tokens have made since, as one process tells them, page by page. */
+  async function told(by: Instance, since: string, first: number): Promise<Event[]> {
+    const events: Event[] = [];
+    for (let after: string | null = null; ; ) {
+      type Page = { nodes: Event[]; pageInfo: { endCursor: string | null; hasNextPage: boolean } };
+      const { auditEvents }: { auditEvents: Page } = await by.query(
+        `query ($filter: AuditFilter, $first: Int, $after: String) { auditEvents(filter: $filter, first: $first, after: $after) {
+           nodes { id at target } pageInfo { endCursor hasNextPage } } }`,
+        { filter: { actions: ['createApiToken'], at: { gte: since } }, first, after },
+      );
+      events.push(...auditEvents.nodes);
+      if (!auditEvents.pageInfo.hasNextPage) return events;
+      after = auditEvents.pageInfo.endCursor;
+    }
+  }
+
+  test('of both is one log: what was done through one is told by the other at once, and in one order by both', async () => {
+    const since = new Date().toISOString();
+    const made: string[] = [];
+    const work = async (through: Instance, other: Instance): Promise<void> => {
+      for (let number = 0; number < 8; number += 1) {
+        const { createApiToken } = await through.query<{ createApiToken: { apiToken: { id: string } } }>(
+          'mutation { createApiToken(input: { name: "audited", scopes: [CATALOG_READ] }) { apiToken { id } } }',
+        );
+        made.push(createApiToken.apiToken.id);
+        const targets = (await told(other, since, 500)).map(({ target }) => target);
+        expect(targets).toContain(createApiToken.apiToken.id);
+      }
+    };
+    await Promise.all([work(a, b), work(b, a), work(a, b), work(b, a)]);
+    const [byA, byB] = [await told(a, since, 5), await told(b, since, 7)];
+    expect(byA).toEqual(byB);
+    expect(byA.map(({ target }) => target).sort()).toEqual(made.sort());
+    const times = byA.map(({ at }) => at);
+    expect(times).toEqual([...times].sort().reverse());
+    expect(new Set(byA.map(({ id }) => id)).size).toBe(made.length);
+  });
+});
+
+describe('limits of a peer', () => {
+  test('are one allowance of requests at both, and of files at once', async () => {
+    const peer = await pairedWire();
+    const limit = (limits: object) =>
+      a.query('mutation ($input: UpdatePeerInput!) { updatePeer(input: $input) { userErrors { code } } }', {
+        input: { id: peer.id, limits },
+      });
+    await limit({ concurrentStreams: 2 });
+    const path = `${FEED}/${film}/original`;
+    const running = [await peer.stream(atProcess.a, path), await peer.stream(atProcess.b, path)];
+    expect(running.map(({ status }) => status)).toEqual([200, 200]);
+    for (const of of [atProcess.a, atProcess.b]) {
+      expect(await peer.ask(of, path)).toMatchObject({ status: 429, verdict: 'signed' });
+    }
+    for (const each of running) each.leave();
+
+    await limit({ requestsPerMinute: 5 });
+    const other = await pairedWire();
+    const statuses: number[] = [];
+    for (let number = 0; number < 8; number += 1) {
+      const of = number % 2 === 0 ? atProcess.a : atProcess.b;
+      statuses.push((await peer.ask(of, '/federation/v1/status')).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
+    expect(await other.ask(atProcess.b, FEED)).toMatchObject({ status: 200 });
   });
 });
 

@@ -122,7 +122,7 @@ async function beginOfAll(
   }
   return {
     succeeded: () => {
-      shared.forget(ofPair.name).catch(() => {});
+      shared.forget(ofPair.name, ofPair.policy).catch(() => {});
       giveBack(taken.filter((bucket) => bucket !== ofPair));
     },
     withdrawn: () => giveBack(taken),

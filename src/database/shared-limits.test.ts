@@ -65,8 +65,20 @@ describe('a bucket of all processes', () => {
     await of(0).give('returned', slow);
     expect(await of(1).take('returned', slow)).toBe(0);
     expect(await of(2).take('returned', slow)).toBeGreaterThan(0);
-    await of(1).forget('returned');
+    await of(1).forget('returned', slow);
     expect(await of(0).take('returned', slow)).toBe(0);
+  });
+});
+
+describe('a bucket whose limit is changed', () => {
+  it('lets pass what it is now: slices of the former limit are not used up, and what it counted is not owed', async () => {
+    const former = { capacity: 1_600, leak: 100 };
+    for (let at = 0; at < 300; at += 1) expect(await of(at).take('changed', former)).toBe(0);
+    const lowered = { capacity: 3, leak: 3_600_000 };
+    const waits: number[] = [];
+    for (let at = 0; at < 9; at += 1) waits.push(await of(at).take('changed', lowered));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(3);
+    expect(await of(0).take('changed', { capacity: 1_600, leak: 50 })).toBe(0);
   });
 });
 

@@ -4,6 +4,9 @@
  * A leaky bucket of each name is one row. A process takes a slice of it ahead, and answers from that without asking
  * anybody; while half of the slice is left it fetches the next one. A slice is good until the bucket has forgotten it: so
  * all processes together let pass what one bucket holds, and beyond that at most a slice for each of them.
+ *
+ * A bucket is one of its name and policy: where a limit is changed there is another from then on, of which nothing is taken
+ * yet. What was taken of the former one says little of it: after a lowered limit it would be owed for hours.
  */
 import { entriesCache } from '../lib/entries-cache.ts';
 import type { Database } from './database.ts';
@@ -26,7 +29,7 @@ export interface SharedLimits {
   /** Puts back what was taken, and was not used after all. */
   give(name: string, policy: SharedPolicy, amount?: number): Promise<void>;
   /** Empties the bucket of a name. */
-  forget(name: string): Promise<void>;
+  forget(name: string, policy: SharedPolicy): Promise<void>;
   /** Takes one of so many places; the answer gives it back. Null: all are taken. */
   place(name: string, most: number): Promise<(() => void) | null>;
   /** Removes what says nothing any more. */
@@ -158,7 +161,8 @@ export function createSharedLimits(
   }
 
   return {
-    take: (name, policy, amount = 1) => {
+    take: (bucket, policy, amount = 1) => {
+      const name = nameOf(bucket, policy);
       const slice = sliceOf(name);
       if (spend(slice, amount)) {
         const size = slice.parts.at(-1)?.size ?? 0;
@@ -171,7 +175,9 @@ export function createSharedLimits(
       const wait = slice.closedUntil - monotonic();
       return wait > 0 ? Math.ceil(wait) : takeSlowly(name, slice, policy, amount);
     },
-    give: async (name, { leak }, amount = 1) => {
+    give: async (bucket, policy, amount = 1) => {
+      const name = nameOf(bucket, policy);
+      const { leak } = policy;
       await database.writeRecoverable((tx) =>
         tx.run(
           sql`UPDATE limit_buckets SET level = GREATEST(0, level - (${NOW} - at) / CAST(${leak} AS double precision) - ${amount}), at = ${NOW} WHERE name = ${name}`,
@@ -179,7 +185,8 @@ export function createSharedLimits(
       );
       sliceOf(name).closedUntil = 0;
     },
-    forget: async (name) => {
+    forget: async (bucket, policy) => {
+      const name = nameOf(bucket, policy);
       slices.delete(name);
       await database.writeRecoverable((tx) => tx.run(sql`DELETE FROM limit_buckets WHERE name = ${name}`));
     },
@@ -213,6 +220,10 @@ export function createSharedLimits(
       });
     },
   };
+}
+
+function nameOf(bucket: string, { capacity, leak }: SharedPolicy): string {
+  return `${bucket} (${capacity}, ${leak})`;
 }
 
 function leftOf({ parts }: Slice): number {
