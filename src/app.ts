@@ -144,6 +144,7 @@ async function build(
   const audit = opened.use(
     createAudit({
       database,
+      shared,
       now,
       onError: (error) => log.error({ err: error }, 'an event could not be written to the audit'),
     }),

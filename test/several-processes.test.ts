@@ -600,6 +600,53 @@ describe('the audit', () => {
   });
 });
 
+describe('places', () => {
+  test('of a person’s subscriptions are one number for all processes', async () => {
+    const { headers } = await signedIn(a, 'Subscriber', 'VIEWER');
+    // An answer that nobody holds is ended with the rest of what is no longer used.
+    const open: { left: AbortController; answer: Response }[] = [];
+    const subscribe = async (at: number): Promise<number> => {
+      const left = new AbortController();
+      const answer = await fetch(`${(at % 2 === 0 ? a : b).url}/graphql`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+        body: JSON.stringify({ query: 'subscription { catalogChanged { revision } }' }),
+        signal: left.signal,
+      });
+      if (answer.status === 200) open.push({ left, answer });
+      else await answer.text();
+      return answer.status;
+    };
+    for (let at = 0; at < 26; at += 1) expect([200, 429]).toContain(await subscribe(at));
+    // Of twenty each process may hold two that it has taken ahead.
+    expect(open.length).toBeLessThanOrEqual(20);
+    expect(open.length).toBeGreaterThanOrEqual(16);
+    const most = open.length;
+    for (const { left } of open.splice(0)) left.abort();
+    await eventually('as many again', async () => {
+      await subscribe(open.length);
+      return open.length >= most;
+    });
+    for (const { left } of open) left.abort();
+  });
+
+  test('of a peer’s streams of events are two at both', async () => {
+    const peer = await pairedWire();
+    const first = await peer.stream(atProcess.a, EVENTS);
+    const second = await peer.stream(atProcess.b, EVENTS);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    for (const of of [atProcess.a, atProcess.b]) {
+      expect(await peer.ask(of, EVENTS)).toMatchObject({ status: 429, body: { code: 'rate-limited' } });
+    }
+    first.leave();
+    const third = await eventually('the place that was left', async () => {
+      const stream = await peer.stream(atProcess.b, EVENTS);
+      return stream.status === 200 && stream;
+    });
+    for (const each of [second, third]) each.leave();
+  });
+});
+
 describe('limits of a peer', () => {
   test('are one allowance of requests at both, and of files at once', async () => {
     const peer = await pairedWire();

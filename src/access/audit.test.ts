@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { describeOnBothDatabases } from '../../test/support/databases.ts';
+import { DIALECTS, describeOnBothDatabases, openNewPostgres } from '../../test/support/databases.ts';
 import type { Database } from '../database/database.ts';
+import { createProcesses } from '../database/processes.ts';
+import { createSharedLimits } from '../database/shared-limits.ts';
 import { sql } from '../database/sql.ts';
 import { type Audit, type AuditEntry, type AuditOptions, createAudit } from './audit.ts';
 import { type AuditEvent, type AuditFilter, createAuditLog } from './audit-log.ts';
@@ -323,6 +325,49 @@ describe('the audit on SQLite', () => {
         expect(plan).not.toMatch(/SCAN audit_events\n/);
       }
     } finally {
+      await close();
+    }
+  });
+});
+
+describe.runIf(DIALECTS.includes('postgresql'))('the audit of two processes', () => {
+  it('has as many rows of refusals in a minute as that of one, and counts those that it leaves out', async () => {
+    const { database, close } = await openNewPostgres();
+    const processes = [0, 1].map(() => createProcesses(database, { onError: () => {} }));
+    try {
+      const both = processes.map((each) =>
+        fixture(database, { shared: createSharedLimits(database, each) }),
+      ) as [Fixture, Fixture];
+      // Each of them is another, and the same one comes to both at the same moment.
+      await Promise.all(
+        Array.from({ length: 100 }, (_, at) => {
+          const entry = refused({ address: `192.0.2.${at}` });
+          return both[at % 2 === 0 ? 0 : 1].audit.record(entry);
+        }),
+      );
+      const one = refused({ actorKind: 'PEER', actor: 'peer_1', peerId: 'peer_1' });
+      await Promise.all(Array.from({ length: 30 }, (_, at) => both[at % 2 === 0 ? 0 : 1].audit.record(one)));
+      for (const { audit } of both) await audit.flush();
+      const events = await both[0].events();
+      const counts = (found: AuditEvent[]) =>
+        found.reduce((sum, { detail }) => sum + Number(detail?.['count'] ?? 1), 0);
+      const strangers = events.filter(({ actorKind }) => actorKind === 'ANONYMOUS');
+      // Each may hold some rows that it has taken ahead.
+      expect(strangers.length).toBeGreaterThanOrEqual(60 - 2 * 3);
+      expect(strangers.length).toBeLessThanOrEqual(60);
+      const left = events.filter(({ action }) => action === 'audit.left-out');
+      expect(strangers.length + counts(left)).toBe(100);
+      expect(counts(events.filter(({ actor }) => actor === 'peer_1'))).toBe(30);
+
+      for (const { clock } of both) clock.at += 60_000;
+      await both[1].audit.record(refused({ address: '192.0.2.200' }));
+      expect((await both[0].events()).filter(({ at }) => at === START + 60_000)).toMatchObject([
+        { action: 'pairing.redeem' },
+      ]);
+      expect(both.flatMap(({ errors }) => errors)).toEqual([]);
+      for (const { audit } of both) await audit[Symbol.asyncDispose]();
+    } finally {
+      for (const each of processes) await each[Symbol.asyncDispose]();
       await close();
     }
   });

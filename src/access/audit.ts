@@ -2,11 +2,13 @@
  * The audit, writing: who did what, and what left for whom. Rows are added, and removed only by age and number.
  *
  * What somebody else can cause without end (refusals, requests of peers, bytes) is gathered in rows of one minute or
- * one hour and held to a number of rows a minute, so that nobody fills the disk or pushes out what others did. What a
+ * one hour and held to a number of rows a minute, at all processes together, so that nobody fills the disk or pushes out
+ * what others did. What a
  * person or a program of ours did has a row for each act, on the disk before the act is confirmed.
  */
 
 import type { Database } from '../database/database.ts';
+import type { SharedLimits, SharedPolicy } from '../database/shared-limits.ts';
 import { type Statement, sql } from '../database/sql.ts';
 import { entriesCache } from '../lib/entries-cache.ts';
 import { newId } from '../lib/ids.ts';
@@ -59,6 +61,8 @@ export interface Audit extends AsyncDisposable {
 
 export interface AuditOptions {
   database: Pick<Database, 'read' | 'write'>;
+  /** Of all processes together; null where there is one. */
+  shared?: Pick<SharedLimits, 'take'> | null | undefined;
   now: () => number;
   /** Something could not be written. */
   onError: (error: unknown) => void;
@@ -77,6 +81,8 @@ const FLUSH_EVERY = 10_000;
 const ROWS_AN_ACTOR = 60;
 /** The same of everybody together. */
 const ROWS_IN_ALL = 600;
+/** Of one minute by the clock, whose bucket nobody asks for afterwards: next to nothing is forgotten in it. */
+const ofMinute = (rows: number): SharedPolicy => ({ capacity: rows, leak: MINUTE });
 const TALLIES = 10_000;
 /** Rows that are written in one transaction. */
 const BATCH = 100;
@@ -107,10 +113,13 @@ interface Counted {
   /** From then on its like gets a new row. */
   endsAt: number;
   unwritten: boolean;
+  /** Whether it may have a row is not known yet. */
+  asking: boolean;
 }
 
 export function createAudit({
   database,
+  shared = null,
   now,
   onError,
   retention = AUDIT_RETENTION,
@@ -144,33 +153,70 @@ export function createAudit({
     return budget.used <= rows;
   }
 
+  /** The same of all processes, each of which takes some rows ahead. */
+  async function withinAll(budget: string, at: number): Promise<boolean> {
+    if (shared === null) return true;
+    const minute = Math.floor(at / MINUTE);
+    try {
+      for (const [name, rows] of [
+        ['everybody', ROWS_IN_ALL],
+        [budget, ROWS_AN_ACTOR],
+      ] as const) {
+        if ((await shared.take(`audit ${minute} of ${name}`, ofMinute(rows))) > 0) return false;
+      }
+    } catch {
+      // The database is away: what is kept until then is bounded here.
+    }
+    return true;
+  }
+
   /** Writes the first of its kind in a minute at once; the others are counted in its row. */
   async function countRefusal(
     entry: AuditEntry,
     key: string,
     at: number,
-    make: () => boolean,
+    budget: string | null,
+    count = 1,
   ): Promise<void> {
     const known = refusals.get(key);
     if (known !== undefined && at < known.endsAt) {
-      known.count += 1;
+      known.count += count;
       known.lastAt = at;
       known.unwritten = true;
       planFlush();
       return;
     }
-    if (!make()) return leaveOut(entry, at);
-    const counted = { row: rowOf(entry, at), count: 1, lastAt: at, endsAt: at + MINUTE, unwritten: false };
+    if (budget !== null && !(within(budget, ROWS_AN_ACTOR, at) && within('everybody', ROWS_IN_ALL, at))) {
+      return leaveOut(entry, at, 1);
+    }
+    const asking = budget !== null && shared !== null;
+    const counted: Counted = {
+      row: rowOf(entry, at),
+      count,
+      lastAt: at,
+      endsAt: at + MINUTE,
+      unwritten: false,
+      asking,
+    };
     refusals.set(key, counted);
     planFlush();
-    await store([counted.row]).catch((error: unknown) => {
+    if (asking) {
+      const may = await withinAll(budget, at);
+      counted.asking = false;
+      if (!may) {
+        if (refusals.get(key) === counted) refusals.delete(key);
+        return leaveOut(entry, counted.lastAt, counted.count);
+      }
+    }
+    counted.unwritten = false;
+    await store([rowWithCount(counted)]).catch((error: unknown) => {
       counted.unwritten = true;
       onError(error);
     });
   }
 
   /** One row says how many had no room. */
-  function leaveOut({ actorKind, actor }: AuditEntry, at: number): Promise<void> {
+  function leaveOut({ actorKind, actor }: AuditEntry, at: number, count: number): Promise<void> {
     const entry: AuditEntry = {
       actorKind: 'SYSTEM',
       action: 'audit.left-out',
@@ -179,7 +225,7 @@ export function createAudit({
       ...(actorKind === 'PEER' && { peerId: actor }),
     };
     const budget = budgetOf(actorKind, actor);
-    return countRefusal(entry, `left out ${budget}`, at, () => true);
+    return countRefusal(entry, `left out ${budget}`, at, null, count);
   }
 
   async function record(entry: AuditEntry): Promise<void> {
@@ -191,18 +237,14 @@ export function createAudit({
         onError(error);
         // What was done has been done, and is told once the database is there again.
         if (refusals.size >= most) return;
-        refusals.set(`unwritten ${row.id}`, { row, count: 1, lastAt: at, endsAt: at, unwritten: true });
+        const counted = { row, count: 1, lastAt: at, endsAt: at, unwritten: true, asking: false };
+        refusals.set(`unwritten ${row.id}`, counted);
         planFlush();
       });
     }
     const { actorKind, actor, action, target, peerId, outcome, code, address } = entry;
     const key = JSON.stringify([actorKind, actor, action, target, peerId, outcome, code, address]);
-    return countRefusal(
-      entry,
-      key,
-      at,
-      () => within(budgetOf(actorKind, actor), ROWS_AN_ACTOR, at) && within('everybody', ROWS_IN_ALL, at),
-    );
+    return countRefusal(entry, key, at, budgetOf(actorKind, actor));
   }
 
   async function flush(): Promise<void> {
@@ -215,7 +257,9 @@ export function createAudit({
   }
 
   async function writeCounted(): Promise<void> {
-    const unwritten = [...refusals.values(), ...tallies.values()].filter((counted) => counted.unwritten);
+    const unwritten = [...refusals.values(), ...tallies.values()].filter(
+      (counted) => counted.unwritten && !counted.asking,
+    );
     for (let from = 0; from < unwritten.length; from += BATCH) {
       const batch = unwritten.slice(from, from + BATCH);
       for (const counted of batch) counted.unwritten = false;
@@ -237,7 +281,7 @@ export function createAudit({
   function forget(counted: Map<string, Counted>, need: () => boolean): void {
     const at = now();
     for (const [key, each] of counted) {
-      if (!each.unwritten && (each.endsAt <= at || need())) counted.delete(key);
+      if (!each.unwritten && !each.asking && (each.endsAt <= at || need())) counted.delete(key);
     }
   }
 
@@ -256,7 +300,7 @@ export function createAudit({
       const detail = target === null ? {} : { variant };
       const entry = { action: 'media.served', target, peerId, outcome: 'done', bytes: 0, detail } as const;
       const row = rowOf({ ...entry, actorKind: 'PEER', actor: peerId }, at);
-      counted = { row, count: 0, lastAt: at, endsAt: at + HOUR, unwritten: true };
+      counted = { row, count: 0, lastAt: at, endsAt: at + HOUR, unwritten: true, asking: false };
       tallies.set(key, counted);
     }
     counted.row.bytes = (counted.row.bytes ?? 0) + bytes;

@@ -110,7 +110,7 @@ describe.runIf(DIALECTS.includes('postgresql'))(
         () => catalog.local.remove([item?.id ?? '']),
       );
       expect(await rowsOf(database)).toMatchObject([{ id: other?.id, albums: '[]' }]);
-    expect(await catalog.albums.count(READER, 'LOCAL')).toBe(0);
+      expect(await catalog.albums.count(READER, 'LOCAL')).toBe(0);
     });
 
     it('where a tombstone is forgotten, and its item is shared again', async () => {

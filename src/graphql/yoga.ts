@@ -40,7 +40,7 @@ export interface GraphqlServerOptions {
   endpoint?: string;
   /** Frontends of other sites that may ask with the visitor's cookie. */
   allowedOrigins?: readonly string[];
-  streams?: Streams;
+  streams?: Streams | undefined;
   /** Only these are answered; undefined: whatever passes the limits. */
   trusted?: TrustedDocuments | undefined;
 }
@@ -164,10 +164,10 @@ const noIntrospectionRule: ValidationRule = function noIntrospectionRule(
 /** A subscription has its place from before it begins until its connection is gone. */
 function boundedStreams(streams: Streams, { log }: Pick<GraphqlServices, 'log'>): Plugin<RequestContext> {
   return {
-    onSubscribe({ args, setResultAndStopExecution }) {
+    async onSubscribe({ args, setResultAndStopExecution }) {
       const { viewer, address, signal } = args.contextValue as RequestContext;
       try {
-        const leave = streams.open(viewer, address);
+        const leave = await streams.open(viewer, address);
         signal?.addEventListener('abort', leave, { once: true });
         if (signal?.aborted) leave();
         return {

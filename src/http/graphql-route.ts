@@ -7,6 +7,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { databaseAway } from '../database/outage.ts';
 import type { GraphqlServices } from '../graphql/context.ts';
 import { etagOf, type GraphqlRequest } from '../graphql/kept-answers.ts';
+import type { Streams } from '../graphql/streams.ts';
 import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
 import { CSRF_HEADER, createGraphqlServer } from '../graphql/yoga.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -32,6 +33,8 @@ export interface GraphqlRouteOptions {
   onStream?: (viewer: Viewer | null, reply: FastifyReply) => void;
   /** ms that a reader of a stream may leave standing what it was sent. */
   slowest?: number;
+  /** Places of subscriptions; as many as there are by default, unless told. */
+  streams?: Streams | undefined;
   /** Only these documents are answered. */
   trusted?: TrustedDocuments | undefined;
   /** Frontends of other sites. */
@@ -47,11 +50,12 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
     viewerOf,
     onStream,
     slowest = SLOWEST,
+    streams,
     trusted,
     allowedOrigins = [],
     onHtml,
   } = options;
-  const server = createGraphqlServer({ schema, services, allowedOrigins, trusted, endpoint: PATH });
+  const server = createGraphqlServer({ schema, services, allowedOrigins, streams, trusted, endpoint: PATH });
 
   // Nothing but JSON: a form of any site can send the other types that Yoga would execute.
   app.removeAllContentTypeParsers();

@@ -23,6 +23,7 @@ import type { FederationContext } from '../federation/context.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { type GraphqlServices, readerOf } from '../graphql/context.ts';
 import { schema } from '../graphql/schema.ts';
+import { createStreams } from '../graphql/streams.ts';
 import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { Uploads } from '../library/uploads.ts';
@@ -200,6 +201,7 @@ async function registerRoutes(
   await app.register(graphqlRoutes, {
     schema,
     services: parts.graphql,
+    streams: createStreams({ shared: parts.federation.shared }),
     trusted: parts.trusted,
     viewerOf,
     onStream: viewers.whileStanding,

@@ -25,11 +25,11 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const NO_IMPORTER = {} as FileImporter;
 
 describeOnBothDatabases('uploads', (open) => {
-  const make = (database: Database): Uploads =>
+  const make = (database: Database, importer = NO_IMPORTER): Uploads =>
     createUploads({
       database,
       processes: ALONE,
-      importer: NO_IMPORTER,
+      importer,
       folder,
       maxBytes: MAX,
       quotaBytes: QUOTA,
@@ -92,5 +92,31 @@ describeOnBothDatabases('uploads', (open) => {
     expect((await readdir(folder)).filter((name) => name.startsWith('stream_'))).toEqual([]);
     // What they had counts no longer.
     await uploads.create(of('user_a'), 400);
+  });
+
+  test('whose length nobody said have one quota at two processes, also while what one has taken is not an item yet', async () => {
+    const database = await open();
+    const reading = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    // It is of no kind that is taken, which an import notes as the first that it does.
+    const ledger = {
+      note: async () => {
+        reading.resolve();
+        await read.promise;
+      },
+    };
+    const [one, two] = [make(database, { ledger } as unknown as FileImporter), make(database)];
+    await two.create(of('user_a'), 400);
+    const first = one.take(of('user_a'), Readable.from([Buffer.alloc(350)]));
+    await Promise.race([reading.promise, first]);
+    const beyond = two.take(of('user_a'), Readable.from([Buffer.alloc(350)]));
+    await expect(beyond).rejects.toSatisfy((error) => isCode(error, 'QUOTA_EXCEEDED'));
+    await expect(two.create(of('user_a'), 300)).rejects.toSatisfy((error) => isCode(error, 'QUOTA_EXCEEDED'));
+    await two.create(of('user_b'), 400);
+    read.resolve();
+    expect(await first).toMatchObject({ code: 'UNSUPPORTED_MEDIA' });
+    // What was not taken takes no room.
+    await two.create(of('user_a'), 300);
+    expect(await readdir(folder)).toHaveLength(3);
   });
 });

@@ -93,7 +93,7 @@ export interface UploadsOptions {
 
 /** Unfinished ones of one person. */
 const OPEN_MAX = 100;
-/** Of one person at a time, of those whose length nobody said. */
+/** Of one person at a time, of those whose length nobody said: they lie in the folder of this process until they are whole. */
 const STREAMS_MAX = 4;
 /** Ms after the last part. */
 const EXPIRES_AFTER = 24 * 3_600_000;
@@ -103,6 +103,8 @@ const IDLE = 60_000;
 const PATIENCE = 10_000;
 /** Ms after the last byte after which a file that nobody here knows of is no other process's either. */
 const ABANDONED = 10 * IDLE;
+/** Ms for which a file that is whole takes the room of an item that it will be; an import takes minutes at most. */
+const HELD = 3_600_000;
 const FILENAME_MAX = 255;
 
 export function createUploads(options: UploadsOptions): Uploads {
@@ -124,6 +126,24 @@ export function createUploads(options: UploadsOptions): Uploads {
   };
   const usedBy = async (on: Sql, ownerId: string | null): Promise<number> =>
     (await storedOf(on, ownerId)) + (streams.get(ownerId)?.bytes ?? 0);
+
+  /**
+   * Room for a file that is here and is no item yet, against what others take in at the same moment, at other processes too:
+   * a row as of an upload under way, which the function that is answered removes.
+   */
+  const holdRoom = async (upload: NewUpload, length: number): Promise<() => Promise<void>> => {
+    const at = now();
+    const id = newId();
+    await database.write(async (tx) => {
+      await waitForOthersOf(tx, upload.ownerId);
+      if ((await storedOf(tx, upload.ownerId)) + length > quotaBytes) throw overQuota();
+      await insertRow(tx, id, upload, { length, at, expiresAt: at + HELD });
+    });
+    return async () => {
+      // Where that fails the row expires; of the file all is said.
+      await prisma.upload.deleteMany({ where: { id } }).catch(() => {});
+    };
+  };
 
   processes.hear('upload', (id) => {
     if (id !== null) void writing.get(id)?.();
@@ -256,7 +276,7 @@ export function createUploads(options: UploadsOptions): Uploads {
         throw new HedgerowError('QUOTA_EXCEEDED', `A file has at most ${maxBytes} bytes here.`);
       }
       const at = now();
-      const id = `upload_${randomBytes(15).toString('hex')}`;
+      const id = newId();
       await translatingFileErrors(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await (await open(pathOf(id), 'wx', 0o600)).close();
@@ -271,10 +291,7 @@ export function createUploads(options: UploadsOptions): Uploads {
             throw new HedgerowError('QUOTA_EXCEEDED', `At most ${OPEN_MAX} uploads are under way at once.`);
           }
           if ((await usedBy(tx, upload.ownerId)) + length > quotaBytes) throw overQuota();
-          await tx.run(sql`
-            INSERT INTO uploads (id, owner_id, length, received, filename, visibility, tags, state, created_at, expires_at)
-            VALUES (${id}, ${upload.ownerId}, ${length}, 0, ${upload.filename}, ${upload.visibility},
-              ${JSON.stringify(upload.tags)}, 'OPEN', ${at}, ${at + EXPIRES_AFTER})`);
+          await insertRow(tx, id, upload, { length, at, expiresAt: at + EXPIRES_AFTER });
         });
       } catch (error) {
         await rm(pathOf(id), { force: true });
@@ -345,9 +362,14 @@ export function createUploads(options: UploadsOptions): Uploads {
           if (failure !== undefined)
             throw end < maxBytes && isCode(failure, 'QUOTA_EXCEEDED') ? overQuota() : failure;
         });
-        // What became an item meanwhile counts too.
-        if ((await usedBy(database.read, ownerId)) > quotaBytes) throw overQuota();
-        return await importWhole(path, upload);
+        const leave = await holdRoom(upload, mine);
+        stream.bytes -= mine;
+        mine = 0;
+        try {
+          return await importWhole(path, upload);
+        } finally {
+          await leave();
+        }
       } finally {
         stream.bytes -= mine;
         stream.count--;
@@ -388,6 +410,21 @@ export function createUploads(options: UploadsOptions): Uploads {
 async function isAbandoned(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => null);
   return found !== null && found.mtimeMs < Date.now() - ABANDONED;
+}
+
+function newId(): string {
+  return `upload_${randomBytes(15).toString('hex')}`;
+}
+
+async function insertRow(
+  tx: Sql,
+  id: string,
+  { ownerId, filename, visibility, tags }: NewUpload,
+  { length, at, expiresAt }: { length: number; at: number; expiresAt: number },
+): Promise<void> {
+  await tx.run(sql`
+    INSERT INTO uploads (id, owner_id, length, received, filename, visibility, tags, state, created_at, expires_at)
+    VALUES (${id}, ${ownerId}, ${length}, 0, ${filename}, ${visibility}, ${JSON.stringify(tags)}, 'OPEN', ${at}, ${expiresAt})`);
 }
 
 function ownerOf(ownerId: string | null): Statement {

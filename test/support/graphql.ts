@@ -57,7 +57,7 @@ export interface GraphqlUnderTest extends AsyncDisposable {
 }
 
 export interface GraphqlTestOptions extends Partial<Omit<GraphqlServices, 'database' | 'log'>> {
-  route?: Partial<Pick<GraphqlRouteOptions, 'allowedOrigins' | 'onHtml' | 'slowest' | 'trusted'>>;
+  route?: Partial<Pick<GraphqlRouteOptions, 'allowedOrigins' | 'onHtml' | 'slowest' | 'streams' | 'trusted'>>;
 }
 
 export async function startGraphql(

@@ -7,6 +7,7 @@
  */
 import { countBehind, type FeedPair } from '../../catalog/feed.ts';
 import { readState } from '../../catalog/state.ts';
+import type { SharedLimits } from '../../database/shared-limits.ts';
 import type { Sql } from '../../database/sql.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
 import { formatEvent, HEARTBEAT } from '../wire/events.ts';
@@ -14,7 +15,7 @@ import type { Grant } from '../wire/messages.ts';
 import type { ServedPeer } from './authenticate.ts';
 import type { PeerStreams, WatchedPeer } from './streams.ts';
 
-/** Of one peer: the one that it reads, and one that it has not noticed to be dead. */
+/** Of one peer, at all processes: the one that it reads, and one that it has not noticed to be dead. */
 const STREAMS = 2;
 /** ms between two signs of life. */
 const HEARTBEAT_EVERY = 20_000;
@@ -57,6 +58,8 @@ export interface EventHubOptions {
   read: Sql;
   streams: Pick<PeerStreams, 'enter' | 'onLook'>;
   now: () => number;
+  /** Of all processes together; null where there is one. */
+  shared?: Pick<SharedLimits, 'place'> | null | undefined;
 }
 
 interface Stream {
@@ -70,9 +73,11 @@ interface Stream {
   openedAt: number;
   sentAt: number;
   leave: () => void;
+  /** Gives back the place among those of all processes. */
+  giveBack: () => void;
 }
 
-export function createEventHub({ read, streams, now }: EventHubOptions): EventHub {
+export function createEventHub({ read, streams, now, shared = null }: EventHubOptions): EventHub {
   const open = new Set<Stream>();
 
   streams.onLook(async (peers) => {
@@ -146,16 +151,19 @@ export function createEventHub({ read, streams, now }: EventHubOptions): EventHu
   function leave(stream: Stream): void {
     open.delete(stream);
     stream.leave();
+    stream.giveBack();
+  }
+
+  function tooMany(): HedgerowError {
+    return new HedgerowError('RATE_LIMITED', `There are ${STREAMS} streams of events open already.`, {
+      retryAfter: RETRY,
+    });
   }
 
   return {
     open: async (peer) => {
       const held = [...open].filter(({ peerKey }) => peerKey === peer.key);
-      if (held.length >= STREAMS) {
-        throw new HedgerowError('RATE_LIMITED', `There are ${STREAMS} streams of events open already.`, {
-          retryAfter: RETRY,
-        });
-      }
+      if (held.length >= STREAMS) throw tooMany();
       const stream: Stream = {
         peerKey: peer.key,
         grant: peer.grant,
@@ -165,13 +173,17 @@ export function createEventHub({ read, streams, now }: EventHubOptions): EventHu
         openedAt: now(),
         sentAt: now(),
         leave: () => {},
+        giveBack: () => {},
       };
       // The place is taken before anything is waited for.
       open.add(stream);
       try {
+        const place = await shared?.place(`events of peer ${peer.key}`, STREAMS);
+        if (place === null) throw tooMany();
+        stream.giveBack = place ?? stream.giveBack;
         stream.sequence = (await readState(read)).sequence;
       } catch (error) {
-        open.delete(stream);
+        leave(stream);
         throw error;
       }
       return {

@@ -58,7 +58,12 @@ export async function federationRoutes(
   const send = createPeerSender({ context, delivery, limiter, streams, served });
   byteRoutes(app, { context, route, send });
   artifexRoutes(app, { context, answers, limiter, served, send });
-  const events = createEventHub({ read: context.database.read, streams, now: context.now });
+  const events = createEventHub({
+    read: context.database.read,
+    streams,
+    now: context.now,
+    shared: context.shared,
+  });
   eventRoutes(app, { events, route });
   credentialRoutes(app, { context, answers, route });
   keyRoutes(app, { context, answers, route });
