@@ -47,6 +47,8 @@ export type Topic =
   | 'budgets'
   /** A client has come here with a part of an upload; its id. */
   | 'upload'
+  /** A server of another make asks to be left alone; `<seconds> <dialect> <origin>`. */
+  | 'rest'
   /** An item's bytes were wrong; its key. */
   | 'fault'
   /** Somebody's session, token or account is over, or has other rights. */

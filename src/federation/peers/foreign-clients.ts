@@ -34,18 +34,38 @@ const REMEMBERED = 1_000;
 
 export function createForeignClients(options: ForeignClientsOptions): ForeignClients {
   const { context, outgoing, dialects } = options;
+  const { processes } = context;
   const sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal, ref: false }));
   const clients = new LRUCache<number, { of: string; client: PeerClient }>({ max: REMEMBERED });
   const pacers = new LRUCache<string, Pacer>({ max: REMEMBERED });
 
-  const host: ForeignClients['host'] = (dialect, connection) => {
-    // They count by address: whoever asks from here, for whichever peer, asks from the same one.
-    const server = `${dialect.name} ${new URL(connection.endpoint).origin}`;
+  /** They count by address: whoever asks from here, for whichever peer, asks from the same one. */
+  const pacerOf = (dialect: ForeignDialect, origin: string): Pacer => {
+    const server = `${dialect.name} ${origin}`;
     let pacer = pacers.get(server);
     if (pacer === undefined) {
       pacer = createPacer({ pace: dialect.pace, now: context.now, sleep });
       pacers.set(server, pacer);
     }
+    return pacer;
+  };
+  // What one process is asked, all heed: they may share the address, and are one instance in any case.
+  processes.hear('rest', (text) => {
+    const [seconds, name, origin] = text?.split(' ') ?? [];
+    const dialect = dialects.find((each) => each.name === name);
+    if (dialect !== undefined && origin !== undefined) pacerOf(dialect, origin).pause(Number(seconds));
+  });
+
+  const host: ForeignClients['host'] = (dialect, connection) => {
+    const { origin } = new URL(connection.endpoint);
+    const { turn, pause } = pacerOf(dialect, origin);
+    const pacer: Pacer = {
+      turn,
+      pause: (seconds) => {
+        pause(seconds);
+        processes.tell('rest', `${seconds} ${dialect.name} ${origin}`);
+      },
+    };
     return createForeignHost(connection, { outgoing, pacer, now: context.now });
   };
 
