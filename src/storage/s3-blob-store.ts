@@ -7,7 +7,7 @@
  * An object is whole or absent by itself: what is put, and what an upload in parts completes, is there in one step.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -17,6 +17,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
@@ -64,10 +65,18 @@ const CONNECTIONS = 256;
 const PATIENCE = 5_000;
 /** Times that a reading is taken up again where the connection breaks and nothing came since the last time. */
 const TRIES = 3;
+/** What stores say of keys that they do not know, or that do not fit each other. */
+const KEYS_REFUSED: ReadonlySet<string> = new Set([
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidToken',
+  'ExpiredToken',
+]);
 
 /**
  * Opens the store, after a look whether it answers and takes our keys.
- * @throws HedgerowError UNAVAILABLE, with a sentence that names the bucket
+ * @throws HedgerowError CREDENTIAL_REFUSED where our keys are not those of the store, UNAVAILABLE otherwise; with a sentence
+ *   that names the bucket
  */
 export async function openS3BlobStore(options: S3Options): Promise<BlobStore & AsyncDisposable> {
   const { bucket, region, endpoint, keys, patience = PATIENCE } = options;
@@ -86,6 +95,7 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
     maxAttempts: 3,
     requestHandler: { connectionTimeout: CONNECT_DEADLINE, httpAgent: agents, httpsAgent: agents },
   });
+  sendDeletionsWithMd5(client);
   const root = options.prefix === '' ? '' : `${options.prefix}/`;
   const nameOf = (key: string): string => {
     assertKey(key);
@@ -96,9 +106,13 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
   await ask((abortSignal) =>
     client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: root, MaxKeys: 1 }), { abortSignal }),
   ).catch((error: unknown) => {
+    client.destroy();
+    const keysRefused = isCode(error, 'UNAVAILABLE') && KEYS_REFUSED.has(nameOfCause(error));
     throw new HedgerowError(
-      'UNAVAILABLE',
-      `The bucket ${bucket} (HEDGEROW_STORAGE_URL) cannot be used: ${reasonOf(error)}.`,
+      keysRefused ? 'CREDENTIAL_REFUSED' : 'UNAVAILABLE',
+      `The bucket ${bucket} (HEDGEROW_STORAGE_URL) cannot be used${
+        keysRefused ? ' with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY' : ''
+      }: ${reasonOf(error)}.`,
       { cause: error },
     );
   });
@@ -111,9 +125,15 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
       );
       return { size: head.ContentLength ?? 0, modifiedAt: head.LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (isCode(error, 'NOT_FOUND')) return null;
-      throw error;
+      if (!isCode(error, 'NOT_FOUND')) throw error;
     }
+    // An answer to HEAD has no body that says what is not there; without its bucket, every blob would seem to be gone.
+    await ask((abortSignal) => client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal })).catch(
+      (error: unknown) => {
+        throw isCode(error, 'NOT_FOUND') ? bucketGone(error) : error;
+      },
+    );
+    return null;
   };
 
   /** The bytes from `start` to `end`, or to the end of the object, of the version that `tag` names. */
@@ -645,6 +665,27 @@ class ObjectStream extends Readable {
   }
 }
 
+/**
+ * The request that deletes many objects must carry a checksum of its body. The client chooses CRC32, which Amazon has known
+ * since 2022; Content-MD5 is what every store that speaks S3 knows, and some insist on it.
+ */
+function sendDeletionsWithMd5(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      if (context['commandName'] === 'DeleteObjectsCommand') {
+        const { headers, body } = args.request as { headers: Record<string, string>; body: string };
+        for (const name of Object.keys(headers)) {
+          if (/^x-amz-(?:sdk-)?checksum-/i.test(name)) delete headers[name];
+        }
+        headers['content-md5'] = createHash('md5').update(body).digest('base64');
+      }
+      return next(args);
+    },
+    // After the client's own, and before it signs.
+    { step: 'build', priority: 'low', name: 'sendDeletionsWithMd5' },
+  );
+}
+
 /** One request; its answer must have begun in time, its body may take as long as it is read. */
 async function ask<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -663,9 +704,7 @@ function translate(error: unknown): HedgerowError {
   if (error instanceof HedgerowError) return error;
   const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
   const name = error instanceof Error ? error.name : '';
-  if (name === 'NoSuchBucket') {
-    return new HedgerowError('UNAVAILABLE', 'The bucket is not there any more.', { cause: error });
-  }
+  if (name === 'NoSuchBucket') return bucketGone(error);
   if (status === 404) return new HedgerowError('NOT_FOUND', undefined, { cause: error });
   if (status === 416) return new HedgerowError('RANGE_NOT_SATISFIABLE', undefined, { cause: error });
   if (status === 507 || /Quota|StorageFull|InsufficientStorage|TooLarge/i.test(name)) {
@@ -676,8 +715,16 @@ function translate(error: unknown): HedgerowError {
   });
 }
 
+function bucketGone(cause: unknown): HedgerowError {
+  return new HedgerowError('UNAVAILABLE', 'The bucket is not there any more.', { cause });
+}
+
 function isUnknownRequest(error: unknown): boolean {
   return error instanceof S3ServiceException && [400, 405, 501].includes(error.$metadata.httpStatusCode ?? 0);
+}
+
+function nameOfCause({ cause }: HedgerowError): string {
+  return cause instanceof Error ? cause.name : '';
 }
 
 /** For the end of a start; keys are in no error of the client's. */

@@ -126,6 +126,8 @@ async function forward(server: string, request: RelayedRequest): Promise<Relayed
     setDefaultHeaders: false,
     agent: false,
   });
+  // Some servers send more than their answer, or close before they have read all: what counts is whether it came.
+  outgoing.on('error', () => {});
   outgoing.end(request.body);
   const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, headers: answer.rawHeaders, body: await wholeBody(answer) };
