@@ -46,7 +46,7 @@ describe.each(S3_SERVERS)('with %s', (name, start, missing) => {
     let store: Awaited<ReturnType<typeof openS3BlobStore>>;
     beforeAll(async () => {
       options = await server.bucket();
-      store = await openS3BlobStore({ ...options, patience: 50 });
+      store = await openS3BlobStore({ ...options, limits: { patience: 50 } });
     });
     afterAll(() => store?.[Symbol.asyncDispose]());
     const chunks = (): Readable =>
@@ -75,6 +75,18 @@ describe.each(S3_SERVERS)('with %s', (name, start, missing) => {
       expect(
         (await store.bytes(written.key, 17 * MIB, 1000)).equals(content.subarray(17 * MIB, 17 * MIB + 1000)),
       ).toBe(true);
+    });
+
+    it('is copied in parts where it is longer than what is copied at once', async () => {
+      const inParts = await server.bucket();
+      await using other = await openS3BlobStore({ ...inParts, limits: { copy: 6 * MIB } });
+      const { key } = await other.write((digest) => originalKey(digest), chunks(), { sync: true });
+      expect(
+        server.relay.requests.filter((request) => headerOf(request, 'x-amz-copy-source-range')),
+      ).toHaveLength(4);
+      expect(await server.names(inParts.bucket)).toEqual([`${inParts.prefix}/${key}`]);
+      expect((await buffer((await other.read(key)).body)).equals(content)).toBe(true);
+      expect(await server.uploads(inParts.bucket)).toBe(0);
     });
 
     it('leaves nothing where its digest is another, or its source fails on the way', async () => {

@@ -42,27 +42,45 @@ export interface S3Options {
   /** Null: Amazon's own. */
   endpoint: string | null;
   keys: { accessKeyId: string; secretAccessKey: string; sessionToken: string | null };
-  /** ms that a reader may pause before its connection is given back; then the rest is asked for anew. */
-  patience?: number;
+  limits?: Partial<S3Limits>;
 }
 
-/** Bytes of one part of an upload; 5 MiB is the least that S3 takes. Two are held in memory at a time. */
-const PART = 8 * 1024 * 1024;
+/** Times are ms, sizes are bytes. */
+export interface S3Limits {
+  /** Times that a request is made where it fails in a way that may pass. */
+  attempts: number;
+  /** Until the beginning of an answer must be there, each time. */
+  answer: number;
+  /** The same, of requests that send or move many bytes. */
+  work: number;
+  /** That a body may bring nothing while somebody waits for it. */
+  silence: number;
+  /** That a reader may pause before its connection is given back; then the rest is asked for anew. */
+  patience: number;
+  /** Of one part of an upload; 5 MiB is the least that S3 takes. Two are held in memory at a time. */
+  part: number;
+  /** That are copied in one request: some stores move each byte for it, and must be done in time. */
+  copy: number;
+}
+
+const LIMITS: S3Limits = {
+  attempts: 3,
+  answer: 20_000,
+  work: 60_000,
+  silence: 20_000,
+  patience: 5_000,
+  part: 8 * 1024 * 1024,
+  copy: 256 * 1024 * 1024,
+};
 /** As S3 has it. */
 const PARTS = 10_000;
-/** Bytes that S3 copies in one request at most. */
-const COPY_AT_ONCE = 5 * 1024 ** 3;
-const COPY_PART = 1024 ** 3;
 /** Requests of one operation on many blobs that run side by side. */
 const SIDE_BY_SIDE = 8;
 /** As S3 has it. */
 const DELETE_AT_ONCE = 1000;
-/** ms until the beginning of an answer must be there; a copy or the completion of an upload takes a while. */
-const DEADLINE = 60_000;
 const CONNECT_DEADLINE = 5_000;
 /** Connections at a time; more requests wait for one to be given back. */
 const CONNECTIONS = 256;
-const PATIENCE = 5_000;
 /** Times that a reading is taken up again where the connection breaks and nothing came since the last time. */
 const TRIES = 3;
 /** What stores say of keys that they do not know, or that do not fit each other. */
@@ -79,7 +97,8 @@ const KEYS_REFUSED: ReadonlySet<string> = new Set([
  *   that names the bucket
  */
 export async function openS3BlobStore(options: S3Options): Promise<BlobStore & AsyncDisposable> {
-  const { bucket, region, endpoint, keys, patience = PATIENCE } = options;
+  const { bucket, region, endpoint, keys } = options;
+  const limits = { ...LIMITS, ...options.limits };
   const agents = { maxSockets: CONNECTIONS, keepAlive: true };
   const client = new S3Client({
     region,
@@ -92,10 +111,30 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
     // Many stores that speak S3 know none of its newer checksums; what is sent is signed with its SHA-256 anyway.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: CONNECT_DEADLINE, httpAgent: agents, httpsAgent: agents },
+    maxAttempts: limits.attempts,
+    requestHandler: {
+      connectionTimeout: CONNECT_DEADLINE,
+      throwOnRequestTimeout: true,
+      httpAgent: agents,
+      httpsAgent: agents,
+    },
   });
   sendDeletionsWithMd5(client);
+  /** One request; its answer must have begun in time, its body may take as long as it is read. */
+  const ask = async <T>(
+    send: (options: { abortSignal: AbortSignal; requestTimeout: number }) => Promise<T>,
+    requestTimeout = limits.answer,
+  ): Promise<T> => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), requestTimeout * limits.attempts);
+    try {
+      return await send({ abortSignal: controller.signal, requestTimeout });
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   const root = options.prefix === '' ? '' : `${options.prefix}/`;
   const nameOf = (key: string): string => {
     assertKey(key);
@@ -103,11 +142,11 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
   };
   const temporaryRoot = `${root}${TEMPORARY}/`;
 
-  await ask((abortSignal) =>
-    client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: root, MaxKeys: 1 }), { abortSignal }),
+  await ask((how) =>
+    client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: root, MaxKeys: 1 }), how),
   ).catch((error: unknown) => {
     client.destroy();
-    const keysRefused = isCode(error, 'UNAVAILABLE') && KEYS_REFUSED.has(nameOfCause(error));
+    const keysRefused = KEYS_REFUSED.has(nameOfCause(error));
     throw new HedgerowError(
       keysRefused ? 'CREDENTIAL_REFUSED' : 'UNAVAILABLE',
       `The bucket ${bucket} (HEDGEROW_STORAGE_URL) cannot be used${
@@ -120,17 +159,16 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
   const stat: BlobStore['stat'] = async (key) => {
     const Key = nameOf(key);
     try {
-      const head = await ask((abortSignal) =>
-        client.send(new HeadObjectCommand({ Bucket: bucket, Key }), { abortSignal }),
-      );
+      const head = await ask((how) => client.send(new HeadObjectCommand({ Bucket: bucket, Key }), how));
+      assertTagged(head.ETag);
       return { size: head.ContentLength ?? 0, modifiedAt: head.LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (!isCode(error, 'NOT_FOUND')) throw error;
+      if (!isNothingThere(error)) throw error;
     }
     // An answer to HEAD has no body that says what is not there; without its bucket, every blob would seem to be gone.
-    await ask((abortSignal) => client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal })).catch(
+    await ask((how) => client.send(new HeadBucketCommand({ Bucket: bucket }), how)).catch(
       (error: unknown) => {
-        throw isCode(error, 'NOT_FOUND') ? bucketGone(error) : error;
+        throw isNothingThere(error) ? bucketGone(error) : error;
       },
     );
     return null;
@@ -138,7 +176,7 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
 
   /** The bytes from `start` to `end`, or to the end of the object, of the version that `tag` names. */
   const get = async (Key: string, start: number | null, end: number | null, tag: string | null) => {
-    const answer = await ask((abortSignal) =>
+    const answer = await ask((how) =>
       client.send(
         new GetObjectCommand({
           Bucket: bucket,
@@ -146,13 +184,18 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
           ...(start !== null && { Range: `bytes=${start}-${end ?? ''}` }),
           ...(tag !== null && { IfMatch: tag }),
         }),
-        { abortSignal },
+        how,
       ),
     );
-    const total = /\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1];
     const body = answer.Body as Readable;
     body.on('error', () => {});
-    return { body, size: Number(total ?? answer.ContentLength ?? 0), tag: answer.ETag ?? null };
+    const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.ContentRange ?? '') ?? [];
+    // Whoever answers with other bytes than those asked for is no store, or one that knows no ranges.
+    if (answer.ETag === undefined || (start ?? 0) !== Number(from ?? 0)) {
+      body.destroy();
+      throw strangeAnswer();
+    }
+    return { body, size: Number(total ?? answer.ContentLength ?? 0), tag: answer.ETag };
   };
 
   const removeAll = async (names: AsyncIterable<string>): Promise<number> => {
@@ -162,12 +205,10 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
       if (batch.length === 0) return;
       const Objects = batch.map((Key) => ({ Key }));
       batch = [];
-      const answer = await ask((abortSignal) =>
-        client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }), {
-          abortSignal,
-        }),
+      const answer = await ask((how) =>
+        client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }), how),
       );
-      if ((answer.Errors?.length ?? 0) > 0) {
+      if (answer.Deleted?.length !== Objects.length) {
         throw new HedgerowError('UNAVAILABLE', 'The store did not delete what it was asked to.');
       }
       removed += Objects.length;
@@ -183,15 +224,18 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
   async function* objects(prefix: string) {
     let token: string | undefined;
     do {
-      const page = await ask((abortSignal) =>
-        client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }), {
-          abortSignal,
-        }),
+      const page = await ask((how) =>
+        client.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+          how,
+        ),
       );
+      // A page that is none of a store's must not look as if there were nothing.
+      if (page.IsTruncated === undefined) throw strangeAnswer();
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
         if (Key !== undefined) yield { name: Key, size: Size ?? 0, modifiedAt: LastModified?.getTime() ?? 0 };
       }
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
   }
 
@@ -204,25 +248,29 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
   }
 
   const put = async (Key: string, Body: Buffer): Promise<void> => {
-    await ask((abortSignal) =>
-      client.send(new PutObjectCommand({ Bucket: bucket, Key, Body }), { abortSignal }),
+    const { ETag, $metadata } = await ask(
+      (how) => client.send(new PutObjectCommand({ Bucket: bucket, Key, Body }), how),
+      limits.work,
     );
+    // Where somebody else writes the same name at the same time, Swift takes theirs, and gives no tag for ours.
+    if ($metadata.requestId === undefined) assertTagged(ETag);
   };
 
   /** False where there is nothing of that name. */
   const copy = async (from: string, to: string, size: number): Promise<boolean> => {
     const CopySource = `${bucket}/${from}`;
     try {
-      if (size <= COPY_AT_ONCE) {
-        await ask((abortSignal) =>
-          client.send(new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource }), { abortSignal }),
+      if (size <= limits.copy) {
+        const { CopyObjectResult } = await ask(
+          (how) => client.send(new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource }), how),
+          limits.work,
         );
+        assertTagged(CopyObjectResult?.ETag);
         return true;
       }
       await inParts(to, async (upload) => {
-        for (let at = 0; at < size; at += COPY_PART) {
-          const range = `bytes=${at}-${Math.min(size, at + COPY_PART) - 1}`;
-          await upload.copyPart(CopySource, range);
+        for (let at = 0; at < size; at += limits.copy) {
+          await upload.copyPart(CopySource, { start: at, end: Math.min(size, at + limits.copy) - 1 });
         }
       });
       return true;
@@ -234,57 +282,86 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
 
   /** An upload that is complete once `send` returns, and leaves nothing behind where it throws. */
   const inParts = async (Key: string, send: (upload: PartSender) => Promise<void>): Promise<void> => {
-    const { UploadId } = await ask((abortSignal) =>
-      client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }), { abortSignal }),
+    const { UploadId } = await ask((how) =>
+      client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }), how),
     );
+    // Without its id a part would be an object of that name.
+    if (UploadId === undefined) throw strangeAnswer();
     const upload = { Bucket: bucket, Key, UploadId };
-    const Parts: Array<{ PartNumber: number; ETag: string | undefined }> = [];
-    const next = (): number => {
-      if (Parts.length === PARTS) {
+    const parts: Array<Promise<{ PartNumber: number; ETag: string }>> = [];
+    let size = 0;
+    const add = async (
+      bytes: number,
+      ask: (PartNumber: number) => Promise<string | undefined>,
+    ): Promise<void> => {
+      if (parts.length === PARTS) {
         throw new HedgerowError('QUOTA_EXCEEDED', 'The file is too large for this store.');
       }
-      return Parts.push({ PartNumber: Parts.length + 1, ETag: undefined });
+      size += bytes;
+      const PartNumber = parts.length + 1;
+      const sent = ask(PartNumber).then((ETag) => {
+        assertTagged(ETag);
+        return { PartNumber, ETag };
+      });
+      parts.push(sent);
+      await sent;
     };
-    const note = (number: number, tag: string | undefined): void => {
-      Parts[number - 1] = { PartNumber: number, ETag: tag };
+    const complete = async (): Promise<void> => {
+      const Parts = await Promise.all(parts);
+      try {
+        const { ETag } = await ask(
+          (how) =>
+            client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }), how),
+          limits.work,
+        );
+        assertTagged(ETag);
+      } catch (error) {
+        // Where an answer was lost, the repeated request finds no upload any more, but the object.
+        if (nameOfCause(error) !== 'NoSuchUpload') throw error;
+        const there = await ask((how) => client.send(new HeadObjectCommand({ Bucket: bucket, Key }), how));
+        if (there.ContentLength !== size) throw error;
+      }
     };
     try {
       await send({
-        part: async (Body) => {
-          const PartNumber = next();
-          const { ETag } = await ask((abortSignal) =>
-            client.send(new UploadPartCommand({ ...upload, PartNumber, Body }), { abortSignal }),
-          );
-          note(PartNumber, ETag);
-        },
-        copyPart: async (CopySource, CopySourceRange) => {
-          const PartNumber = next();
-          const { CopyPartResult } = await ask((abortSignal) =>
-            client.send(new UploadPartCopyCommand({ ...upload, PartNumber, CopySource, CopySourceRange }), {
-              abortSignal,
-            }),
-          );
-          note(PartNumber, CopyPartResult?.ETag);
-        },
+        part: (Body) =>
+          add(Body.length, async (PartNumber) => {
+            const { ETag } = await ask(
+              (how) => client.send(new UploadPartCommand({ ...upload, PartNumber, Body }), how),
+              limits.work,
+            );
+            return ETag;
+          }),
+        copyPart: (CopySource, { start, end }) =>
+          add(end + 1 - start, async (PartNumber) => {
+            const CopySourceRange = `bytes=${start}-${end}`;
+            const { CopyPartResult } = await ask(
+              (how) =>
+                client.send(
+                  new UploadPartCopyCommand({ ...upload, PartNumber, CopySource, CopySourceRange }),
+                  how,
+                ),
+              limits.work,
+            );
+            return CopyPartResult?.ETag;
+          }),
       });
-      await ask((abortSignal) =>
-        client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }), {
-          abortSignal,
-        }),
-      );
+      await complete();
     } catch (error) {
+      // A part that arrives after the end of its upload would stay in some stores.
+      await Promise.allSettled(parts);
       // What the store does not take back now, the sweep does.
-      await ask((abortSignal) => client.send(new AbortMultipartUploadCommand(upload), { abortSignal })).catch(
-        () => {},
-      );
+      await ask((how) => client.send(new AbortMultipartUploadCommand(upload), how)).catch(() => {});
       throw error;
     }
   };
 
   const remove = async (Key: string): Promise<void> => {
-    await ask((abortSignal) =>
-      client.send(new DeleteObjectCommand({ Bucket: bucket, Key }), { abortSignal }),
-    );
+    try {
+      await ask((how) => client.send(new DeleteObjectCommand({ Bucket: bucket, Key }), how));
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND')) throw error;
+    }
   };
 
   /** Sends what is longer than one part, and answers the digests that it has by then. */
@@ -329,30 +406,26 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
       }
       const { start, end }: ByteRange = range ?? { start: 0, end: size - 1 };
       const again = async (from: number): Promise<Readable> => (await get(Key, from, end, tag)).body;
-      return { body: new ObjectStream(body, again, { start, end }, patience), size };
+      return { body: new ObjectStream(body, again, { start, end }, limits), size };
     },
     bytes: async (key, start, length) => {
-      const wanted = Math.min(length, POOLED_BYTES);
       const Key = nameOf(key);
-      let body: Readable;
-      try {
-        ({ body } = await get(Key, start, start + wanted - 1, null));
-      } catch (error) {
-        // Fewer bytes than asked for, also where there is none.
-        if (isCode(error, 'RANGE_NOT_SATISFIABLE')) return Buffer.alloc(0);
-        throw error;
-      }
-      const buffer = lease(wanted);
-      let filled = 0;
-      try {
-        for await (const chunk of body as AsyncIterable<Buffer>) {
-          filled += chunk.copy(buffer, filled, 0, Math.min(chunk.length, wanted - filled));
+      const wanted = Math.min(length, POOLED_BYTES);
+      for (let tried = 1; ; tried += 1) {
+        let answer: Awaited<ReturnType<typeof get>>;
+        try {
+          answer = await get(Key, start, start + wanted - 1, null);
+        } catch (error) {
+          // Fewer bytes than asked for, also where there is none.
+          if (isCode(error, 'RANGE_NOT_SATISFIABLE')) return Buffer.alloc(0);
+          throw error;
         }
-      } catch (error) {
+        const buffer = lease(wanted);
+        const due = Math.min(wanted, Math.max(0, answer.size - start));
+        if (await fill(buffer, answer.body, due, limits.silence)) return buffer.subarray(0, due);
         release(buffer);
-        throw translate(error);
+        if (tried === TRIES) throw brokenOff();
       }
-      return buffer.subarray(0, filled);
     },
     write: async (key, source, options) => {
       if (typeof key === 'string') assertKey(key);
@@ -365,7 +438,10 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
           await put(nameOf(finalKey), source);
           return { ...written, key: finalKey };
         }
-        const parts = partsOf(Buffer.isBuffer(source) ? Readable.from([source]) : source, partSize(options));
+        const parts = partsOf(
+          Buffer.isBuffer(source) ? Readable.from([source]) : source,
+          partSize(options, limits.part),
+        );
         const first = await parts.next();
         if (!parts.ended) return await writeLong(key, parts.again(first), options);
         const written = parts.finish();
@@ -422,10 +498,11 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
       );
       for await (const { name, uploadId, begunAt } of uploads()) {
         if (!isLeft(begunAt)) continue;
-        await ask((abortSignal) =>
-          client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: uploadId }), {
-            abortSignal,
-          }),
+        await ask((how) =>
+          client.send(
+            new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: uploadId }),
+            how,
+          ),
         );
         files += 1;
       }
@@ -452,10 +529,8 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
     KeyMarker?: string | undefined;
     UploadIdMarker?: string | undefined;
   }): Promise<ListMultipartUploadsCommandOutput | null> {
-    return ask((abortSignal) =>
-      client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: root, ...after }), {
-        abortSignal,
-      }),
+    return ask((how) =>
+      client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: root, ...after }), how),
     ).catch((error: unknown) => {
       if (error instanceof HedgerowError && isUnknownRequest(error.cause)) return null;
       throw error;
@@ -467,7 +542,7 @@ interface PartSender {
   /** Sends the next part, at least 5 MiB of it unless it is the last. */
   part(bytes: Buffer): Promise<void>;
   /** Makes the next part of a range of another object. */
-  copyPart(source: string, range: string): Promise<void>;
+  copyPart(source: string, range: ByteRange): Promise<void>;
 }
 
 interface PartReader {
@@ -538,8 +613,8 @@ function partsOf(source: Readable, size: number): PartReader {
 }
 
 /** All but the last must be of one size for some stores. */
-function partSize({ size }: WriteOptions): number {
-  return Math.max(PART, Math.ceil((size ?? 0) / PARTS));
+function partSize({ size }: WriteOptions, least: number): number {
+  return Math.max(least, Math.ceil((size ?? 0) / PARTS));
 }
 
 function check(written: Digests, { size, digest }: WriteOptions): void {
@@ -552,6 +627,23 @@ function check(written: Digests, { size, digest }: WriteOptions): void {
   if (digest !== undefined && written.digest !== digest) {
     throw new HedgerowError('INTEGRITY_FAILED', 'The bytes do not match their digest.');
   }
+}
+
+/** Whether `due` bytes came; where they did not, the rest of the buffer is of no use. */
+async function fill(buffer: Buffer, body: Readable, due: number, silence: number): Promise<boolean> {
+  const timer = setTimeout(() => body.destroy(), silence);
+  let filled = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      timer.refresh();
+      filled += chunk.copy(buffer, filled, 0, Math.min(chunk.length, due - filled));
+    }
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+  return filled === due;
 }
 
 async function* namesOf(entries: AsyncIterable<{ name: string }>): AsyncIterable<string> {
@@ -568,7 +660,7 @@ class ObjectStream extends Readable {
   readonly #again: (from: number) => Promise<Readable>;
   #position: number;
   readonly #end: number;
-  readonly #patience: number;
+  readonly #limits: Pick<S3Limits, 'patience' | 'silence'>;
   #timer: NodeJS.Timeout | undefined;
   /** The reader waits for bytes. */
   #wanted = false;
@@ -579,13 +671,13 @@ class ObjectStream extends Readable {
     first: Readable,
     again: (from: number) => Promise<Readable>,
     { start, end }: ByteRange,
-    patience: number,
+    limits: Pick<S3Limits, 'patience' | 'silence'>,
   ) {
     super({ highWaterMark: 0 });
     this.#again = again;
     this.#position = start;
     this.#end = end;
-    this.#patience = patience;
+    this.#limits = limits;
     this.#attach(first);
     this.#wait();
   }
@@ -614,19 +706,25 @@ class ObjectStream extends Readable {
       this.#source = null;
       this.push(null);
     } else if (this.#source !== null) {
-      this.#source.resume();
+      this.#await(this.#source);
     } else {
       this.#again(this.#position).then(
         (source) => {
           if (this.destroyed) source.destroy();
           else {
             this.#attach(source);
-            source.resume();
+            this.#await(source);
           }
         },
         (error: Error) => this.destroy(error),
       );
     }
+  }
+
+  /** Whoever says nothing for long will not say anything more: its end is that of a connection that breaks. */
+  #await(source: Readable): void {
+    this.#timer = setTimeout(() => source.destroy(), this.#limits.silence);
+    source.resume();
   }
 
   #attach(source: Readable): void {
@@ -644,17 +742,17 @@ class ObjectStream extends Readable {
     });
     source.once('close', () => {
       if (this.#source !== source) return;
+      clearTimeout(this.#timer);
       this.#source = null;
       this.#vain += 1;
-      if (this.#vain > TRIES) {
-        this.destroy(new HedgerowError('UNAVAILABLE', 'The store broke off in the middle of a blob.'));
-      } else if (this.#wanted) this.#proceed();
+      if (this.#vain > TRIES) this.destroy(brokenOff());
+      else if (this.#wanted) this.#proceed();
     });
   }
 
   #wait(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#drop(), this.#patience);
+    this.#timer = setTimeout(() => this.#drop(), this.#limits.patience);
     this.#timer.unref();
   }
 
@@ -686,33 +784,45 @@ function sendDeletionsWithMd5(client: S3Client): void {
   );
 }
 
-/** One request; its answer must have begun in time, its body may take as long as it is read. */
-async function ask<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), DEADLINE);
-  try {
-    return await send(controller.signal);
-  } catch (error) {
-    throw translate(error);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** What the store said, in this project's words. */
 function translate(error: unknown): HedgerowError {
   if (error instanceof HedgerowError) return error;
-  const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  const status = statusOf(error);
   const name = error instanceof Error ? error.name : '';
   if (name === 'NoSuchBucket') return bucketGone(error);
-  if (status === 404) return new HedgerowError('NOT_FOUND', undefined, { cause: error });
+  // A 404 that does not say so is not the store's word about a blob.
+  if (name === 'NoSuchKey') return new HedgerowError('NOT_FOUND', undefined, { cause: error });
   if (status === 416) return new HedgerowError('RANGE_NOT_SATISFIABLE', undefined, { cause: error });
   if (status === 507 || /Quota|StorageFull|InsufficientStorage|TooLarge/i.test(name)) {
     return new HedgerowError('QUOTA_EXCEEDED', 'There is no room left in the store.', { cause: error });
   }
-  return new HedgerowError('UNAVAILABLE', 'The store does not answer as it should right now.', {
-    cause: error,
-  });
+  return strangeAnswer(error);
+}
+
+function strangeAnswer(cause?: unknown): HedgerowError {
+  return new HedgerowError(
+    'UNAVAILABLE',
+    'The store does not answer as it should right now.',
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function brokenOff(): HedgerowError {
+  return new HedgerowError('UNAVAILABLE', 'The store broke off in the middle of a blob.');
+}
+
+/** What stores answer has the tag of the object concerned; what others answer in their place has not. */
+function assertTagged(tag: string | undefined): asserts tag is string {
+  if (tag === undefined) throw strangeAnswer();
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+}
+
+/** Of an answer without a body. */
+function isNothingThere(error: unknown): boolean {
+  return error instanceof HedgerowError && statusOf(error.cause) === 404;
 }
 
 function bucketGone(cause: unknown): HedgerowError {
@@ -720,11 +830,11 @@ function bucketGone(cause: unknown): HedgerowError {
 }
 
 function isUnknownRequest(error: unknown): boolean {
-  return error instanceof S3ServiceException && [400, 405, 501].includes(error.$metadata.httpStatusCode ?? 0);
+  return [400, 405, 501].includes(statusOf(error) ?? 0);
 }
 
-function nameOfCause({ cause }: HedgerowError): string {
-  return cause instanceof Error ? cause.name : '';
+function nameOfCause(error: unknown): string {
+  return error instanceof HedgerowError && error.cause instanceof Error ? error.cause.name : '';
 }
 
 /** For the end of a start; keys are in no error of the client's. */
