@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DIALECTS } from './support/databases.ts';
+import { type FaultyPath, startFaultyPath } from './support/faulty-path.ts';
 import { eventually, type Instance, pair, SAMPLES, settled, startInstance } from './support/instance.ts';
 import { administer, type PostgresServer, startPostgres } from './support/postgres.ts';
 import { KEYS, type S3Server, startS3Server } from './support/s3-server.ts';
@@ -259,12 +260,14 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('while PostgreSQL is away', ()
 describe('while the store of files is away', () => {
   let server: S3Server;
   let relay: TcpRelay;
+  let path: FaultyPath;
   let garden: Instance;
 
   beforeAll(async () => {
     server = await startS3Server();
     const { bucket, prefix, region } = await server.bucket();
-    relay = await startTcpRelay(Number(new URL(server.endpoint).port));
+    path = await startFaultyPath(server.direct);
+    relay = await startTcpRelay(Number(new URL(path.url).port));
     garden = await startInstance('Garden', {
       HEDGEROW_STORAGE_URL: `s3://${bucket}/${prefix}?region=${region}&endpoint=http://127.0.0.1:${relay.port}`,
       AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
@@ -275,40 +278,47 @@ describe('while the store of files is away', () => {
   afterAll(async () => {
     await garden?.[Symbol.asyncDispose]();
     await relay?.[Symbol.asyncDispose]();
+    await path?.[Symbol.asyncDispose]();
     await server?.[Symbol.asyncDispose]();
   });
 
-  it.each(['refuse', 'silent'] as const)(
-    'the catalog is told, bytes are refused at once, and come back (%s)',
-    async (mode) => {
-      const { media } = await garden.query<{ media: { nodes: { originalUrl: string }[] } }>(
-        '{ media(first: 1) { nodes { originalUrl } } }',
-      );
-      const url = media.nodes[0]?.originalUrl ?? '';
-      const before = await garden.get(url);
-      expect(before.status).toBe(200);
-      await relay.set(mode);
-      await ready(garden, 503);
-      expect(await status(garden, '/healthz')).toBe(200);
-      expectAway(await garden.get(url));
-      expect(
-        (await garden.query<{ media: { totalCount: number } }>(TITLES)).media.totalCount,
-      ).toBeGreaterThan(0);
-      const form = new FormData();
-      // Bytes that are no item yet.
-      form.append('file', new Blob([new Uint8Array(await newPicture(mode))]), 'new.jpg');
-      const sent = await fetch(new URL('/uploads', garden.url), {
-        method: 'POST',
-        headers: { authorization: 'Bearer test-admin-token-of-thirty-two-characters' },
-        body: form,
-      });
-      expect(sent.status).toBe(503);
-      expect(sent.headers.get('retry-after')).not.toBeNull();
-      await relay.set('pass');
-      await ready(garden, 200);
-      expect(await garden.get(url)).toMatchObject({ status: 200, body: before.body });
-    },
-  );
+  const refusing = (status: number, code: string): void => {
+    path.fault = () => ({ answer: status, body: `<Error><Code>${code}</Code><Message>no</Message></Error>` });
+  };
+  it.each([
+    ['nobody listens', async () => relay.set('refuse')],
+    ['nobody answers', async () => relay.set('silent')],
+    ['the keys are taken no longer', async () => refusing(403, 'InvalidAccessKeyId')],
+    ['the bucket is gone', async () => refusing(404, 'NoSuchBucket')],
+  ])('the catalog is told, bytes are refused at once, and come back (%s)', async (mode, goAway) => {
+    const { media } = await garden.query<{ media: { nodes: { originalUrl: string }[] } }>(
+      '{ media(first: 1) { nodes { originalUrl } } }',
+    );
+    const url = media.nodes[0]?.originalUrl ?? '';
+    const before = await garden.get(url);
+    expect(before.status).toBe(200);
+    await goAway();
+    await ready(garden, 503);
+    expect(await status(garden, '/healthz')).toBe(200);
+    expectAway(await garden.get(url));
+    expect((await garden.query<{ media: { totalCount: number } }>(TITLES)).media.totalCount).toBeGreaterThan(
+      0,
+    );
+    const form = new FormData();
+    // Bytes that are no item yet.
+    form.append('file', new Blob([new Uint8Array(await newPicture(mode))]), 'new.jpg');
+    const sent = await fetch(new URL('/uploads', garden.url), {
+      method: 'POST',
+      headers: { authorization: 'Bearer test-admin-token-of-thirty-two-characters' },
+      body: form,
+    });
+    expect(sent.status).toBe(503);
+    expect(sent.headers.get('retry-after')).not.toBeNull();
+    await relay.set('pass');
+    path.fault = () => null;
+    await ready(garden, 200);
+    expect(await garden.get(url)).toMatchObject({ status: 200, body: before.body });
+  });
 });
 
 /** A picture like no other. */

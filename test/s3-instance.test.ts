@@ -91,4 +91,21 @@ describe.each(S3_SERVERS)('two instances whose blobs are in buckets of %s', (nam
     });
     await expect(starting).rejects.toThrow(/^The bucket no-such-bucket .*\.$/);
   });
+
+  it.skipIf(name === 'fauxqs')(
+    'refuse to start with a secret that is another, and say which settings it is',
+    async () => {
+      const { bucket, keys } = await server.bucket();
+      const starting = startInstance('Cliff', {
+        HEDGEROW_STORAGE_URL: `s3://${bucket}?endpoint=${server.direct}`,
+        AWS_ACCESS_KEY_ID: keys.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: 'another-secret',
+      });
+      await expect(starting).rejects.toMatchObject({
+        code: 'CREDENTIAL_REFUSED',
+        message: expect.stringMatching(/AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: SignatureDoesNotMatch/),
+      });
+      await expect(starting).rejects.not.toThrow(/another-secret/);
+    },
+  );
 });

@@ -174,6 +174,21 @@ describe.each(S3_SERVERS)('with %s', (name, start, missing) => {
       expect(await server.names(options.bucket)).toEqual([]);
     });
 
+    it('has no blob of a name where it says so, also to keys that may not ask for the bucket', async () => {
+      const options = await server.bucket();
+      await using store = await openS3BlobStore(options);
+      const refusal = { status: 403, headers: [], body: Buffer.alloc(0) };
+      server.relay.hook({
+        onRequest: ({ target }) =>
+          target.startsWith(`/${options.bucket}/garden/`) ? 'pass' : { answer: refusal },
+      });
+      try {
+        expect(await store.stat(cachedFileKey(1, 1, 'thumbnail', 'abc'))).toBeNull();
+      } finally {
+        server.relay.hook({});
+      }
+    });
+
     it('is unavailable, full or without a blob, and tells which', async () => {
       const options = await server.bucket();
       await using store = await openS3BlobStore(options);

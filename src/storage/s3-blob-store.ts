@@ -166,11 +166,13 @@ export async function openS3BlobStore(options: S3Options): Promise<BlobStore & A
       if (!isNothingThere(error)) throw error;
     }
     // An answer to HEAD has no body that says what is not there; without its bucket, every blob would seem to be gone.
-    await ask((how) => client.send(new HeadBucketCommand({ Bucket: bucket }), how)).catch(
-      (error: unknown) => {
-        throw isNothingThere(error) ? bucketGone(error) : error;
-      },
-    );
+    try {
+      await ask((how) => client.send(new HeadBucketCommand({ Bucket: bucket }), how));
+    } catch (error) {
+      if (isNothingThere(error)) throw bucketGone(error);
+      // Keys that may list below our prefix only may not ask for the bucket: it is there.
+      if (!(error instanceof HedgerowError && statusOf(error.cause) === 403)) throw error;
+    }
     return null;
   };
 
