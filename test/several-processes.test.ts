@@ -623,8 +623,11 @@ describe('places', () => {
     expect(open.length).toBeGreaterThanOrEqual(16);
     const most = open.length;
     for (const { left } of open.splice(0)) left.abort();
+    // By turns: what the one has taken ahead, the other cannot give.
+    let turn = 0;
     await eventually('as many again', async () => {
-      await subscribe(open.length);
+      await subscribe(turn);
+      turn += 1;
       return open.length >= most;
     });
     for (const { left } of open) left.abort();

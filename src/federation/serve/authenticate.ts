@@ -93,9 +93,9 @@ export async function authenticatePeer(
   const authorization = attempt(() => readAuthorization(request.fields), null);
   if (authorization === undefined) throw new RequestRefused(new HedgerowError('CREDENTIAL_REFUSED'), null);
   const { token } = authorization;
-  const row = isPeerToken(token)
-    ? await findCredential(context.database.read, hashPeerToken(token))
-    : undefined;
+  const hash = isPeerToken(token) ? hashPeerToken(token) : null;
+  const find = async () => (hash === null ? undefined : findCredential(context.database.read, hash));
+  const row = await find();
   if (row === undefined || row.dialect !== 'HEDGEROW') {
     throw new RequestRefused(new HedgerowError('CREDENTIAL_REFUSED'), { authorization: authorization.value });
   }
@@ -127,7 +127,11 @@ export async function authenticatePeer(
     throw refuse(new HedgerowError('GRANT_ENDED'));
   }
 
-  if (row.unused && !(await firstUse(context, row))) throw refuse(new HedgerowError('CREDENTIAL_REFUSED'));
+  if (row.unused && !(await firstUse(context, row))) {
+    // Where the pairing ended at the same moment, that is what the peer is told.
+    const now = await find();
+    throw refuse(new HedgerowError(now?.status === 'REVOKED' ? 'REVOKED' : 'CREDENTIAL_REFUSED'));
+  }
   return {
     key: row.key,
     id: row.id,
