@@ -954,16 +954,16 @@ async function bare(): Promise<void> {
     let at = Number(from ?? 0);
     const end = to === undefined ? size : Number(to) + 1;
     response.writeHead(range === undefined ? 200 : 206, { 'content-length': end - at });
-    let closed = false;
-    response.on('close', () => {
-      closed = true;
-    });
-    while (at < end && !closed) {
+    const closed = once(response, 'close');
+    while (at < end && !response.destroyed) {
       const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES);
       const { bytesRead } = await handle.read(buffer, 0, Math.min(SEGMENT_BYTES, end - at), at);
       at += bytesRead;
       const more = response.write(buffer.subarray(0, bytesRead), () => spare.push(buffer));
-      if (!more && !closed) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (more) continue;
+      const drained = Promise.withResolvers<void>();
+      response.once('drain', drained.resolve);
+      await Promise.race([drained.promise, closed]);
     }
     await handle.close();
     response.end();
@@ -977,6 +977,7 @@ async function bare(): Promise<void> {
     pool.dispatch(
       { path, method: 'GET' },
       {
+        onRequestStart: () => {},
         onResponseStart: (_controller, status, headers) => {
           response.writeHead(status, { 'content-length': String(headers['content-length']) });
         },
