@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto';
 /** API tokens: for programs, narrowed by scopes, shown once and kept by their hash. */
 
 import type { Database } from '../database/database.ts';
@@ -5,7 +6,7 @@ import { type Sql, type Statement, sql } from '../database/sql.ts';
 import { displayLine, fitsCodePoints } from '../lib/display-text.ts';
 import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError } from '../lib/errors.ts';
-import { hashSecret, matcherOf, newAccessId, newSecret } from './secrets.ts';
+import { digestOf, hashSecret, newAccessId, newSecret } from './secrets.ts';
 import { milliseconds } from './sql-time.ts';
 import {
   isRole,
@@ -84,7 +85,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
   const standing = standingTokens(options).map(({ id, value }) => ({
     id,
     reference: `${id}.${hashSecret(value).slice(0, 16)}`,
-    matches: matcherOf(value),
+    digest: digestOf(value),
   }));
   const noted = entriesCache<string, number>(10_000);
 
@@ -180,10 +181,11 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     },
 
     viewer: async (token) => {
-      const known = standing.find(({ matches }) => matches(token));
+      const digest = digestOf(token);
+      const known = standing.find((each) => timingSafeEqual(each.digest, digest));
       if (known !== undefined) return standingViewer(known.id);
       if (!token.startsWith(TOKEN_PREFIX)) return null;
-      const row = await findRow(database.read, sql`t.hash = ${hashSecret(token)}`);
+      const row = await findRow(database.read, sql`t.hash = ${digest.toString('hex')}`);
       if (row === undefined || !isGood(row)) return null;
       await noteUse(row.id, row.used);
       return toViewer(row);

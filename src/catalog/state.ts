@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../database/database.ts';
 import { integers } from '../database/lists.ts';
-import { type Sql, sql } from '../database/sql.ts';
+import { prepared, type Sql, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import type { SharedState } from './grant.ts';
 import { type PairChange, recordForPairs } from './pair-views.ts';
@@ -34,6 +34,9 @@ interface StateRow {
 
 const COLUMNS = sql`epoch, revision, sequence, shared_count AS "sharedCount", checksum_first AS "first", checksum_second AS "second", removal_floor AS "removalFloor", peers_revision AS "peersRevision"`;
 
+/** Asked for at each request, so its text is put together once; both databases read it. */
+const STATE = prepared(sql`SELECT ${COLUMNS} FROM catalog_state WHERE id = 1`.sql, []);
+
 /** Makes the one row of counters where the database is new. */
 export async function ensureState(database: Database): Promise<void> {
   const epoch = randomBytes(12).toString('base64url');
@@ -43,7 +46,7 @@ export async function ensureState(database: Database): Promise<void> {
 }
 
 export async function readState(database: Sql): Promise<CatalogState> {
-  const row = await database.get<StateRow>(sql`SELECT ${COLUMNS} FROM catalog_state WHERE id = 1`);
+  const row = await database.get<StateRow>(STATE);
   if (row === undefined) throw new Error('The catalog has no counters; the database was not set up.');
   return stateFromRow(row);
 }
