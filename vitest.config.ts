@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     // For two cores, the smallest machine that the suite must pass on: much of what tests do is to wait for one another's servers.
-    maxWorkers: 3,
+    maxWorkers: 4,
     globalSetup: ['test/support/databases-setup.ts'],
     projects: [
       {
