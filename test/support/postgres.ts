@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -13,9 +14,14 @@ export interface PostgresServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** Starts a real PostgreSQL from an npm package, in a new folder, on a free port of 127.0.0.1. */
-export async function startPostgres(): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'hedgerow-postgres-'));
+/**
+ * Starts a real PostgreSQL from an npm package, on a free port of 127.0.0.1.
+ *
+ * @param kept - a folder in which everything stays, and from which it goes on; else a new one, gone at the end.
+ */
+export async function startPostgres(kept?: string): Promise<PostgresServer> {
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), 'hedgerow-postgres-')));
+  await mkdir(folder, { recursive: true });
   // Where the suite runs as root, the server runs as another user, who must reach its own folder.
   await chmod(folder, 0o755);
   const port = await freePort();
@@ -33,7 +39,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     onLog: () => {},
     onError: () => {},
   });
-  await server.initialise();
+  if (!existsSync(join(folder, 'data', 'PG_VERSION'))) await server.initialise();
   await server.start();
   return {
     url: `postgresql://postgres:postgres@127.0.0.1:${port}`,
@@ -41,7 +47,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     start: () => server.start(),
     [Symbol.asyncDispose]: async () => {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      if (kept === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
 }
