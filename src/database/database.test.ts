@@ -122,6 +122,47 @@ describeOnBothDatabases('a database', (open) => {
   });
 });
 
+describe('a statement on SQLite', () => {
+  it('keeps its plan whatever it is given, since it would be prepared anew for each value otherwise', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hedgerow-'));
+    try {
+      await using database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
+      // A colour that nearly all have, one that one has, and a size that few have: each has another best index.
+      await database.write(async (tx) => {
+        await tx.run(sql`CREATE TABLE things (colour INTEGER, size INTEGER)`);
+        await tx.run(
+          sql`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) INSERT INTO things SELECT CASE WHEN n = 1 THEN 7 ELSE 1 END, n % 100 FROM n`,
+        );
+        await tx.run(sql`CREATE INDEX by_colour ON things (colour)`);
+        await tx.run(sql`CREATE INDEX by_size ON things (size)`);
+        await tx.run(sql`ANALYZE`);
+      });
+      const planOf = async (where: ReturnType<typeof sql>): Promise<string> => {
+        const rows = await database.read.all<{ detail: string }>(
+          sql`EXPLAIN QUERY PLAN SELECT * FROM things WHERE ${where}`,
+        );
+        return rows.map(({ detail }) => detail).join();
+      };
+      const given = (colour: number) => planOf(sql`colour = ${colour} AND size = 5`);
+      expect(await planOf(sql`colour = 7 AND size = 5`)).not.toBe(await planOf(sql`colour = 1 AND size = 5`));
+      expect(await given(7)).toBe(await given(1));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('keeps question marks that are text', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hedgerow-'));
+    try {
+      await using database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
+      const row = await database.read.get(sql`SELECT 'what''s this?' AS "which?", ${'that'} AS given`);
+      expect(row).toEqual({ 'which?': "what's this?", given: 'that' });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('opening', () => {
   let folder: string;
   beforeEach(async () => {
