@@ -123,8 +123,8 @@ export async function readPage(
   const more = rows.length > size;
   const kept = rows.slice(0, size);
   if (backward) kept.reverse();
-  const edges = kept.map(({ place, ...row }) => ({
-    cursor: encodeCursor(fingerprint, { value: place, id: row.key }),
+  const edges = kept.map((row) => ({
+    cursor: encodeCursor(fingerprint, { value: row.place, id: row.key }),
     item: itemFromRow(row),
   }));
   return {
