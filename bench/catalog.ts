@@ -567,8 +567,8 @@ async function startWriter(served: Served, id: string | undefined): Promise<Writ
   })();
   return {
     see: (answer) => {
-      const [, shown] = /change number (\d+) of this title/.exec(answer) ?? [];
-      if (shown === undefined) throw new Error('The item that is changed is not on the page.');
+      // None: the title that it had before all of them.
+      const [, shown = '0'] = /change number (\d+) of this title/.exec(answer) ?? [];
       const next = changed.find(({ number }) => number > Number(shown));
       if (next !== undefined) former = Math.max(former, performance.now() - next.at);
     },
