@@ -1,8 +1,10 @@
 /** Reads the command line, runs one command, sets the exit code. */
 
 import type { Host } from './cli/backend.ts';
+import { countMemoryTogether } from './lib/collector.ts';
 import { keepCompiledCode } from './lib/compile-cache.ts';
 
+countMemoryTogether();
 // Before anything that takes long to compile is loaded.
 keepCompiledCode();
 const { runCommandLine } = await import('./cli/program.ts');
