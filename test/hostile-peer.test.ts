@@ -973,6 +973,25 @@ describe('bytes', () => {
     expect(thumbnail.body.equals(thumbnailOf('short'))).toBe(true);
   });
 
+  it('are looked after again where they go away right after they were looked after', async () => {
+    await using fake = await startFakePeer();
+    fake.put('short');
+    const peerId = await pairWith(fake);
+    await eventually('its listing', async () => (await rowsOf(peerId)).peer.lastSuccessAt !== null);
+    const pulls = (): number => fake.requests.filter((line) => line === `GET ${FEED}`).length;
+    const before = pulls();
+    expect((await home.get(`/federation/proxy/${peerId}/short/preview`)).status).toBe(404);
+    // What is listed and not there is a reason to look, and the peer is found to be well.
+    fake.misbehave = async (asked, honest) =>
+      asked.path.endsWith('/short/original') ? fake.json(404, { code: 'not-found' }) : honest();
+    expect((await home.get(`/federation/proxy/${peerId}/short/original`)).status).not.toBe(200);
+    await eventually('the look', async () => pulls() > before);
+    await eventually('its end', async () => (await rowsOf(peerId)).peer.health === 'ONLINE');
+    await fake.goDown();
+    expect((await home.get(`/federation/proxy/${peerId}/short/original`)).status).toBe(503);
+    await eventually('that it is away', async () => (await rowsOf(peerId)).peer.health === 'OFFLINE');
+  });
+
   it.each<[string, (reply: Reply, asked: Asked) => Reply]>([
     [
       'the list of segments is wrong',

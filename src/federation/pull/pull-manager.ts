@@ -128,6 +128,8 @@ interface Scheduled {
   /** Until then the peer has asked to be left alone. */
   restsUntil: number;
   hintTimer: NodeJS.Timeout | undefined;
+  /** Looks after the peer once it may be looked after again. */
+  lookTimer: NodeJS.Timeout | undefined;
   /** The pull that is queued next was brought about by a hint. */
   hinted: boolean;
   /** Hints in a row at which a pull found nothing. */
@@ -188,6 +190,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
         away: false,
         restsUntil: 0,
         hintTimer: undefined,
+        lookTimer: undefined,
         hinted: false,
         idleHints: 0,
         begunAt: 0,
@@ -354,6 +357,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     if (scheduled === undefined) return;
     clearTimeout(scheduled.timer);
     clearTimeout(scheduled.hintTimer);
+    clearTimeout(scheduled.lookTimer);
     options.onEnded(peerKey);
     while (scheduled.running !== null && peers.get(peerKey) === scheduled) await scheduled.running;
     await drop(peerKey);
@@ -660,6 +664,7 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     clearTimeout(scheduled.timer);
     clearTimeout(scheduled.thumbnailTimer);
     clearTimeout(scheduled.hintTimer);
+    clearTimeout(scheduled.lookTimer);
     options.onEnded(peerKey);
     scheduled.abort.abort();
     peers.delete(peerKey);
@@ -675,7 +680,15 @@ export function createPullManager(options: PullManagerOptions): PullManager {
     const scheduled = entry(peerKey);
     const now = context.now();
     if (closed || scheduled.queued !== null || now < scheduled.restsUntil) return;
-    if (now - scheduled.suspectedAt < LOOK_EVERY) return;
+    const wait = scheduled.suspectedAt + LOOK_EVERY - now;
+    if (wait > 0) {
+      // What was found a moment ago may have changed since.
+      scheduled.lookTimer ??= setTimeout(() => {
+        scheduled.lookTimer = undefined;
+        if (!scheduled.abort.signal.aborted) look(peerKey);
+      }, wait).unref();
+      return;
+    }
     scheduled.suspectedAt = now;
     // Bytes of a paused peer are still asked for; whether it is there is not looked after.
     void background(requestOfActive(peerKey), 'looking after a peer');
