@@ -9,6 +9,7 @@ import { HedgerowError, isCode } from '../lib/errors.ts';
 import { deriveKey } from '../lib/seal.ts';
 import { createAttempts, networkOf } from './attempts.ts';
 import { cookiePrefix, createAuthentication, wrongCredentials } from './authentication.ts';
+import { createLately } from './lately.ts';
 import { createLimits, type Limits } from './limits.ts';
 import { nameKey } from './names.ts';
 import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
@@ -81,6 +82,11 @@ export interface Access {
    */
   viewer(headers: IncomingHttpHeaders): Promise<Viewer | null>;
   /**
+   * The same, where `viewer` has answered that less than a second ago and nobody's rights have changed here since;
+   * undefined: ask it. `settled`: `renew` would have nothing to say.
+   */
+  viewerLately(headers: IncomingHttpHeaders): { viewer: Viewer | null; settled: boolean } | undefined;
+  /**
    * @returns `proof`: what was shown beside the password, where the account asks for it
    * @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names; SECOND_FACTOR_REQUIRED or
    *   SECOND_FACTOR_REFUSED where the password is right and the code missing or wrong; RATE_LIMITED
@@ -121,8 +127,10 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const now = options.now ?? Date.now;
   const passwords = options.passwords ?? createPasswords({ instanceName: options.instanceName });
   const remembered = createRemembered(database.outage);
+  const lately = createLately(now);
   const look = (): void => {
     remembered.forget();
+    lately.forget();
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});
   };
@@ -186,16 +194,31 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
 
   return {
     viewer: async (headers) => {
+      const mark = lately.mark();
       const bearer = bearerToken(headers);
       if (bearer !== undefined) {
         const viewer = await remembered.viewer(bearer, () => tokens.viewer(bearer));
         if (viewer === null) {
           throw new HedgerowError('UNAUTHENTICATED', 'The token is not valid: unknown, expired or revoked.');
         }
+        lately.note(headers, { viewer, token: undefined }, mark);
         return viewer;
       }
       const token = authentication.tokenOf(headers);
-      return token === undefined ? null : remembered.viewer(token, () => sessions.viewer(token));
+      if (token === undefined) return null;
+      const viewer = await remembered.viewer(token, () => sessions.viewer(token));
+      if (viewer !== null) lately.note(headers, { viewer, token }, mark);
+      return viewer;
+    },
+
+    viewerLately: (headers) => {
+      if (headers.authorization === undefined && headers.cookie === undefined) {
+        return { viewer: null, settled: true };
+      }
+      const found = lately.find(headers);
+      if (found === undefined) return undefined;
+      const { viewer, token } = found;
+      return { viewer, settled: token === undefined || !sessions.mayRenew(token) };
     },
 
     signIn: async ({ name, password, code, address, userAgent, headers }) => {

@@ -21,6 +21,8 @@ export interface Limits {
    * @throws HedgerowError RATE_LIMITED with `retryAfter`
    */
   take(kind: LimitKind, viewer: Viewer | null, address: string): Promise<void>;
+  /** The same; what is thrown there is answered here, and at once unless other processes have to be asked. Null: it may go on. */
+  spend(kind: LimitKind, viewer: Viewer | null, address: string): Refusal | Promise<Refusal>;
   /**
    * Counts a token that nobody has. Valid tokens of the same address are never refused for it.
    *
@@ -28,6 +30,8 @@ export interface Limits {
    */
   unknownToken(address: string): Promise<void>;
 }
+
+export type Refusal = HedgerowError | null;
 
 export interface LimitsOptions {
   now: () => number;
@@ -67,28 +71,39 @@ export function createLimits({
     addresses.set(kind as LimitKind, bucketsOf(`${kind} from`, forAddress));
   }
   const guesses = bucketsOf('unknown token from', UNKNOWN_TOKENS);
-  const take = async (buckets: ReturnType<typeof bucketsOf> | undefined, key: string): Promise<void> => {
-    if (buckets === undefined) return;
+  const spendOf = (
+    buckets: ReturnType<typeof bucketsOf> | undefined,
+    key: string,
+  ): Refusal | Promise<Refusal> => {
+    if (buckets === undefined) return null;
     const { name, policy, here } = buckets;
-    let wait = here.wait(key);
-    if (wait === 0) {
-      // Before anything is waited for, so that parallel ones cannot slip past.
-      here.add(key, 1);
-      const of = shared?.take(`${name} ${key}`, policy) ?? 0;
-      wait = typeof of === 'number' ? of : await of;
-    }
-    if (wait > 0) {
-      throw new HedgerowError('RATE_LIMITED', undefined, { retryAfter: Math.max(1, Math.ceil(wait / 1000)) });
-    }
+    const wait = here.wait(key);
+    if (wait > 0) return refusal(wait);
+    // Before anything is waited for, so that parallel ones cannot slip past.
+    here.add(key, 1);
+    const of = shared?.take(`${name} ${key}`, policy) ?? 0;
+    return typeof of === 'number' ? refusal(of) : of.then(refusal);
+  };
+  const spend: Limits['spend'] = (kind, viewer, address) => {
+    if (viewer === null) return spendOf(addresses.get(kind), networkOf(address));
+    const key = allowanceOf(viewer);
+    return key === null ? null : spendOf(known.get(kind), key);
+  };
+  const throwing = async (spent: Refusal | Promise<Refusal>): Promise<void> => {
+    const refused = await spent;
+    if (refused !== null) throw refused;
   };
   return {
-    take: async (kind, viewer, address) => {
-      if (viewer === null) return take(addresses.get(kind), networkOf(address));
-      const key = allowanceOf(viewer);
-      if (key !== null) await take(known.get(kind), key);
-    },
-    unknownToken: async (address) => take(guesses, networkOf(address)),
+    spend,
+    take: (kind, viewer, address) => throwing(spend(kind, viewer, address)),
+    unknownToken: (address) => throwing(spendOf(guesses, networkOf(address))),
   };
+}
+
+/** @param wait ms; 0 where nothing is refused */
+function refusal(wait: number): Refusal {
+  if (wait <= 0) return null;
+  return new HedgerowError('RATE_LIMITED', undefined, { retryAfter: Math.max(1, Math.ceil(wait / 1000)) });
 }
 
 /** Whoever has the token of the environment or of the terminal has the machine: null, no limit. */

@@ -37,6 +37,8 @@ export interface Sessions {
   find(id: string): Promise<SessionViewer | null>;
   /** Opens a session for a person who has proved elsewhere who he or she is. @throws HedgerowError FORBIDDEN: disabled */
   open(userId: string, from: { address: string; userAgent: string | undefined }): Promise<string>;
+  /** Whether `renew` has to be asked: it is due, or not known yet whether it is. */
+  mayRenew(token: string): boolean;
   /**
    * The token that the browser should have from now on; null where the one that it has is still good. The earlier one
    * is good until the new one is used: an answer that is lost signs nobody out. Used after that it was copied, and the
@@ -94,6 +96,8 @@ export function createSessions({ database, now, renewalKey, onEnd = () => {} }: 
     createdAt: { gt: new Date(now() - SESSION_DAYS * DAY) },
     updatedAt: { gt: new Date(now() - SESSION_IDLE_DAYS * DAY) },
   });
+
+  const mayRenew = (token: string): boolean => now() >= (renewals.get(token) ?? 0);
 
   /** A note that fails (a full disk) does not turn the request away. */
   const noteSeen = async (id: string, seen: number): Promise<void> => {
@@ -167,9 +171,11 @@ export function createSessions({ database, now, renewalKey, onEnd = () => {} }: 
       return token;
     },
 
+    mayRenew,
+
     renew: async (token) => {
       const at = now();
-      if (at < (renewals.get(token) ?? 0)) return null;
+      if (!mayRenew(token)) return null;
       const row = await findByToken(database.read, token);
       if (row === undefined || !alive(row)) return null;
       const next = after(token);

@@ -4,11 +4,9 @@
  * docs/adr/0086-the-database-goes-away.md.
  */
 import { LRUCache } from 'lru-cache';
+import type { Counters } from '../database/counters.ts';
 import type { Database } from '../database/database.ts';
-import type { Counters } from '../database/outage.ts';
 import { isCode } from '../lib/errors.ts';
-import { shared } from '../lib/shared.ts';
-import { readState } from './state.ts';
 
 /** Characters of what is remembered, written as JSON, with its names. */
 const CHARACTERS = 16 * 1024 * 1024;
@@ -17,26 +15,27 @@ const CHARACTERS = 16 * 1024 * 1024;
  * Reads what has this name, or recalls it. Only what the counters move with may be read, and whoever gets it changes nothing in
  * it: others get the same object.
  */
-export type Recall<T extends object> = (name: string, read: () => Promise<T | null>) => Promise<T | null>;
+export interface Recall<T extends object> {
+  (name: string, read: () => Promise<T | null>): Promise<T | null>;
+  /** What has this name, where it can be recalled at once; else null. */
+  now(name: string): T | null;
+}
 
 export function createRecall<T extends object>({
-  read,
+  counters,
   outage,
-}: Pick<Database, 'read' | 'outage'>): Recall<T> {
+}: Pick<Database, 'counters' | 'outage'>): Recall<T> {
   const known = new LRUCache<string, { found: T; at: Counters }>({
     maxSize: CHARACTERS,
     sizeCalculation: ({ found }, name) => JSON.stringify(found).length + name.length + 200,
   });
-  const counters = shared<Counters>(() => readState(read));
-  return async (name, find) => {
+  const recall = async (name: string, find: () => Promise<T | null>): Promise<T | null> => {
     const before = known.get(name);
     try {
       // As they stood before it is read, so that what is remembered is at least as new. Those that were seen last are older
       // perhaps, and for what is read for the first time they cost no statement.
-      const at = (before === undefined ? outage.counters : null) ?? (await counters());
-      if (before !== undefined && stand(before.at, at) && before.at.peersRevision === at.peersRevision) {
-        return before.found;
-      }
+      const at = (before === undefined ? outage.counters : null) ?? counters.now() ?? (await counters.read());
+      if (before !== undefined && standAll(before.at, at)) return before.found;
       const found = await find();
       if (found === null) known.delete(name);
       else known.set(name, { found, at });
@@ -49,6 +48,17 @@ export function createRecall<T extends object>({
       return before.found;
     }
   };
+  const now = (name: string): T | null => {
+    const before = known.get(name);
+    if (before === undefined) return null;
+    const at = counters.now();
+    return at !== null && standAll(before.at, at) ? before.found : null;
+  };
+  return Object.assign(recall, { now });
+}
+
+function standAll(before: Counters, now: Counters): boolean {
+  return stand(before, now) && before.peersRevision === now.peersRevision;
 }
 
 function stand(before: Counters, now: Counters): boolean {

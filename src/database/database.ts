@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { Beside } from './beside.ts';
+import { type CatalogCounters, createCounters } from './counters.ts';
 import type { PrismaClient } from './generated/sqlite/client.ts';
 import { migratePostgres } from './migrate-postgres.ts';
 import { applyMigrations, inspectMigrations } from './migrations.ts';
@@ -23,6 +24,8 @@ export interface Database extends AsyncDisposable {
   readonly prisma: PrismaClient;
   /** For the hot paths, reading. */
   readonly read: Sql;
+  /** What all that is shown hangs on. */
+  readonly counters: CatalogCounters;
   /**
    * For the hot paths, writing: one transaction, rolled back where `work` throws. Keep it to about 10 ms, and
    * await nothing in it but its own statements: on SQLite everybody else who writes waits meanwhile.
@@ -85,6 +88,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     checkpointElsewhere: connections.checkpointElsewhere,
     prisma,
     read: connections.reader,
+    counters: createCounters(connections.reader, connections.counters),
     write: connections.write,
     writeRecoverable: connections.writeRecoverable,
     scrub: connections.scrub,
@@ -128,6 +132,7 @@ async function openPostgresDatabase(
     checkpointElsewhere: outage.writing,
     prisma,
     read: connections.reader,
+    counters: createCounters(connections.reader, () => outage.fresh, outage.read),
     write: connections.write,
     writeRecoverable: (work) =>
       connections.write(async (tx) => {

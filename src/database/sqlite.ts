@@ -1,11 +1,14 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { createCheckpoints } from './checkpoints.ts';
+import { COUNTERS, type Counters } from './counters.ts';
 import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
 /** How long a connection waits for a writer of another process before it gives up, ms. */
 export const BUSY_TIMEOUT = 5_000;
+/** ms after which the counters are looked at again, though nobody of this process has written: a person may have, by hand. */
+const LOOKED_AT = 100;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 300;
 
@@ -28,6 +31,8 @@ export const PRAGMAS = [
 
 export interface SqliteConnections {
   readonly reader: Sql;
+  /** As they stand at this moment; null where the database is new. */
+  counters(): Counters | null;
   readonly lock: WriteLock;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** As `write`, without waiting until the disk has it. */
@@ -51,8 +56,20 @@ export function openSqlite(path: string): SqliteConnections {
   const lock = new WriteLock(() => checkpoints.wrote());
   const checkpoints = createCheckpoints(() => void reader.pragma('wal_checkpoint(PASSIVE)'));
   const writerSql = sqliteSql(writer);
+  let statement: BetterSqlite3.Statement | undefined;
+  let known: { counters: Counters; version: number; at: number } | null = null;
   return {
     reader: sqliteSql(reader),
+    counters: () => {
+      const { version } = lock;
+      const at = performance.now();
+      if (known !== null && known.version === version && at - known.at < LOOKED_AT) return known.counters;
+      // The first time, since a database that is new has no tables yet.
+      statement ??= reader.prepare(COUNTERS);
+      const counters = (statement.get() as Counters | undefined) ?? null;
+      known = counters === null || version === null ? null : { counters, version, at };
+      return counters;
+    },
     lock,
     write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
     writeRecoverable: (work) =>

@@ -17,6 +17,7 @@ const BREATH = 10;
 export class WriteLock {
   /** How many hold the lock or wait for it; shared with a thread that holds it, which ends early where others wait. */
   readonly asking = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #turns = 0;
   #tail: Promise<void> = Promise.resolve();
   readonly #holder = new AsyncLocalStorage<true>();
   /** When the first write was asked for since the event loop has gone round; null where none was. */
@@ -26,6 +27,11 @@ export class WriteLock {
   /** @param released - told whenever somebody has given it back */
   constructor(released: () => void = () => {}) {
     this.#released = released;
+  }
+
+  /** Another number after each write; null while somebody writes, or waits to. */
+  get version(): number | null {
+    return Atomics.load(this.asking, 0) === 0 ? this.#turns : null;
   }
 
   /** Waits for its turn; the function that it answers gives the lock back, once. */
@@ -46,6 +52,7 @@ export class WriteLock {
       release = resolve;
     });
     Atomics.add(this.asking, 0, 1);
+    this.#turns += 1;
     await before;
     return () => {
       Atomics.sub(this.asking, 0, 1);

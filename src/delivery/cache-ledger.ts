@@ -269,6 +269,14 @@ export class CacheLedger {
     }
   }
 
+  /** The record of a file that `enter` would answer at once, all of which is here; nothing is to be given back. */
+  whole(file: FileIdentity, size: number): CacheRecord | null {
+    const id = idOf(file);
+    const known = this.#running.get(id) ?? this.#idle.get(id);
+    if (known === undefined || known.source !== file.source || !isOf(known, file, size)) return null;
+    return known.segments.whole ? known : null;
+  }
+
   leave(record: CacheRecord): void {
     record.users -= 1;
     if (record.users > 0) return;

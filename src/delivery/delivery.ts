@@ -114,6 +114,9 @@ export interface OpenedFile {
   cacheStatus: string | null;
 }
 
+/** All of a small file, as `OpenedFile` has it. */
+export type FileInMemory = Pick<OpenedFile, 'source' | 'cacheStatus'> & { readonly bytes: Buffer };
+
 export interface DeliveryOptions {
   database: Database;
   store: BlobStore;
@@ -156,6 +159,8 @@ export interface Delivery extends AsyncDisposable {
    *   was read in; NOT_FOUND; INTEGRITY_FAILED where a peer's bytes are wrong; what the upstream throws
    */
   open(file: DeliverableFile, range: ByteRange | null, options: OpenOptions): Promise<OpenedFile>;
+  /** What `open` would answer for the whole of a small file without reading or asking for anything; else null. */
+  inMemory(file: DeliverableFile): FileInMemory | null;
   /**
    * Fetches and keeps a peer's whole file. `kept` where it is here now, `refused` where it must not be kept,
    * or there is no room.
@@ -579,15 +584,40 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const answerOf = (file: Pick<DeliverableFile, 'itemKey' | 'variant'>): string =>
     `${file.itemKey}/${file.variant}`;
 
+  const inMemory: Delivery['inMemory'] = (file) => {
+    const { size, source, local } = file;
+    if (size === null || size === 0 || size > SMALL) return null;
+    if (source === 0) {
+      const bytes = local?.storage === 'MANAGED' ? small.get(local.key) : undefined;
+      return bytes === undefined ? null : { bytes, source: 'local', cacheStatus: null };
+    }
+    if (file.twin !== undefined) return null;
+    const record = ledger.whole(file, size);
+    // Without a digest the peer may have to be asked whether it is still the same.
+    if (record === null || (file.digest === null && file.variant !== 'thumbnail')) return null;
+    const bytes = small.get(smallKey(record));
+    if (bytes === undefined) return null;
+    ledger.touch(record);
+    return { bytes, source: 'cache', cacheStatus: 'hedgerow; hit' };
+  };
+
+  const noteAnswer = (
+    file: DeliverableFile,
+    opened: Pick<OpenedFile, 'source' | 'cacheStatus'> | null,
+    error: HedgerowError | null,
+  ): void => {
+    answers.set(answerOf(file), {
+      at: now(),
+      source: opened?.source ?? null,
+      cacheStatus: opened?.cacheStatus ?? null,
+      error,
+    });
+  };
+
   const open: Delivery['open'] = async (file, range, openOptions) => {
     const note = (opened: OpenedFile | null, error: unknown): void => {
       if (openOptions.noted === false || (error !== null && !(error instanceof HedgerowError))) return;
-      answers.set(answerOf(file), {
-        at: now(),
-        source: opened?.source ?? null,
-        cacheStatus: opened?.cacheStatus ?? null,
-        error,
-      });
+      noteAnswer(file, opened, error);
     };
     try {
       const opened =
@@ -604,6 +634,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   return {
     open,
+    inMemory: (file) => {
+      const opened = inMemory(file);
+      if (opened !== null) noteAnswer(file, opened, null);
+      return opened;
+    },
     measure,
     prefetch,
     has: (itemKeys) => ledger.availability(itemKeys),

@@ -38,7 +38,7 @@ export interface GraphqlLog {
 export interface GraphqlServices {
   readonly catalog: Catalog;
   readonly federation: Federation;
-  readonly database: Pick<Database, 'prisma' | 'outage'>;
+  readonly database: Pick<Database, 'prisma' | 'outage' | 'counters'>;
   readonly audit: GraphqlAudit;
   readonly auditLog: AuditLog;
   readonly people: People;

@@ -9,8 +9,7 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, execute, type GraphQLSchema, Kind, type OperationDefinitionNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import type { CatalogState } from '../catalog/state.ts';
-import { shared } from '../lib/shared.ts';
+import type { CatalogCounters, Counters } from '../database/counters.ts';
 import { type CompiledQuery, compileQuery, NotPlanned } from './compiled.ts';
 import type { GraphqlContext } from './context.ts';
 import { type Dependencies, dependenciesOf, keepsWith } from './dependencies.ts';
@@ -47,16 +46,19 @@ export interface KeptAnswers {
    * server behind this; the document is new, no query, or there are errors to be told.
    */
   answer(request: GraphqlRequest, context: () => GraphqlContext): Promise<KeptAnswer | null>;
+  /** What is kept for whoever sees this (`seenBy`), where that can be told at once; else null. */
+  known(request: GraphqlRequest, seen: string): KeptAnswer | null;
+  /** Whether `answer` knows the document, and the operation in it. */
+  knows(request: GraphqlRequest): boolean;
   /** Bytes that are held. */
   readonly bytes: number;
 }
 
 export interface KeptAnswersOptions {
   schema: GraphQLSchema;
-  /** The counters as they are at some moment after the call. */
-  state: () => Promise<Pick<CatalogState, 'epoch' | 'revision' | 'peersRevision'>>;
+  counters: CatalogCounters;
   /** The counters where they cannot be read and are known all the same; else null. */
-  standing?: () => Pick<CatalogState, 'epoch' | 'revision' | 'peersRevision'> | null;
+  standing?: () => Counters | null;
   /** Ms since 1970. */
   now?: () => number;
   bytes?: number;
@@ -84,13 +86,12 @@ interface Entry {
 }
 
 export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
-  const { schema, now = Date.now, bytes = BYTES } = options;
+  const { schema, counters: source, now = Date.now, bytes = BYTES } = options;
   const { standing = () => null } = options;
-  const asked = shared(options.state);
   /** Where the database is gone, nobody moves the counters, and an answer that is kept is still right. */
-  const state = async () => {
+  const countersNow = async (): Promise<Counters> => {
     try {
-      return await asked();
+      return source.now() ?? (await source.read());
     } catch (error) {
       const counters = standing();
       if (counters === null) throw error;
@@ -109,6 +110,27 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
     sizeCalculation: ({ body }, key) => body.length + 2 * key.length + 200,
   });
 
+  /** What the answer of an operation with these variables hangs on; null where it is not kept. */
+  const hangsOn = (
+    operation: KnownOperation,
+    variables: GraphqlRequest['variables'],
+  ): Dependencies | null => {
+    const { dependencies, node } = operation;
+    return dependencies !== null && keepsWith(dependencies, node, variables) ? dependencies : null;
+  };
+
+  const find = (
+    key: string,
+    { peers, time }: Dependencies,
+    { epoch, revision, peersRevision }: Counters,
+  ): { kept: KeptAnswer | null; counters: string; at: number } => {
+    const counters = `${epoch} ${revision}${peers ? ` ${peersRevision}` : ''}`;
+    const at = now();
+    const entry = answers.get(key);
+    const isRight = entry?.counters === counters && (!time || Math.abs(at - entry.at) < TIME_KEPT);
+    return { kept: isRight ? { body: entry.body, etag: entry.etag, from: 'kept' } : null, counters, at };
+  };
+
   const learn = (text: string, document: DocumentNode): void => {
     if (documents.has(text)) return;
     const operations = operationsOf(schema, document);
@@ -119,27 +141,34 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
 
   return {
     learn,
-    answer: async ({ query, operationName, variables }, createContext) => {
+    knows: ({ query, operationName }) => documents.get(query)?.operations.has(operationName) === true,
+    known: (request, seen) => {
+      const known = documents.get(request.query);
+      const operation = known?.operations.get(request.operationName);
+      if (known === undefined || operation === undefined) return null;
+      const dependencies = hangsOn(operation, request.variables);
+      const counters = dependencies === null ? null : source.now();
+      if (dependencies === null || counters === null) return null;
+      return find(keyOf(known, request, seen), dependencies, counters).kept;
+    },
+    answer: async (request, createContext) => {
+      const { query, operationName, variables } = request;
       const known = documents.get(query);
       const operation = known?.operations.get(operationName);
       if (known === undefined || operation === undefined) return null;
-      const { node, dependencies } = operation;
-      if (dependencies === null || !keepsWith(dependencies, node, variables)) {
+      const dependencies = hangsOn(operation, variables);
+      if (dependencies === null) {
         const body = await executed(schema, known.document, operation, variables, createContext());
         return body === null ? null : { body, etag: etagOf(body), from: 'fresh' };
       }
 
       const context = createContext();
-      const key = `${known.number} ${operationName ?? ''}\n${seenBy(context)}\n${JSON.stringify(variables)}`;
+      const key = keyOf(known, request, seenBy(context));
       // Before anything is read for the answer: it is at least as new as these say.
-      const { epoch, revision, peersRevision } = await state();
-      const counters = `${epoch} ${revision}${dependencies.peers ? ` ${peersRevision}` : ''}`;
-      context.peersAt = `${epoch} ${peersRevision}`;
-      const at = now();
-      const kept = answers.get(key);
-      if (kept?.counters === counters && (!dependencies.time || Math.abs(at - kept.at) < TIME_KEPT)) {
-        return { body: kept.body, etag: kept.etag, from: 'kept' };
-      }
+      const standingAt = await countersNow();
+      context.peersAt = `${standingAt.epoch} ${standingAt.peersRevision}`;
+      const { kept, counters, at } = find(key, dependencies, standingAt);
+      if (kept !== null) return kept;
       const body = await executed(schema, known.document, operation, variables, context);
       if (body === null) return null;
       const etag = etagOf(body);
@@ -177,8 +206,24 @@ function operationsOf(
   return operations;
 }
 
+const variableTexts = new WeakMap<GraphqlRequest['variables'], string>();
+
+function keyOf(
+  { number }: KnownDocument,
+  { operationName, variables }: GraphqlRequest,
+  seen: string,
+): string {
+  // A request that is read once and asked often has the same object each time.
+  let text = variableTexts.get(variables);
+  if (text === undefined) {
+    text = JSON.stringify(variables);
+    variableTexts.set(variables, text);
+  }
+  return `${number} ${operationName ?? ''}\n${seen}\n${text}`;
+}
+
 /** What decides on what a viewer is shown, and nothing that differs between two who are shown the same. */
-function seenBy({ reader, may }: GraphqlContext): string {
+export function seenBy({ reader, may }: Pick<GraphqlContext, 'reader' | 'may'>): string {
   const user = reader.kind === 'ANONYMOUS' ? '' : (reader.userId ?? '');
   return `${reader.kind} ${user} ${may.read} ${may.write} ${may.administer} ${may.admin}`;
 }

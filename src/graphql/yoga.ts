@@ -11,9 +11,21 @@ import {
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Viewer } from '../access/viewer.ts';
 import { HedgerowError } from '../lib/errors.ts';
-import { createContext, type GraphqlContext, type GraphqlServices } from './context.ts';
+import {
+  abilitiesOf,
+  createContext,
+  type GraphqlContext,
+  type GraphqlServices,
+  readerOf,
+} from './context.ts';
 import { publicError } from './errors.ts';
-import { createKeptAnswers, type GraphqlRequest, type KeptAnswer, type KeptAnswers } from './kept-answers.ts';
+import {
+  createKeptAnswers,
+  type GraphqlRequest,
+  type KeptAnswer,
+  type KeptAnswers,
+  seenBy,
+} from './kept-answers.ts';
 import { limitPlugin } from './limits.ts';
 import { createStreams, type Streams } from './streams.ts';
 import { type TrustedDocuments, trustedDocumentsPlugin } from './trusted-documents.ts';
@@ -52,6 +64,10 @@ export interface GraphqlServer {
    * way, which it leaves everything else to by answering null.
    */
   answer(request: GraphqlRequest, from: RequestContext): Promise<KeptAnswer | null>;
+  /** What is kept for this viewer, where that can be told at once; else null. */
+  known(request: GraphqlRequest, viewer: Viewer | null): KeptAnswer | null;
+  /** Whether `answer` knows the document. */
+  knows(request: GraphqlRequest): boolean;
 }
 
 export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServer {
@@ -65,7 +81,7 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
   } = options;
   const kept = createKeptAnswers({
     schema,
-    state: () => services.catalog.state(),
+    counters: services.database.counters,
     standing: () => services.database.outage.standing,
     ...(services.now !== undefined && { now: services.now }),
   });
@@ -97,8 +113,19 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
       learning(kept),
     ],
   });
+  const seen = new WeakMap<Viewer, string>();
+  const seenByViewer = (viewer: Viewer | null): string => {
+    const known = viewer === null ? undefined : seen.get(viewer);
+    if (known !== undefined) return known;
+    const of = seenBy({ reader: readerOf(viewer), may: abilitiesOf(viewer, services.anonymous) });
+    if (viewer !== null) seen.set(viewer, of);
+    return of;
+  };
   return {
     yoga,
+    knows: kept.knows,
+    known: (request, viewer) =>
+      viewer === null && !services.anonymous ? null : kept.known(request, seenByViewer(viewer)),
     answer: async (request, { viewer, refusal, address, signal }) => {
       if (refusal !== undefined || (viewer === null && !services.anonymous)) return null;
       return kept.answer(request, () => createContext(services, viewer, { address, signal }));

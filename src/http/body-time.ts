@@ -19,7 +19,8 @@ export function boundBodyTime(app: FastifyInstance, limit: number): BodyTime {
 
   app.addHook('onRequest', async ({ raw }, { raw: answer }) => {
     const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
-    if (length === '0' && coding === undefined) return;
+    // Or it is here already.
+    if ((length === '0' && coding === undefined) || raw.complete) return;
     // Kept, since a request that was broken off has none any more.
     const { socket } = raw;
     const start = (): void => {

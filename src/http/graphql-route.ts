@@ -1,6 +1,7 @@
 /** `POST/GET /graphql`: GraphQL over HTTP, and a page of its own for browsers that open it. */
 
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Viewer } from '../access/viewer.ts';
@@ -9,9 +10,13 @@ import type { GraphqlServices } from '../graphql/context.ts';
 import { etagOf, type GraphqlRequest } from '../graphql/kept-answers.ts';
 import type { Streams } from '../graphql/streams.ts';
 import type { TrustedDocuments } from '../graphql/trusted-documents.ts';
-import { CSRF_HEADER, createGraphqlServer } from '../graphql/yoga.ts';
+import { createGraphqlServer } from '../graphql/yoga.ts';
 import { HedgerowError } from '../lib/errors.ts';
+import { answerTypeOf, type PlainRequest, readPostedRequest, readQueriedRequest } from './graphql-request.ts';
+import { type Begun, takeGraphqlRequests } from './graphql-short-way.ts';
 import { breakOff } from './send-file.ts';
+import type { ShortWay } from './short-way.ts';
+import type { Viewers } from './viewers.ts';
 
 /** Bytes of a body; the longest document that passes the limits has far less. */
 const BODY_LIMIT = 256 * 1024;
@@ -26,9 +31,12 @@ export interface GraphqlRouteOptions {
   /**
    * Who is asking; also the place to refuse a request that another site's page makes.
    *
+   * @param counted - it was counted already
    * @throws HedgerowError UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED: told as errors of GraphQL
    */
-  viewerOf: (request: FastifyRequest) => Promise<Viewer | null>;
+  viewerOf: (request: FastifyRequest, counted: boolean) => Promise<Viewer | null>;
+  /** Answers what lies ready before the router does. */
+  short?: { way: ShortWay; viewers: Pick<Viewers, 'lately' | 'spend'>; bodyTime: number } | undefined;
   /** Told of an answer that goes on, a stream of events. */
   onStream?: (viewer: Viewer | null, reply: FastifyReply) => void;
   /** ms that a reader of a stream may leave standing what it was sent. */
@@ -50,12 +58,15 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
     viewerOf,
     onStream,
     slowest = SLOWEST,
+    short,
     streams,
     trusted,
     allowedOrigins = [],
     onHtml,
   } = options;
   const server = createGraphqlServer({ schema, services, allowedOrigins, streams, trusted, endpoint: PATH });
+  const { begun } =
+    short === undefined ? NOTHING_BEGUN : takeGraphqlRequests({ ...short, server, path: PATH });
 
   // Nothing but JSON: a form of any site can send the other types that Yoga would execute.
   app.removeAllContentTypeParsers();
@@ -73,11 +84,20 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
     method: ['GET', 'POST', 'OPTIONS'],
     url: PATH,
     bodyLimit: BODY_LIMIT,
+    preParsing: (request, _reply, payload, done) => {
+      const first = begun(request.raw);
+      done(null, first === undefined ? payload : Readable.from([first.body], { objectMode: false }));
+    },
     handler: async (request, reply) => {
       if (onHtml !== undefined && wantsPage(request)) return onHtml(request, reply);
       const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const context: Asking = request.method === 'OPTIONS' ? { viewer: null } : await identify(request);
+      reply.raw.once('close', () => {
+        // An abort that nobody needs is dear: it takes a picture of the stack.
+        if (!reply.raw.writableFinished) gone.abort();
+      });
+      const first = begun(request.raw);
+      const context: Asking =
+        request.method === 'OPTIONS' ? { viewer: null } : await identify(request, first);
       const { retryAfter } = context.refusal ?? {};
       if (retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(retryAfter)));
       const from: Asking & { address: string; signal: AbortSignal } = {
@@ -86,7 +106,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
         signal: gone.signal,
       };
       const asked = readRequest(request, allowedOrigins);
-      const known = asked === null ? null : await server.answer(asked, from);
+      const known = asked === null || first?.unanswered === true ? null : await server.answer(asked, from);
       if (asked !== null && known !== null) {
         protect(reply, request.method);
         reply.header('content-type', `${asked.type}; charset=utf-8`);
@@ -133,9 +153,10 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
   });
 
   /** A refusal is told by GraphQL; what is no refusal is a fault, and is told as one. */
-  async function identify(request: FastifyRequest): Promise<Asking> {
+  async function identify(request: FastifyRequest, first: Begun | undefined): Promise<Asking> {
+    if (first !== undefined && first.refusal !== null) return { viewer: null, refusal: first.refusal };
     try {
-      return { viewer: await viewerOf(request) };
+      return { viewer: await viewerOf(request, first?.counted === true) };
     } catch (error) {
       if (error instanceof HedgerowError) return { viewer: null, refusal: error };
       throw error;
@@ -143,70 +164,24 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
   }
 }
 
+const NOTHING_BEGUN = { begun: (): undefined => undefined };
+
 interface Asking {
   viewer: Viewer | null;
   refusal?: HedgerowError;
 }
 
-/** What is answered where this is accepted, and nothing else said; anything longer is weighed by Yoga. */
-const ANSWERED: Record<string, string> = {
-  '': 'application/json',
-  '*/*': 'application/json',
-  'application/json': 'application/json',
-  'application/graphql-response+json': 'application/graphql-response+json',
-};
-
 /** A request as nearly all are; null: whatever is unusual of it is judged by the long way. */
-function readRequest(
-  request: FastifyRequest,
-  allowedOrigins: readonly string[],
-): (GraphqlRequest & { type: string }) | null {
-  const { headers, method } = request;
+function readRequest(request: FastifyRequest, allowedOrigins: readonly string[]): PlainRequest | null {
+  const { headers, method, body } = request;
   // Pages of other sites are told what they may read.
   if (headers.origin !== undefined && allowedOrigins.length > 0) return null;
-  const type = ANSWERED[headers.accept ?? ''];
+  const type = answerTypeOf(headers);
   if (type === undefined) return null;
-  if (method === 'POST') {
-    if (typeof request.body !== 'string') return null;
-    const { query, operationName, variables, extensions } = parsedObject(request.body) ?? {};
-    return extensions !== undefined ? null : named(query, operationName, variables, type);
-  }
-  // As the plugin against forged requests asks.
-  if (method !== 'GET' || (headers[CSRF_HEADER] === undefined && headers.authorization === undefined))
-    return null;
-  const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
-  if (extensions !== undefined) return null;
-  if (variables !== undefined && typeof variables !== 'string') return null;
-  const given = variables === undefined ? {} : parsedObject(variables);
-  return given === null ? null : named(query, operationName, given, type);
-}
-
-function named(
-  query: unknown,
-  operationName: unknown,
-  variables: unknown,
-  type: string,
-): (GraphqlRequest & { type: string }) | null {
-  if (typeof query !== 'string') return null;
-  if (operationName != null && typeof operationName !== 'string') return null;
-  if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) return null;
-  return {
-    query,
-    operationName: operationName ?? undefined,
-    variables: (variables ?? {}) as Record<string, unknown>,
-    type,
-  };
-}
-
-function parsedObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
+  let asked: GraphqlRequest | null = null;
+  if (method === 'GET') asked = readQueriedRequest(request.query as Record<string, unknown>, headers);
+  else if (method === 'POST' && typeof body === 'string') asked = readPostedRequest(body);
+  return asked === null ? null : { ...asked, type };
 }
 
 function isStream(response: Response): boolean {

@@ -1,4 +1,5 @@
 /** Bytes of any item, local or remote, for clients of this instance. */
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -12,19 +13,20 @@ import { cacheModeOf, peerKeyOf } from '../federation/peers/find-peer.ts';
 import type { PeerStreams } from '../federation/serve/streams.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
-import { breakOff, sendFile } from './send-file.ts';
+import { problemOf } from './problem.ts';
+import { breakOff, isPlain, sendFile, sendFromMemory, sendProblem } from './send-file.ts';
+import type { ShortWay } from './short-way.ts';
 import type { FileViewer, Viewers } from './viewers.ts';
 
 export interface MediaRoutesOptions {
   catalog: Pick<Catalog, 'item' | 'remoteItem' | 'copies'>;
   database: Database;
-  delivery: Pick<Delivery, 'open' | 'measure'>;
+  delivery: Pick<Delivery, 'open' | 'measure' | 'inMemory'>;
+  short: ShortWay;
   streams: PeerStreams;
-  /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN (a link that has expired, say), RATE_LIMITED */
-  viewerOf: Viewers['ofFile'];
+  viewers: Pick<Viewers, 'ofFile' | 'lately' | 'spend' | 'whileStanding'>;
   /** @throws HedgerowError UNAUTHENTICATED, FORBIDDEN where the token may not read media */
   readerOf: (viewer: Viewer | null) => Reader;
-  whileStanding: Viewers['whileStanding'];
   /** Writes a fault of our own down; answers the id under which the log has it. */
   onError: (error: unknown) => string;
 }
@@ -35,14 +37,14 @@ interface FoundFile {
 }
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
-  const { catalog, database, delivery, streams, viewerOf, readerOf, onError } = options;
+  const { catalog, database, delivery, streams, viewers, readerOf, onError } = options;
   const files = createRecall<FoundFile>(database);
 
   app.get('/media/:id/:variant', async (request, reply) => {
     const { id, variant } = request.params as { id: string; variant: string };
-    const asker = await viewerOf(request, id, variant);
+    const asker = await viewers.ofFile(request, id, variant);
     const reader = readerOf(asker.viewer);
-    const found = await files(JSON.stringify([reader, id, variant]), async () =>
+    const found = await files(nameOf(reader, id, variant), async () =>
       fileOf(reader, variant, await catalog.item(reader, id)),
     );
     await send(request, reply, asker, reader, found);
@@ -51,7 +53,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
   // The same bytes, by the peer's id here (or its instance id) and its own id of the item.
   app.get('/federation/proxy/:peerId/:remoteId/:variant', async (request, reply) => {
     const { peerId, remoteId, variant } = request.params as Record<'peerId' | 'remoteId' | 'variant', string>;
-    const asker = await viewerOf(request, remoteId, variant);
+    const asker = await viewers.ofFile(request, remoteId, variant);
     // Links are signed for ids of ours; an item's id at its peer is none.
     if (asker.signed) throw new HedgerowError('FORBIDDEN');
     const reader = readerOf(asker.viewer);
@@ -59,11 +61,42 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     const found =
       peerKey === null
         ? null
-        : await files(JSON.stringify([reader, peerKey, remoteId, variant]), async () =>
+        : await files(nameOf(reader, peerKey, remoteId, variant), async () =>
             fileOf(reader, variant, await catalog.remoteItem(reader, peerKey, remoteId)),
           );
     await send(request, reply, asker, reader, found);
   });
+
+  options.short.add((request, response, path, leave) => {
+    const [, id, variant] = PLAIN_PATH.exec(path) ?? [];
+    if (id === undefined || variant === undefined || !isPlain(request)) return false;
+    const asker = viewers.lately(request);
+    if (asker === undefined) return false;
+    const reader = readerNow(asker.viewer);
+    const found = reader === null ? null : files.now(nameOf(reader, id, variant));
+    if (found === null || found.item.held || found.file.mimeType === '') return false;
+    const { item, file } = found;
+    const whole = delivery.inMemory(file);
+    if (whole === null) return false;
+    const answer = (refused: HedgerowError | null): void => {
+      if (refused !== null) return void sendProblem(request, response, problemOf(refused));
+      sendFromMemory(request, response, file, whole, options.short.safety);
+      // Whatever the connection has not taken yet is on its way for as long as its reader likes.
+      if (response.writableLength > 0) watchOver(asker.viewer, item, response);
+    };
+    const refused = viewers.spend('bytes', asker.viewer, request);
+    if (refused instanceof Promise) refused.then(answer, leave);
+    else answer(refused);
+    return true;
+  });
+
+  function readerNow(viewer: Viewer | null): Reader | null {
+    try {
+      return readerOf(viewer);
+    } catch {
+      return null;
+    }
+  }
 
   async function send(
     request: FastifyRequest,
@@ -79,27 +112,25 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     // The headers of an answer to these, or of any without a known type, say what not every peer's catalog does.
     const unknown = file.mimeType === '' || (file.size === null && needsSize(request));
     const measured = unknown ? await delivery.measure(file) : file;
-    // What a peer has shared ends with the pairing, also where it comes from our own disk.
-    const ended =
-      item.source === LOCAL_SOURCE
-        ? undefined
-        : streams.enter({
-            peerKey: item.source,
-            direction: 'to-clients',
-            cut: () => breakOff(reply.raw),
-          });
     reply.hijack();
-    options.whileStanding(viewer, reply);
-    try {
-      await sendFile(request.raw, reply.raw, measured, {
-        delivery,
-        fill: reader.kind !== 'ANONYMOUS',
-        embeddable: signed,
-        onError,
-      });
-    } finally {
-      ended?.();
-    }
+    watchOver(viewer, item, reply.raw);
+    await sendFile(request.raw, reply.raw, measured, {
+      delivery,
+      fill: reader.kind !== 'ANONYMOUS',
+      embeddable: signed,
+      onError,
+    });
+  }
+
+  /** Breaks an answer off that goes on after its viewer is shut out, or the item's peer is. */
+  function watchOver(viewer: Viewer | null, { source }: FoundFile['item'], response: ServerResponse): void {
+    // It was the client who broke it off, and nothing will be told of that any more.
+    if (response.closed) return;
+    viewers.whileStanding(viewer, { raw: response });
+    // What a peer has shared ends with the pairing, also where it comes from our own disk.
+    if (source === LOCAL_SOURCE) return;
+    const cut = (): void => breakOff(response);
+    response.once('close', streams.enter({ peerKey: source, direction: 'to-clients', cut }));
   }
 
   /** All that is to be known of a file before it is sent; null where the item is not there, or has no such variant. */
@@ -124,6 +155,14 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     const own = copies.find(({ source }) => source === LOCAL_SOURCE);
     return own === undefined ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
   }
+}
+
+/** Of an item of ours, and nothing beside it: a link that is signed has a query. */
+const PLAIN_PATH = /^\/media\/([a-z0-9_]{1,64})\/([a-z]{1,16})$/;
+
+function nameOf(reader: Reader, ...rest: readonly (string | number)[]): string {
+  const user = reader.kind === 'ANONYMOUS' ? '' : (reader.userId ?? '');
+  return JSON.stringify([reader.kind, user, ...rest]);
 }
 
 function needsSize({ method, headers }: FastifyRequest): boolean {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { DeliverableFile, Delivery, OpenedFile } from '../delivery/delivery.ts';
+import type { DeliverableFile, Delivery, FileInMemory, OpenedFile } from '../delivery/delivery.ts';
 import { decide } from '../delivery/ranges.ts';
 import type { Pacer } from '../federation/serve/limits.ts';
 import { HedgerowError } from '../lib/errors.ts';
@@ -94,6 +94,53 @@ export async function sendFile(
   }
 }
 
+/**
+ * Answers a GET of the whole of a file that is in memory already, at once. The request has none of the fields that ask for less
+ * (`isPlain`), but for If-None-Match.
+ *
+ * @param others - fields of every answer, names and values by turns; those of the file stand in their place
+ */
+export function sendFromMemory(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: DeliverableFile,
+  { bytes, cacheStatus }: FileInMemory,
+  others: readonly string[],
+): void {
+  const known = fieldsOf(file);
+  const { etag } = known;
+  const plain = plainOf(known, others);
+  const asked = request.headers['if-none-match'];
+  if (asked !== undefined) {
+    const verdict = decide(
+      { method: 'GET', ifNoneMatch: asked },
+      { etag, lastModified: null, size: null },
+      0,
+    );
+    if (verdict.status === 304) {
+      response.writeHead(304, plain.unchanged).end();
+      return;
+    }
+  }
+  const fields = [...plain.whole, 'content-length', String(bytes.length)];
+  if (cacheStatus !== null) fields.push('cache-status', cacheStatus);
+  response.writeHead(200, fields);
+  response.end(bytes);
+}
+
+/** Whether a request asks for a file as it is, or whether it is another version than the one it names. */
+export function isPlain({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    headers.range === undefined &&
+    headers['if-match'] === undefined &&
+    headers['if-modified-since'] === undefined &&
+    headers['if-unmodified-since'] === undefined &&
+    headers['content-length'] === undefined &&
+    headers['transfer-encoding'] === undefined
+  );
+}
+
 /** Ends an answer so that not even what the kernel holds of it is sent any more. */
 export function breakOff(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
@@ -125,9 +172,7 @@ async function answer(
   // What a 304 has to repeat of the 200 (RFC 9110, 15.4.5); a browser replaces what it has kept by what it carries.
   const validators: OutgoingHttpHeaders = {
     ...own,
-    // No other site may embed what the visitor's own session opens, nor measure it.
-    'cross-origin-resource-policy': options.embeddable === true ? 'cross-origin' : 'same-origin',
-    'cache-control': options.cacheControl ?? CACHE_CONTROL,
+    ...cachingOf(options.embeddable === true, options.cacheControl),
   };
   if (verdict.status === 304) return sendEmpty(response, 304, validators);
   if (verdict.status === 412) return sendEmpty(response, 412, { ...validators, 'content-length': 0 });
@@ -283,7 +328,7 @@ function sendEmpty(response: ServerResponse, status: number, headers: OutgoingHt
   return { status, bytes: 0, complete: true, source: null };
 }
 
-function sendProblem(
+export function sendProblem(
   request: IncomingMessage,
   response: ServerResponse,
   problem: ReturnType<typeof problemOf>,
@@ -313,6 +358,49 @@ interface FileFields {
   /** Also of a 304. */
   validators: OutgoingHttpHeaders;
   description: OutgoingHttpHeaders;
+  /** Once it was asked for. */
+  plain?: PlainFields;
+}
+
+/** All fields of the two answers to a plain request that do not change, names and values by turns. */
+interface PlainFields {
+  others: readonly string[];
+  whole: readonly string[];
+  unchanged: string[];
+}
+
+function plainOf(fields: FileFields, others: readonly string[]): PlainFields {
+  if (fields.plain?.others !== others) {
+    const validators = {
+      ...fieldsFrom(others),
+      ...fields.validators,
+      ...cachingOf(false, undefined),
+    };
+    fields.plain = {
+      others,
+      unchanged: listed(validators),
+      whole: listed({ ...validators, ...fields.description }),
+    };
+  }
+  return fields.plain;
+}
+
+function fieldsFrom(list: readonly string[]): OutgoingHttpHeaders {
+  const fields: OutgoingHttpHeaders = {};
+  for (let at = 0; at + 1 < list.length; at += 2) fields[list[at] as string] = list[at + 1];
+  return fields;
+}
+
+function listed(fields: OutgoingHttpHeaders): string[] {
+  return Object.entries(fields).flatMap(([name, value]) => [name, String(value)]);
+}
+
+function cachingOf(embeddable: boolean, cacheControl: string | undefined): OutgoingHttpHeaders {
+  return {
+    // No other site may embed what the visitor's own session opens, nor measure it.
+    'cross-origin-resource-policy': embeddable ? 'cross-origin' : 'same-origin',
+    'cache-control': cacheControl ?? CACHE_CONTROL,
+  };
 }
 
 const fieldsByFile = new WeakMap<DeliverableFile, FileFields>();

@@ -41,6 +41,7 @@ import { pairingRestRoutes } from './pairing-rest-routes.ts';
 import { problemOf } from './problem.ts';
 import { schemaRoutes } from './schema-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { createShortWay, type ShortWay } from './short-way.ts';
 import { uploadsRoutes } from './uploads-routes.ts';
 import { createViewers } from './viewers.ts';
 
@@ -136,6 +137,13 @@ export async function createServer(
     const problem = problemOf(new HedgerowError('NOT_FOUND'));
     return reply.code(problem.status).headers(problem.headers).send(problem.body);
   });
+  const short = createShortWay({
+    pathOf: (request) => withoutPrefix(request.url ?? '/', prefix),
+    safety: safetyHeaders(publicUrl),
+    allowedOrigins: config.allowedOrigins,
+    router: () => handle,
+  });
+  app.addHook('preClose', async () => short.close());
   const bodies = boundBodyTime(app, REQUEST_TIMEOUT);
   browserSafety(app, { publicUrl, allowedOrigins: config.allowedOrigins });
   app.addHook('onSend', async (request, reply) => {
@@ -149,10 +157,10 @@ export async function createServer(
     if (renewed.length > 0) reply.header('set-cookie', renewed);
   });
 
-  await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit), bodies);
+  await registerRoutes(app, parts, onError, auditRequests(app, parts.graphql.audit), bodies, short);
   await app.ready();
   // Not before every route is there: until then somebody else says that we are not ready.
-  server.on('request', handle);
+  server.on('request', short.listener);
   return { app, routes };
 }
 
@@ -162,6 +170,7 @@ async function registerRoutes(
   onError: (error: unknown) => string,
   requests: RequestAudit,
   bodies: BodyTime,
+  short: ShortWay,
 ): Promise<void> {
   const { access, catalog, config, database, delivery } = parts;
   const pages = await createPages({
@@ -173,6 +182,7 @@ async function registerRoutes(
   });
   const viewers = createViewers({
     access,
+    proxied: config.trustedProxies.length > 0,
     onKnown: requests.seen,
     // Told by where it comes from; nobody waits for that.
     onUnknownToken: (request) =>
@@ -203,7 +213,8 @@ async function registerRoutes(
     services: parts.graphql,
     streams: createStreams({ shared: parts.federation.shared }),
     trusted: parts.trusted,
-    viewerOf,
+    viewerOf: (request, counted) => viewers.of(request, counted ? null : 'request'),
+    short: { way: short, viewers, bodyTime: REQUEST_TIMEOUT },
     onStream: viewers.whileStanding,
     allowedOrigins: config.allowedOrigins,
     onHtml: pages.graphiql,
@@ -213,9 +224,9 @@ async function registerRoutes(
     database,
     delivery,
     streams: parts.streams,
-    viewerOf: viewers.ofFile,
+    viewers,
+    short,
     readerOf: (viewer) => mediaReader(viewer, config.anonymous),
-    whileStanding: viewers.whileStanding,
     onError,
   });
   await app.register(uploadsRoutes, {

@@ -1,8 +1,9 @@
 /** Who sends a request, how much of it is taken, and for how long an answer may go on. */
 
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.ts';
-import type { LimitKind } from '../access/limits.ts';
+import type { LimitKind, Refusal } from '../access/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import { isCode } from '../lib/errors.ts';
 import { breakOff } from './send-file.ts';
@@ -11,17 +12,26 @@ export interface Viewers {
   /**
    * Null is anonymous.
    *
+   * @param kind - null: it was counted already
    * @throws HedgerowError UNAUTHENTICATED, FORBIDDEN where another site's page makes the request, RATE_LIMITED
    */
-  of(request: FastifyRequest, kind: LimitKind): Promise<Viewer | null>;
+  of(request: FastifyRequest, kind: LimitKind | null): Promise<Viewer | null>;
   /**
    * Of a request for bytes: a URL that is signed speaks for itself, whatever else the browser sends along.
    *
    * @throws the same
    */
   ofFile(request: FastifyRequest, itemId: string, variant: string): Promise<FileViewer>;
+  /**
+   * Whom `of` and `ofFile` would find, where that was found out just before; undefined: ask them. Nothing is counted.
+   *
+   * @throws HedgerowError FORBIDDEN where another site's page makes the request
+   */
+  lately(request: IncomingMessage): LatelyKnown | undefined;
+  /** Counts a request of such a viewer, as those do. Null: it may go on. */
+  spend(kind: LimitKind, viewer: Viewer | null, request: IncomingMessage): Refusal | Promise<Refusal>;
   /** Cuts an answer that goes on when its viewer is shut out, signed out, revoked or given other rights. */
-  whileStanding(viewer: Viewer | null, reply: FastifyReply): void;
+  whileStanding(viewer: Viewer | null, reply: Pick<FastifyReply, 'raw'>): void;
 }
 
 export interface FileViewer {
@@ -30,8 +40,16 @@ export interface FileViewer {
   signed: boolean;
 }
 
+export interface LatelyKnown {
+  viewer: Viewer | null;
+  /** The answer need not carry a cookie. */
+  settled: boolean;
+}
+
 export interface ViewersOptions {
-  access: Pick<Access, 'viewer' | 'assertSameOrigin' | 'signedUrls' | 'standing' | 'limits'>;
+  access: Pick<Access, 'viewer' | 'viewerLately' | 'assertSameOrigin' | 'signedUrls' | 'standing' | 'limits'>;
+  /** Whether a proxy says where requests come from. */
+  proxied: boolean;
   /** Who asks, once that is known. */
   onKnown?: (request: FastifyRequest, viewer: Viewer | null) => void;
   /** A token that nobody has, or has any longer. */
@@ -40,14 +58,18 @@ export interface ViewersOptions {
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
-export function createViewers({ access, onKnown, onUnknownToken }: ViewersOptions): Viewers {
+export function createViewers({ access, proxied, onKnown, onUnknownToken }: ViewersOptions): Viewers {
   const { limits, signedUrls, standing } = access;
 
-  const known = async (request: FastifyRequest): Promise<Viewer | null> => {
+  const refuseOthers = (method: string | undefined, headers: IncomingHttpHeaders): void => {
     // What a cookie may authenticate; a token no page of another site can send.
-    if (request.headers.authorization === undefined && !SAFE_METHODS.includes(request.method)) {
-      access.assertSameOrigin(request.headers);
+    if (headers.authorization === undefined && !SAFE_METHODS.includes(method ?? '')) {
+      access.assertSameOrigin(headers);
     }
+  };
+
+  const known = async (request: FastifyRequest): Promise<Viewer | null> => {
+    refuseOthers(request.method, request.headers);
     try {
       const viewer = await access.viewer(request.headers);
       onKnown?.(request, viewer);
@@ -64,7 +86,7 @@ export function createViewers({ access, onKnown, onUnknownToken }: ViewersOption
   return {
     of: async (request, kind) => {
       const viewer = await known(request);
-      await limits.take(kind, viewer, request.ip);
+      if (kind !== null) await limits.take(kind, viewer, request.ip);
       return viewer;
     },
 
@@ -74,6 +96,15 @@ export function createViewers({ access, onKnown, onUnknownToken }: ViewersOption
       await limits.take('bytes', viewer, request.ip);
       return { viewer, signed };
     },
+
+    lately: ({ method, headers }) => {
+      refuseOthers(method, headers);
+      const found = access.viewerLately(headers);
+      // Whoever is nobody is counted by where he or she is, which is the router's to find out behind a proxy.
+      return found?.viewer === null && proxied ? undefined : found;
+    },
+
+    spend: (kind, viewer, { socket }) => limits.spend(kind, viewer, socket.remoteAddress ?? ''),
 
     whileStanding: (viewer, { raw }) => {
       if (viewer === null) return;

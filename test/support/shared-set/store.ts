@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
+import { createCounters } from '../../../src/database/counters.ts';
 import { type Database, openDatabase } from '../../../src/database/database.ts';
 import { PrismaClient } from '../../../src/database/generated/sqlite/client.ts';
 import { NO_OUTAGE } from '../../../src/database/outage.ts';
@@ -234,6 +235,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
       outage: NO_OUTAGE,
       prisma,
       read: steps.sql(plain, steps.read),
+      counters: createCounters(plain, () => null),
       write: (work) => steps.write((inner) => connections.write(inner), work),
       writeRecoverable: (work) => steps.write((inner) => connections.writeRecoverable(inner), work),
       scrub: () => connections.scrub(),
@@ -308,6 +310,8 @@ async function createPostgresStore(): Promise<Store> {
       outage: inner.outage,
       prisma: inner.prisma,
       read: steps.sql(inner.read, steps.read),
+      // It is put back behind this one's back.
+      counters: createCounters(inner.read, () => null),
       write: (work) => steps.write((work) => inner.write(work), work),
       writeRecoverable: (work) => steps.write((work) => inner.writeRecoverable(work), work),
       scrub: () => inner.scrub(),
