@@ -5,11 +5,12 @@ import type { Database } from '../database/database.ts';
 import { databaseAway } from '../database/outage.ts';
 import type { Processes } from '../database/processes.ts';
 import type { SharedLimits } from '../database/shared-limits.ts';
+import { sql } from '../database/sql.ts';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { deriveKey } from '../lib/seal.ts';
 import { createAttempts, networkOf } from './attempts.ts';
 import { cookiePrefix, createAuthentication, wrongCredentials } from './authentication.ts';
-import { createLately } from './lately.ts';
+import { createLately, type KnownLately } from './lately.ts';
 import { createLimits, type Limits } from './limits.ts';
 import { nameKey } from './names.ts';
 import { createOidc, type Oidc, type OidcSettings } from './oidc.ts';
@@ -73,6 +74,15 @@ export interface ProviderAnswer {
   userAgent: string | undefined;
 }
 
+export interface KnownViewer {
+  /** Null is anonymous. */
+  viewer: Viewer | null;
+  /** `renew` would have nothing to say. */
+  settled: boolean;
+}
+
+const NOBODY: KnownViewer = { viewer: null, settled: true };
+
 export interface Access {
   /**
    * Who is asking: by `Authorization: Bearer …`, else by session cookie; null is anonymous. A cookie that is
@@ -82,10 +92,12 @@ export interface Access {
    */
   viewer(headers: IncomingHttpHeaders): Promise<Viewer | null>;
   /**
-   * The same, where `viewer` has answered that less than a second ago and nobody's rights have changed here since;
-   * undefined: ask it. `settled`: `renew` would have nothing to say.
+   * The same, of whoever asked within the last second at once.
+   *
+   * @param access - of the counters, as it stands (`Database.counters`)
+   * @throws the same
    */
-  viewerLately(headers: IncomingHttpHeaders): { viewer: Viewer | null; settled: boolean } | undefined;
+  viewerLately(headers: IncomingHttpHeaders, access: string): KnownViewer | Promise<KnownViewer>;
   /**
    * @returns `proof`: what was shown beside the password, where the account asks for it
    * @throws HedgerowError UNAUTHENTICATED, in the same words and time for unknown names; SECOND_FACTOR_REQUIRED or
@@ -130,12 +142,13 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   const lately = createLately(now);
   const look = (): void => {
     remembered.forget();
-    lately.forget();
     // Without an answer from the database the next look finds out.
     void standing.check().catch(() => {});
   };
+  const trim = createTrim(database, now);
   const changed = (): void => {
     look();
+    trim();
     options.processes?.tell('standing', '');
   };
   options.processes?.hear('standing', look);
@@ -192,33 +205,37 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     if (token !== undefined) await sessions.close(token);
   };
 
-  return {
-    viewer: async (headers) => {
-      const mark = lately.mark();
-      const bearer = bearerToken(headers);
-      if (bearer !== undefined) {
-        const viewer = await remembered.viewer(bearer, () => tokens.viewer(bearer));
-        if (viewer === null) {
-          throw new HedgerowError('UNAUTHENTICATED', 'The token is not valid: unknown, expired or revoked.');
-        }
-        lately.note(headers, { viewer, token: undefined }, mark);
-        return viewer;
+  const lookUp = async (headers: IncomingHttpHeaders): Promise<KnownLately | null> => {
+    const bearer = bearerToken(headers);
+    if (bearer !== undefined) {
+      const viewer = await remembered.viewer(bearer, () => tokens.viewer(bearer));
+      if (viewer === null) {
+        throw new HedgerowError('UNAUTHENTICATED', 'The token is not valid: unknown, expired or revoked.');
       }
-      const token = authentication.tokenOf(headers);
-      if (token === undefined) return null;
-      const viewer = await remembered.viewer(token, () => sessions.viewer(token));
-      if (viewer !== null) lately.note(headers, { viewer, token }, mark);
-      return viewer;
-    },
+      return { viewer, token: undefined };
+    }
+    const token = authentication.tokenOf(headers);
+    if (token === undefined) return null;
+    const viewer = await remembered.viewer(token, () => sessions.viewer(token));
+    return viewer === null ? null : { viewer, token };
+  };
 
-    viewerLately: (headers) => {
-      if (headers.authorization === undefined && headers.cookie === undefined) {
-        return { viewer: null, settled: true };
-      }
-      const found = lately.find(headers);
-      if (found === undefined) return undefined;
-      const { viewer, token } = found;
-      return { viewer, settled: token === undefined || !sessions.mayRenew(token) };
+  return {
+    viewer: async (headers) => (await lookUp(headers))?.viewer ?? null,
+
+    viewerLately: (headers, access) => {
+      if (headers.authorization === undefined && headers.cookie === undefined) return NOBODY;
+      const told = (known: KnownLately | null): KnownViewer => {
+        if (known === null) return NOBODY;
+        const { viewer, token } = known;
+        return { viewer, settled: token === undefined || !sessions.mayRenew(token) };
+      };
+      const found = lately.find(headers, access);
+      if (found !== undefined) return told(found);
+      return lookUp(headers).then((known) => {
+        if (known !== null) lately.note(headers, known, access);
+        return told(known);
+      });
     },
 
     signIn: async ({ name, password, code, address, userAgent, headers }) => {
@@ -290,6 +307,28 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     }),
     standing,
     limits: createLimits({ now, requestsPerMinute: options.requestsPerMinute, shared }),
+  };
+}
+
+/** ms for which it is told that somebody's rights have changed, far longer than anybody is known for without being looked up. */
+const CHANGES_TOLD = 60_000;
+
+/** Removes what nobody needs to be told any more. */
+function createTrim(database: Database, now: () => number): () => void {
+  let trimmedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (Math.abs(now() - trimmedAt) < CHANGES_TOLD) return;
+    trimmedAt = now();
+    // By the clock of the rows. Whatever is left is removed after the next change.
+    void database
+      .writeRecoverable(async (tx) => {
+        const clock =
+          tx.dialect === 'sqlite'
+            ? sql`CAST(unixepoch('subsec') * 1000 AS INTEGER)`
+            : sql`CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)`;
+        await tx.run(sql`DELETE FROM access_changes WHERE at < ${clock} - ${CHANGES_TOLD}`);
+      })
+      .catch(() => {});
   };
 }
 

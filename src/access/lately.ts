@@ -1,6 +1,7 @@
 /**
- * Who asked within the last second: finding that out again for each picture of a page costs as much as the picture. What this process
- * does to somebody's rights is heeded at once; what the clock or another process ends, at most a second later.
+ * Who asked within the last second: finding that out again for each picture of a page costs as much as the picture. It stands while
+ * nobody was shut out or given other rights, in whichever process (`Counters.access`); what ends by the clock alone may go on for
+ * that second.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { entriesCache } from '../lib/entries-cache.ts';
@@ -12,37 +13,29 @@ const LATELY = 1_000;
 const VIEWERS = 10_000;
 
 export interface KnownLately {
-  readonly viewer: Viewer | null;
+  readonly viewer: Viewer;
   /** Of the session, where it is one. */
   readonly token: string | undefined;
 }
 
 export interface Lately {
-  /** To be asked for before somebody is looked up: what has changed since then is not remembered. */
-  mark(): number;
-  note(headers: IncomingHttpHeaders, known: KnownLately, mark: number): void;
-  find(headers: IncomingHttpHeaders): KnownLately | undefined;
-  /** Somebody's rights have changed. */
-  forget(): void;
+  /** @param access - as it stood before they were looked up */
+  note(headers: IncomingHttpHeaders, known: KnownLately, access: string): void;
+  /** @param access - as it stands now */
+  find(headers: IncomingHttpHeaders, access: string): KnownLately | undefined;
 }
 
 export function createLately(now: () => number): Lately {
-  const known = entriesCache<string, KnownLately & { at: number }>(VIEWERS);
-  let changes = 0;
+  const known = entriesCache<string, KnownLately & { access: string; at: number }>(VIEWERS);
   return {
-    mark: () => changes,
-    note: (headers, { viewer, token }, mark) => {
-      if (mark === changes) known.set(nameOf(headers), { viewer, token, at: now() });
+    note: (headers, { viewer, token }, access) => {
+      known.set(nameOf(headers), { viewer, token, access, at: now() });
     },
-    find: (headers) => {
+    find: (headers, access) => {
       const found = known.get(nameOf(headers));
-      if (found === undefined) return undefined;
+      if (found === undefined || found.access !== access) return undefined;
       const age = now() - found.at;
       return age >= 0 && age < LATELY ? found : undefined;
-    },
-    forget: () => {
-      changes += 1;
-      known.clear();
     },
   };
 }

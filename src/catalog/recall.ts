@@ -17,8 +17,8 @@ const CHARACTERS = 16 * 1024 * 1024;
  */
 export interface Recall<T extends object> {
   (name: string, read: () => Promise<T | null>): Promise<T | null>;
-  /** What has this name, where it can be recalled at once; else null. */
-  now(name: string): T | null;
+  /** What has this name, where it is remembered and the counters stand so; else null. */
+  known(name: string, at: Counters): T | null;
 }
 
 export function createRecall<T extends object>({
@@ -48,13 +48,11 @@ export function createRecall<T extends object>({
       return before.found;
     }
   };
-  const now = (name: string): T | null => {
+  const find = (name: string, at: Counters): T | null => {
     const before = known.get(name);
-    if (before === undefined) return null;
-    const at = counters.now();
-    return at !== null && standAll(before.at, at) ? before.found : null;
+    return before !== undefined && standAll(before.at, at) ? before.found : null;
   };
-  return Object.assign(recall, { now });
+  return Object.assign(recall, { known: find });
 }
 
 function standAll(before: Counters, now: Counters): boolean {

@@ -1,26 +1,30 @@
 /**
- * The catalog's counters: whatever is shown of it is right while these stand as they stood before it was read. They are asked
- * for at each request, so this is the shortest way to them.
+ * The counters that whatever is shown hangs on: it is right while these stand as they stood before it was read. They are asked for at
+ * each request, so this is the shortest way to them.
  */
 import { shared } from '../lib/shared.ts';
-import { type Sql, prepared } from './sql.ts';
+import { prepared, type Sql } from './sql.ts';
 
 export interface Counters {
   epoch: string;
+  /** Of any change of the catalog. */
   revision: number;
+  /** Of what everybody is told of peers. */
   peersRevision: number;
+  /**
+   * Another text after somebody was shut out or given other rights. Of rows that are added and soon removed: one that is committed
+   * late, under an earlier number than others that were seen, changes it all the same.
+   */
+  access: string;
 }
 
-export const COUNTERS = `SELECT epoch, revision, peers_revision AS "peersRevision" FROM catalog_state WHERE id = 1`;
+export const COUNTERS = `SELECT epoch, revision, peers_revision AS "peersRevision", (SELECT COALESCE(MIN(id), 0) || ' ' || COALESCE(MAX(id), 0) || ' ' || COUNT(*) FROM access_changes) AS access FROM catalog_state WHERE id = 1`;
 
 export interface CatalogCounters {
-  /**
-   * Where they can be told at once: on SQLite as they stand at this moment; on PostgreSQL as they stood less than a second ago, and
-   * after whatever this process has written. Null: ask.
-   */
+  /** As they stand at this moment, where that can be told at once: on SQLite. Null: ask. */
   now(): Counters | null;
   /**
-   * As they stand at some moment after the call; one statement for all who ask meanwhile.
+   * As they are at some moment after the call; one statement for all who ask meanwhile.
    *
    * @throws HedgerowError UNAVAILABLE
    */
@@ -29,23 +33,14 @@ export interface CatalogCounters {
 
 const STATEMENT = prepared(COUNTERS, []);
 
-/**
- * @param now - what is known at once
- * @param onRead - told of what was read, and when that was asked for (ms, monotonic)
- */
-export function createCounters(
-  read: Sql,
-  now: () => Counters | null,
-  onRead: (counters: Counters, askedAt: number) => void = () => {},
-): CatalogCounters {
+/** @param now - where they can be told at once; null in a database that is new */
+export function createCounters(read: Sql, now: () => Counters | null = () => null): CatalogCounters {
   return {
     now,
     read: shared(async () => {
-      const askedAt = performance.now();
       const counters = await read.get<Counters>(STATEMENT);
       if (counters === undefined)
         throw new Error('The catalog has no counters; the database was not set up.');
-      onRead(counters, askedAt);
       return counters;
     }),
   };

@@ -132,7 +132,7 @@ async function openPostgresDatabase(
     checkpointElsewhere: outage.writing,
     prisma,
     read: connections.reader,
-    counters: createCounters(connections.reader, () => outage.fresh, outage.read),
+    counters: createCounters(connections.reader),
     write: connections.write,
     writeRecoverable: (work) =>
       connections.write(async (tx) => {

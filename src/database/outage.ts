@@ -39,10 +39,6 @@ export const NO_OUTAGE: Outage = {
 export interface WatchedOutage extends Outage, AsyncDisposable {
   /** Told when it begins, so that nobody goes on waiting. */
   onBegin(callback: () => void): void;
-  /** The counters as they stood less than a second ago, and after whatever this process has written; null where that is not known. */
-  readonly fresh: Counters | null;
-  /** Somebody has read the counters. @param askedAt ms, monotonic */
-  read(counters: Counters, askedAt: number): void;
   /** This process has written something that moves the counters. */
   wrote(): void;
   /** Somebody writes such things without saying when; answers what ends that. */
@@ -59,8 +55,6 @@ const EVERY = 500;
 const PATIENCE = 3_000;
 /** ms for which what was known before is still told while it is gone. */
 const TOLD = 600_000;
-/** ms for which counters that were read are taken for those of now; others may have moved them for so long. */
-const FRESH = 900;
 /** Seconds after which whoever was refused may come back. */
 export const RETRY_AFTER = 2;
 
@@ -71,19 +65,11 @@ export function watchOutage(url: string, every = EVERY, patience = PATIENCE): Wa
   let seenAt = Date.now();
   let client: pg.Client | null = null;
   let counters: Counters | null = null;
-  // By a clock that is never set.
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let wroteAt = Number.NEGATIVE_INFINITY;
+  let askedAt = 0;
+  let wroteAt = 0;
   let writers = 0;
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
-
-  function read(found: Counters, begun: number): void {
-    // Two who ask at once may be answered in any order.
-    if (begun < askedAt) return;
-    counters = found;
-    askedAt = begun;
-  }
 
   /** Null: it answers. */
   async function ask(): Promise<OutageKind | null> {
@@ -98,14 +84,20 @@ export function watchOutage(url: string, every = EVERY, patience = PATIENCE): Wa
         asking.on('error', () => {});
         await asking.connect();
       }
-      const begun = performance.now();
+      const begun = Date.now();
       const { rows } = await asking.query<Record<keyof Counters, string>>(COUNTERS);
       client = asking;
       const [row] = rows;
-      if (row !== undefined) {
-        const { epoch, revision, peersRevision } = row;
-        read({ epoch, revision: Number(revision), peersRevision: Number(peersRevision) }, begun);
-      }
+      counters =
+        row === undefined
+          ? null
+          : {
+              epoch: row.epoch,
+              revision: Number(row.revision),
+              peersRevision: Number(row.peersRevision),
+              access: row.access,
+            };
+      askedAt = begun;
       return null;
     } catch (error) {
       client = null;
@@ -152,15 +144,9 @@ export function watchOutage(url: string, every = EVERY, patience = PATIENCE): Wa
         state?.kind === 'gone' && wroteAt < askedAt && writers === 0 && Date.now() - state.since < TOLD;
       return isKnown ? counters : null;
     },
-    get fresh() {
-      const isKnown =
-        state === null && wroteAt < askedAt && writers === 0 && performance.now() - askedAt < FRESH;
-      return isKnown ? counters : null;
-    },
-    read,
     onBegin: (callback) => void begins.push(callback),
     wrote: () => {
-      wroteAt = performance.now();
+      wroteAt = Date.now();
     },
     writing: () => {
       writers += 1;
@@ -169,7 +155,7 @@ export function watchOutage(url: string, every = EVERY, patience = PATIENCE): Wa
         if (over) return;
         over = true;
         writers -= 1;
-        wroteAt = performance.now();
+        wroteAt = Date.now();
       };
     },
     [Symbol.asyncDispose]: async () => {

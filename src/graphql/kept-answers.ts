@@ -45,9 +45,14 @@ export interface KeptAnswers {
    * The answer to a query that was seen before, from what is kept or by executing it. Null: the request is for the
    * server behind this; the document is new, no query, or there are errors to be told.
    */
-  answer(request: GraphqlRequest, context: () => GraphqlContext): Promise<KeptAnswer | null>;
-  /** What is kept for whoever sees this (`seenBy`), where that can be told at once; else null. */
-  known(request: GraphqlRequest, seen: string): KeptAnswer | null;
+  answer(
+    request: GraphqlRequest,
+    context: () => GraphqlContext,
+    /** The counters as they stood a moment ago, after the request came; they are asked for unless told. */
+    at?: Counters,
+  ): Promise<KeptAnswer | null>;
+  /** What is kept for whoever sees this (`seenBy`), as the counters stand; else null. */
+  known(request: GraphqlRequest, seen: string, at: Counters): KeptAnswer | null;
   /** Whether `answer` knows the document, and the operation in it. */
   knows(request: GraphqlRequest): boolean;
   /** Bytes that are held. */
@@ -142,16 +147,14 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
   return {
     learn,
     knows: ({ query, operationName }) => documents.get(query)?.operations.has(operationName) === true,
-    known: (request, seen) => {
+    known: (request, seen, at) => {
       const known = documents.get(request.query);
       const operation = known?.operations.get(request.operationName);
       if (known === undefined || operation === undefined) return null;
       const dependencies = hangsOn(operation, request.variables);
-      const counters = dependencies === null ? null : source.now();
-      if (dependencies === null || counters === null) return null;
-      return find(keyOf(known, request, seen), dependencies, counters).kept;
+      return dependencies === null ? null : find(keyOf(known, request, seen), dependencies, at).kept;
     },
-    answer: async (request, createContext) => {
+    answer: async (request, createContext, told) => {
       const { query, operationName, variables } = request;
       const known = documents.get(query);
       const operation = known?.operations.get(operationName);
@@ -165,7 +168,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
       const context = createContext();
       const key = keyOf(known, request, seenBy(context));
       // Before anything is read for the answer: it is at least as new as these say.
-      const standingAt = await countersNow();
+      const standingAt = told ?? (await countersNow());
       context.peersAt = `${standingAt.epoch} ${standingAt.peersRevision}`;
       const { kept, counters, at } = find(key, dependencies, standingAt);
       if (kept !== null) return kept;

@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Viewer } from '../access/viewer.ts';
+import type { Counters } from '../database/counters.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import {
   abilitiesOf,
@@ -63,9 +64,9 @@ export interface GraphqlServer {
    * The short way, for a query that has been here before and whose answer has no errors; its rules are those of the long
    * way, which it leaves everything else to by answering null.
    */
-  answer(request: GraphqlRequest, from: RequestContext): Promise<KeptAnswer | null>;
-  /** What is kept for this viewer, where that can be told at once; else null. */
-  known(request: GraphqlRequest, viewer: Viewer | null): KeptAnswer | null;
+  answer(request: GraphqlRequest, from: RequestContext, at?: Counters): Promise<KeptAnswer | null>;
+  /** What is kept for this viewer, as the counters stand; else null. */
+  known(request: GraphqlRequest, viewer: Viewer | null, at: Counters): KeptAnswer | null;
   /** Whether `answer` knows the document. */
   knows(request: GraphqlRequest): boolean;
 }
@@ -124,11 +125,11 @@ export function createGraphqlServer(options: GraphqlServerOptions): GraphqlServe
   return {
     yoga,
     knows: kept.knows,
-    known: (request, viewer) =>
-      viewer === null && !services.anonymous ? null : kept.known(request, seenByViewer(viewer)),
-    answer: async (request, { viewer, refusal, address, signal }) => {
+    known: (request, viewer, at) =>
+      viewer === null && !services.anonymous ? null : kept.known(request, seenByViewer(viewer), at),
+    answer: async (request, { viewer, refusal, address, signal }, at) => {
       if (refusal !== undefined || (viewer === null && !services.anonymous)) return null;
-      return kept.answer(request, () => createContext(services, viewer, { address, signal }));
+      return kept.answer(request, () => createContext(services, viewer, { address, signal }), at);
     },
   };
 }

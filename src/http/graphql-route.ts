@@ -66,7 +66,9 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
   } = options;
   const server = createGraphqlServer({ schema, services, allowedOrigins, streams, trusted, endpoint: PATH });
   const { begun } =
-    short === undefined ? NOTHING_BEGUN : takeGraphqlRequests({ ...short, server, path: PATH });
+    short === undefined
+      ? NOTHING_BEGUN
+      : takeGraphqlRequests({ ...short, server, counters: services.database.counters, path: PATH });
 
   // Nothing but JSON: a form of any site can send the other types that Yoga would execute.
   app.removeAllContentTypeParsers();

@@ -4,13 +4,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
+import type { KnownViewer } from '../access/access.ts';
 import type { Viewer } from '../access/viewer.ts';
+import type { CatalogCounters, Counters } from '../database/counters.ts';
 import type { GraphqlRequest, KeptAnswer } from '../graphql/kept-answers.ts';
 import type { GraphqlServer } from '../graphql/yoga.ts';
-import { HedgerowError } from '../lib/errors.ts';
+import type { HedgerowError } from '../lib/errors.ts';
 import { answerTypeOf, readPostedRequest } from './graphql-request.ts';
-import type { ShortWay } from './short-way.ts';
-import type { LatelyKnown, Viewers } from './viewers.ts';
+import { type ShortWay, soon } from './short-way.ts';
+import type { Viewers } from './viewers.ts';
 
 /** Bytes of a body that is read here. */
 const BODY_MAX = 32 * 1024;
@@ -23,6 +25,7 @@ export interface GraphqlShortWayOptions {
   path: string;
   viewers: Pick<Viewers, 'lately' | 'spend'>;
   server: Pick<GraphqlServer, 'answer' | 'known' | 'knows'>;
+  counters: CatalogCounters;
   /** ms that a body may take. */
   bodyTime: number;
 }
@@ -37,10 +40,18 @@ export interface Begun {
   unanswered: boolean;
 }
 
+interface Asking {
+  asked: GraphqlRequest;
+  asker: KnownViewer;
+  at: Counters;
+  type: string;
+  first: Begun;
+}
+
 export function takeGraphqlRequests(options: GraphqlShortWayOptions): {
   begun(request: IncomingMessage): Begun | undefined;
 } {
-  const { way, path: own, viewers, server, bodyTime } = options;
+  const { way, path: own, viewers, server, counters, bodyTime } = options;
   const begun = new WeakMap<IncomingMessage, Begun>();
   const requests = new LRUCache<string, { request: GraphqlRequest }>({
     maxSize: REQUESTS,
@@ -77,27 +88,47 @@ export function takeGraphqlRequests(options: GraphqlShortWayOptions): {
     response.end(body);
   }
 
-  function known(request: IncomingMessage): LatelyKnown | undefined {
-    try {
-      const found = viewers.lately(request);
-      // The route's answer carries the cookie.
-      return found?.settled === true ? found : undefined;
-    } catch (error) {
-      if (error instanceof HedgerowError) return undefined;
-      throw error;
-    }
-  }
-
   function execute(
     asked: GraphqlRequest,
     viewer: Viewer | null,
     response: ServerResponse,
+    at: Counters,
   ): Promise<KeptAnswer | null> {
     const gone = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) gone.abort();
     });
-    return server.answer(asked, { viewer, signal: gone.signal });
+    return server.answer(asked, { viewer, signal: gone.signal }, at);
+  }
+
+  function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { asked, asker, at, type, first }: Asking,
+    toRoute: () => void,
+  ): void {
+    const { viewer, settled } = asker;
+    // A cookie that is due, and an address that a proxy tells, are the route's.
+    if (!settled || (viewer === null && way.proxied)) {
+      toRoute();
+      return;
+    }
+    const kept = server.known(asked, viewer, at);
+    const spent = viewers.spend('request', viewer, request);
+    if (kept !== null && spent === null) {
+      send(response, type, kept);
+      return;
+    }
+    void (async () => {
+      first.refusal = await spent;
+      first.counted = true;
+      // The route has the words for it.
+      const answered = first.refusal === null ? (kept ?? (await execute(asked, viewer, response, at))) : null;
+      first.unanswered = answered === null;
+      if (answered === null) toRoute();
+      else if (!response.destroyed) send(response, type, answered);
+      // Whatever went wrong, the route runs into it as well, and tells it.
+    })().catch(toRoute);
   }
 
   way.add((request, response, path, leave) => {
@@ -115,24 +146,17 @@ export function takeGraphqlRequests(options: GraphqlShortWayOptions): {
         leave();
       };
       const asked = requestOf(body.toString());
-      const asker = asked === null ? undefined : known(request);
-      if (asked === null || asker === undefined) return toRoute();
-      const { viewer } = asker;
-      const kept = server.known(asked, viewer);
-      if (kept === null && !server.knows(asked)) return toRoute();
-      const spent = viewers.spend('request', viewer, request);
-      if (kept !== null && spent === null) return send(response, type, kept);
-      void (async () => {
-        first.refusal = await spent;
-        first.counted = true;
-        // The route has the words for it.
-        if (first.refusal !== null) return toRoute();
-        const answer = kept ?? (await execute(asked, viewer, response));
-        first.unanswered = answer === null;
-        if (answer === null) toRoute();
-        else if (!response.destroyed) send(response, type, answer);
-        // Whatever went wrong, the route runs into it as well, and tells it.
-      })().catch(toRoute);
+      if (asked === null || !server.knows(asked)) {
+        toRoute();
+        return;
+      }
+      const look = (at: Counters): void =>
+        soon(
+          () => viewers.lately(request, at.access),
+          (asker) => answer(request, response, { asked, asker, at, type, first }, toRoute),
+          toRoute,
+        );
+      soon(() => counters.now() ?? counters.read(), look, toRoute);
     });
     return true;
   });

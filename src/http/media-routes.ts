@@ -1,11 +1,13 @@
 /** Bytes of any item, local or remote, for clients of this instance. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Refusal } from '../access/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import { createRecall } from '../catalog/recall.ts';
 import type { Reader } from '../catalog/visibility.ts';
+import type { Counters } from '../database/counters.ts';
 import type { Database } from '../database/database.ts';
 import { deliverableFile } from '../delivery/deliverable.ts';
 import type { DeliverableFile, Delivery, LocalPlace } from '../delivery/delivery.ts';
@@ -15,7 +17,7 @@ import { HedgerowError } from '../lib/errors.ts';
 import { VARIANT_NAMES } from '../lib/media.ts';
 import { problemOf } from './problem.ts';
 import { breakOff, isPlain, sendFile, sendFromMemory, sendProblem } from './send-file.ts';
-import type { ShortWay } from './short-way.ts';
+import { type ShortWay, soon } from './short-way.ts';
 import type { FileViewer, Viewers } from './viewers.ts';
 
 export interface MediaRoutesOptions {
@@ -37,7 +39,7 @@ interface FoundFile {
 }
 
 export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOptions): Promise<void> {
-  const { catalog, database, delivery, streams, viewers, readerOf, onError } = options;
+  const { catalog, database, delivery, streams, viewers, readerOf, short, onError } = options;
   const files = createRecall<FoundFile>(database);
 
   app.get('/media/:id/:variant', async (request, reply) => {
@@ -67,35 +69,45 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     await send(request, reply, asker, reader, found);
   });
 
-  options.short.add((request, response, path, leave) => {
+  short.add((request, response, path, leave) => {
     const [, id, variant] = PLAIN_PATH.exec(path) ?? [];
     if (id === undefined || variant === undefined || !isPlain(request)) return false;
-    const asker = viewers.lately(request);
-    if (asker === undefined) return false;
-    const reader = readerNow(asker.viewer);
-    const found = reader === null ? null : files.now(nameOf(reader, id, variant));
-    if (found === null || found.item.held || found.file.mimeType === '') return false;
-    const { item, file } = found;
-    const whole = delivery.inMemory(file);
-    if (whole === null) return false;
-    const answer = (refused: HedgerowError | null): void => {
-      if (refused !== null) return void sendProblem(request, response, problemOf(refused));
-      sendFromMemory(request, response, file, whole, options.short.safety);
-      // Whatever the connection has not taken yet is on its way for as long as its reader likes.
-      if (response.writableLength > 0) watchOver(asker.viewer, item, response);
-    };
-    const refused = viewers.spend('bytes', asker.viewer, request);
-    if (refused instanceof Promise) refused.then(answer, leave);
-    else answer(refused);
+    const { counters } = database;
+    const look = (at: Counters): void =>
+      soon(
+        () => viewers.lately(request, at.access),
+        ({ viewer }) => answerFromMemory(request, response, { viewer, id, variant, at }, leave),
+        leave,
+      );
+    soon(() => counters.now() ?? counters.read(), look, leave);
     return true;
   });
 
-  function readerNow(viewer: Viewer | null): Reader | null {
-    try {
-      return readerOf(viewer);
-    } catch {
-      return null;
+  function answerFromMemory(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { viewer, id, variant, at }: { viewer: Viewer | null; id: string; variant: string; at: Counters },
+    leave: () => void,
+  ): void {
+    const reader = readerOf(viewer);
+    const found = files.known(nameOf(reader, id, variant), at);
+    const isReady = found !== null && !found.item.held && found.file.mimeType !== '';
+    const whole = isReady && (viewer !== null || !short.proxied) ? delivery.inMemory(found.file) : null;
+    if (found === null || whole === null) {
+      leave();
+      return;
     }
+    const { item, file } = found;
+    const answer = (refused: Refusal): void => {
+      if (refused !== null) {
+        sendProblem(request, response, problemOf(refused));
+        return;
+      }
+      sendFromMemory(request, response, file, whole, short.safety);
+      // Whatever the connection has not taken yet is on its way for as long as its reader likes.
+      if (response.writableLength > 0) watchOver(viewer, item, response);
+    };
+    soon(() => viewers.spend('bytes', viewer, request), answer, leave);
   }
 
   async function send(

@@ -141,6 +141,7 @@ export async function createServer(
     pathOf: (request) => withoutPrefix(request.url ?? '/', prefix),
     safety: safetyHeaders(publicUrl),
     allowedOrigins: config.allowedOrigins,
+    proxied: config.trustedProxies.length > 0,
     router: () => handle,
   });
   app.addHook('preClose', async () => short.close());
@@ -182,7 +183,6 @@ async function registerRoutes(
   });
   const viewers = createViewers({
     access,
-    proxied: config.trustedProxies.length > 0,
     onKnown: requests.seen,
     // Told by where it comes from; nobody waits for that.
     onUnknownToken: (request) =>

@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Access } from '../access/access.ts';
+import type { Access, KnownViewer } from '../access/access.ts';
 import type { LimitKind, Refusal } from '../access/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import { isCode } from '../lib/errors.ts';
@@ -23,11 +23,12 @@ export interface Viewers {
    */
   ofFile(request: FastifyRequest, itemId: string, variant: string): Promise<FileViewer>;
   /**
-   * Whom `of` and `ofFile` would find, where that was found out just before; undefined: ask them. Nothing is counted.
+   * Whom `of` and `ofFile` find, of whoever asked just before at once. Nothing is counted or noted of a refusal.
    *
-   * @throws HedgerowError FORBIDDEN where another site's page makes the request
+   * @param access - of the counters, as it stands
+   * @throws the same
    */
-  lately(request: IncomingMessage): LatelyKnown | undefined;
+  lately(request: IncomingMessage, access: string): KnownViewer | Promise<KnownViewer>;
   /** Counts a request of such a viewer, as those do. Null: it may go on. */
   spend(kind: LimitKind, viewer: Viewer | null, request: IncomingMessage): Refusal | Promise<Refusal>;
   /** Cuts an answer that goes on when its viewer is shut out, signed out, revoked or given other rights. */
@@ -40,16 +41,8 @@ export interface FileViewer {
   signed: boolean;
 }
 
-export interface LatelyKnown {
-  viewer: Viewer | null;
-  /** The answer need not carry a cookie. */
-  settled: boolean;
-}
-
 export interface ViewersOptions {
   access: Pick<Access, 'viewer' | 'viewerLately' | 'assertSameOrigin' | 'signedUrls' | 'standing' | 'limits'>;
-  /** Whether a proxy says where requests come from. */
-  proxied: boolean;
   /** Who asks, once that is known. */
   onKnown?: (request: FastifyRequest, viewer: Viewer | null) => void;
   /** A token that nobody has, or has any longer. */
@@ -58,7 +51,7 @@ export interface ViewersOptions {
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
-export function createViewers({ access, proxied, onKnown, onUnknownToken }: ViewersOptions): Viewers {
+export function createViewers({ access, onKnown, onUnknownToken }: ViewersOptions): Viewers {
   const { limits, signedUrls, standing } = access;
 
   const refuseOthers = (method: string | undefined, headers: IncomingHttpHeaders): void => {
@@ -97,11 +90,9 @@ export function createViewers({ access, proxied, onKnown, onUnknownToken }: View
       return { viewer, signed };
     },
 
-    lately: ({ method, headers }) => {
+    lately: ({ method, headers }, changes) => {
       refuseOthers(method, headers);
-      const found = access.viewerLately(headers);
-      // Whoever is nobody is counted by where he or she is, which is the router's to find out behind a proxy.
-      return found?.viewer === null && proxied ? undefined : found;
+      return access.viewerLately(headers, changes);
     },
 
     spend: (kind, viewer, { socket }) => limits.spend(kind, viewer, socket.remoteAddress ?? ''),

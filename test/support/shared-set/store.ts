@@ -235,7 +235,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
       outage: NO_OUTAGE,
       prisma,
       read: steps.sql(plain, steps.read),
-      counters: createCounters(plain, () => null),
+      counters: createCounters(plain),
       write: (work) => steps.write((inner) => connections.write(inner), work),
       writeRecoverable: (work) => steps.write((inner) => connections.writeRecoverable(inner), work),
       scrub: () => connections.scrub(),
@@ -310,8 +310,7 @@ async function createPostgresStore(): Promise<Store> {
       outage: inner.outage,
       prisma: inner.prisma,
       read: steps.sql(inner.read, steps.read),
-      // It is put back behind this one's back.
-      counters: createCounters(inner.read, () => null),
+      counters: inner.counters,
       write: (work) => steps.write((work) => inner.write(work), work),
       writeRecoverable: (work) => steps.write((work) => inner.writeRecoverable(work), work),
       scrub: () => inner.scrub(),
