@@ -23,6 +23,8 @@ export interface Served extends AsyncDisposable {
   readonly name: string;
   /** The text of an answer. @throws unless it is 200 */
   ask(asked: Asked): Promise<string>;
+  /** Bytes of an answer that is counted and not read: the least that a client can do, since it shares the machine. */
+  load(asked: Asked): Promise<number>;
   /** The same as an admin, without errors, read. */
   // biome-ignore lint/suspicious/noExplicitAny: each asker knows what it asks for
   manage(asked: Asked): Promise<any>;
@@ -39,6 +41,12 @@ export interface Used {
 
 /** ms of one tick of /proc/<pid>/stat. */
 const TICK = 10;
+
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json',
+  authorization: `Bearer ${TOKEN}`,
+};
 
 interface StartOptions {
   name: string;
@@ -72,9 +80,35 @@ async function start({ name, command, env, postgres }: StartOptions): Promise<Se
     if (statusCode !== 200) throw new Error(`${name} answers ${statusCode}: ${text}`);
     return text;
   };
+  const load = ({ query, variables = {} }: Asked): Promise<number> =>
+    new Promise((resolve, reject) => {
+      let bytes = 0;
+      let status = 0;
+      pool.dispatch(
+        {
+          method: 'POST',
+          path: '/graphql',
+          headers: HEADERS,
+          body: JSON.stringify({ query, variables }),
+        },
+        {
+          onRequestStart: () => {},
+          onResponseStart: (_controller, code) => {
+            status = code;
+          },
+          onResponseData: (_controller, chunk) => {
+            bytes += chunk.length;
+          },
+          onResponseEnd: () =>
+            status === 200 ? resolve(bytes) : reject(new Error(`${name} answers ${status}`)),
+          onResponseError: (_controller, error) => reject(error),
+        },
+      );
+    });
   const pid = child.pid ?? 0;
   return {
     name,
+    load,
     ask: (asked) => post(asked, TOKEN),
     manage: async (asked) => {
       const answer = JSON.parse(await post(asked, ADMIN_TOKEN));

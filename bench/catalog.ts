@@ -512,9 +512,14 @@ async function take(work: Work): Promise<Turn> {
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async () => {
       while (performance.now() < began + SECONDS * 1000) {
-        const text = await served.ask(ask());
-        if (text.length < answer.length / 2) throw new Error(`${served.name} answers ${text}`);
-        writer?.see(text);
+        if (writer === null) {
+          const bytes = await served.load(ask());
+          if (bytes < answer.length / 2) throw new Error(`${served.name} answers with ${bytes} bytes`);
+        } else {
+          const text = await served.ask(ask());
+          if (text.length < answer.length / 2) throw new Error(`${served.name} answers ${text}`);
+          writer.see(text);
+        }
         answered += 1;
       }
     }),
