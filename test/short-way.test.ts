@@ -73,14 +73,13 @@ describe.each(['sqlite', 'postgresql'] as const)('an answer that lies ready, on 
   test('is, of a picture, what the router says, field by field, also where the browser has it already', async () => {
     for (const path of [own, remote]) {
       await warm(person, path);
-      // A range from its beginning is unusual, and of the whole.
       const by = async (headers: Record<string, string>) => {
         const { answer, routed } = await routedBy(() => person.send('GET', path, headers));
         const { date: _date, ...fields } = answer.headers;
         return { routed, status: answer.status, fields, body: answer.body.toString('base64') };
       };
-      // As old as can be: it asks for all of it, and the router is who weighs it.
-      const unusual = { 'if-modified-since': new Date(0).toUTCString() };
+      // It holds, and the router is who weighs it.
+      const unusual = { 'if-unmodified-since': new Date(now + 86_400_000).toUTCString() };
       const long = await by(unusual);
       const short = await by({});
       expect(long).toMatchObject({ routed: 1, status: 200 });
@@ -91,7 +90,10 @@ describe.each(['sqlite', 'postgresql'] as const)('an answer that lies ready, on 
       const weighed = await by({ ...unusual, 'if-none-match': etag });
       expect(weighed).toMatchObject({ routed: 1, status: 304 });
       expect(kept).toEqual({ ...weighed, routed: 0 });
-      expect(await by({ 'if-none-match': '"another"' })).toEqual(short);
+      const modified = String(short.fields['last-modified']);
+      expect(await by({ 'if-none-match': etag, 'if-modified-since': modified })).toEqual(kept);
+      expect(await by({ 'if-none-match': '"another"', 'if-modified-since': modified })).toEqual(short);
+      expect(await by({ 'if-modified-since': modified })).toMatchObject({ routed: 1, status: 304 });
     }
   });
 

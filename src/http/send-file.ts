@@ -134,7 +134,8 @@ export function isPlain({ method, headers }: IncomingMessage): boolean {
     method === 'GET' &&
     headers.range === undefined &&
     headers['if-match'] === undefined &&
-    headers['if-modified-since'] === undefined &&
+    // What browsers send along with a tag, and what counts for nothing beside it.
+    (headers['if-modified-since'] === undefined || headers['if-none-match'] !== undefined) &&
     headers['if-unmodified-since'] === undefined &&
     headers['content-length'] === undefined &&
     headers['transfer-encoding'] === undefined
