@@ -105,6 +105,33 @@ describeOnBothDatabases('delivery of a peer’s file', (open) => {
     ]);
   });
 
+  it('calls a hit what is verified and only on its way into the store, with the peer switched off', async () => {
+    const taken = Promise.withResolvers<void>();
+    const write: BlobStore['write'] = async (...given) => {
+      await taken.promise;
+      return fixture.store.write(...given);
+    };
+    await fixture.restart({ store: { ...fixture.store, write } });
+    try {
+      // Short enough that none of them waits for the store.
+      const films = [content(2 * SEGMENT - 9), content(100_000), content(20_000)];
+      const files = await Promise.all(films.map((film) => fixture.addRemote(film)));
+      for (const [at, file] of files.entries()) {
+        const first = await fixture.delivery.open(file, null, FILL);
+        expect(first).toMatchObject({ source: 'peer', cacheStatus: 'hedgerow; fwd=miss; stored' });
+        expect((await buffer(first.body)).equals(films[at] as Buffer)).toBe(true);
+      }
+      await fixture.peer.goDown();
+      for (const [at, file] of files.entries()) {
+        const again = await fixture.delivery.open(file, { start: 10, end: 999 }, FILL);
+        expect(again).toMatchObject({ source: 'cache', cacheStatus: 'hedgerow; hit' });
+        expect((await buffer(again.body)).equals((films[at] as Buffer).subarray(10, 1000))).toBe(true);
+      }
+    } finally {
+      taken.resolve();
+    }
+  });
+
   it('stops fetching a while after a reader who stops reading', async () => {
     const film = content(40 * SEGMENT);
     const file = await fixture.addRemote(film);

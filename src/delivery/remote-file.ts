@@ -144,10 +144,13 @@ export class RemoteFile {
     this.host.onIdle();
   }
 
-  /** How many of these segments are in the store, and whether the next one is being fetched already. */
+  /** How many of these segments are here, in the store or on their way into it, and whether the next one is being fetched already. */
   glance(first: number, last: number): { held: number; joining: boolean } {
+    const { segments, arriving } = this.record;
     let held = 0;
-    for (let index = first; index <= last; index += 1) if (this.record.segments.has(index)) held += 1;
+    for (let index = first; index <= last; index += 1) {
+      if (segments.has(index) || arriving.has(index)) held += 1;
+    }
     return { held, joining: [...this.runs].some((run) => run.covers(first)) };
   }
 
