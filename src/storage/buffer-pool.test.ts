@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lease, release, retain } from './buffer-pool.ts';
+import { lease, POOLED_BYTES, ReadPace, release, retain, SMALL_BYTES } from './buffer-pool.ts';
 
 it('gives a buffer to somebody else only after all who hold it have let go of it', () => {
   const bytes = lease();
@@ -23,4 +23,27 @@ it('leaves alone what it has not lent, and what was given back already', () => {
   release(bytes);
   const [one, another] = [lease(), lease()];
   expect(one.buffer).not.toBe(another.buffer);
+});
+
+it('reads in large pieces for who takes two within a moment, and in small ones again for who pauses', () => {
+  const pace = new ReadPace(1e9);
+  expect([0, 10, 20, 30, 100, 110, 120].map((now) => pace.next(now))).toEqual(
+    [0, 0, 1, 1, 0, 0, 1].map((large) => (large === 1 ? POOLED_BYTES : SMALL_BYTES)),
+  );
+  pace.end();
+});
+
+it('begins with a large piece where little is read in all, for no more than half of those that may have one', () => {
+  const many = Array.from({ length: 1000 }, () => new ReadPace(1_000_000));
+  const firsts = many.map((pace) => pace.next(0));
+  expect(firsts.filter((bytes) => bytes === POOLED_BYTES).length).toBe(32);
+  // The rest is for those who have shown to be quick.
+  const quick = new ReadPace(1e9);
+  expect([0, 1, 2].map((now) => quick.next(now))).toEqual([SMALL_BYTES, SMALL_BYTES, POOLED_BYTES]);
+  // Who pauses gives its place back.
+  expect(many[0]?.next(1000)).toBe(SMALL_BYTES);
+  expect(new ReadPace(1).next(0)).toBe(SMALL_BYTES);
+  expect(many[1]?.next(1000)).toBe(SMALL_BYTES);
+  expect(new ReadPace(1).next(0)).toBe(POOLED_BYTES);
+  for (const pace of many) pace.end();
 });

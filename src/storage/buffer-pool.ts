@@ -58,21 +58,33 @@ const QUICK = 20;
 const LARGE_AT_ONCE = 64;
 let large = 0;
 
+/** Bytes of which all may be in large pieces: they would be read before whoever reads them had shown to be quick. */
+const SHORT = 2_097_152;
+
 /**
- * How much of a file is read at a time for one reader: SMALL_BYTES at first and for whoever is slow, so that a thousand
- * of them hold no more than 48 MiB; POOLED_BYTES for whoever is quick, for whom each read costs.
+ * How much of a file is read at a time for one reader: SMALL_BYTES at first and for whoever is slow, so that a thousand of them hold
+ * no more than 48 MiB; POOLED_BYTES for whoever is quick, for whom each read costs, and for who wants a few pieces only, as long
+ * as half of the large ones are free.
  */
 export class ReadPace {
   #quick = 0;
   #at = Number.NEGATIVE_INFINITY;
+  readonly #short: boolean;
   /** Whether the piece that the reader has is a large one. */
   #large = false;
 
+  /** @param length - bytes that are read in all */
+  constructor(length: number) {
+    this.#short = length <= SHORT;
+  }
+
   /** Bytes of the next read; to be asked when the former one was taken. */
   next(now = performance.now()): number {
-    this.#quick = now - this.#at <= QUICK ? this.#quick + 1 : 0;
-    this.#at = now;
     this.end();
+    const first = this.#at === Number.NEGATIVE_INFINITY;
+    if (first && this.#short && large < LARGE_AT_ONCE / 2) this.#quick = 2;
+    else this.#quick = now - this.#at <= QUICK ? this.#quick + 1 : 0;
+    this.#at = now;
     if (this.#quick < 2 || large >= LARGE_AT_ONCE) return SMALL_BYTES;
     this.#large = true;
     large += 1;

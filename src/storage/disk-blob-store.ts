@@ -12,10 +12,12 @@ import {
   rm,
   rmdir,
   stat,
+  statfs,
   unlink,
 } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
+import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { BlobEntry, BlobStore, WriteKey, WriteOptions, Written } from './blob-store.ts';
 import { translatingFileErrors } from './file-errors.ts';
@@ -50,6 +52,17 @@ export const nodeFiles: FileOperations = {
   unlink,
 };
 
+/** Whose names of files are in memory once they were looked up, by the magic numbers of statfs(2); others may ask a server each time. */
+const LOCAL_FILE_SYSTEMS = new Set([
+  0xef53, // ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0x2fc12fc1, // ZFS
+  0x794c7630, // overlayfs
+  0x01021994, // tmpfs
+]);
+/** Files that were opened a short while ago, of which so many are remembered. */
+const NEAR = 4_096;
 /** Another writer may remove an emptied folder between our mkdir and our rename; so often it is tried again. */
 const RENAME_ATTEMPTS = 5;
 
@@ -63,7 +76,10 @@ export async function openDiskBlobStore(
 ): Promise<BlobStore> {
   const root = resolve(folder);
   const temporary = join(root, TEMPORARY);
-  await translatingFileErrors(() => files.mkdir(temporary, { recursive: true }));
+  const near = await translatingFileErrors(async () => {
+    await files.mkdir(temporary, { recursive: true });
+    return LOCAL_FILE_SYSTEMS.has((await statfs(root)).type >>> 0) ? entriesCache<string, true>(NEAR) : null;
+  });
   return {
     stat: (key) =>
       translatingFileErrors(async () => {
@@ -77,7 +93,12 @@ export async function openDiskBlobStore(
         }
       }),
     read: async (key, range = null) => openFileStream(pathOf(root, key), range),
-    bytes: async (key, start, length) => readFileBytes(pathOf(root, key), start, length),
+    bytes: async (key, start, length) => {
+      const path = pathOf(root, key);
+      const bytes = await readFileBytes(path, start, length, near?.has(path));
+      near?.set(path, true);
+      return bytes;
+    },
     write: (key, source, options) =>
       translatingFileErrors(() => write(files, root, join(temporary, randomName()), key, source, options)),
     delete: (key) =>
