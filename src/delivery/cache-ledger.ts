@@ -1237,7 +1237,8 @@ export class CacheLedger {
       while (waiting.length > 0) {
         const batch = waiting.slice(0, BATCH);
         const written = batch.map((record) => ({ record, indexes: [] as number[] }));
-        await this.#options.database.write(async (transaction) => {
+        // What a power cut loses of it, the sweep of the next start removes, and can be fetched again.
+        await this.#options.database.writeRecoverable(async (transaction) => {
           await lockContents(
             transaction,
             batch.flatMap(({ content }) => content ?? []),

@@ -39,7 +39,7 @@ import {
 } from './remote-file.ts';
 import { segmentLength } from './segment-map.ts';
 import { SegmentStream } from './segment-stream.ts';
-import { takerOf } from './take.ts';
+import { sourceOf } from './take.ts';
 import type { Upstream } from './upstream.ts';
 
 export type { CacheUsage, KeptItem, KeptItemsAsked } from './cache-ledger.ts';
@@ -434,17 +434,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const remote = attach(file, record);
       const { held, joining } = remote.glance(first, last);
       const cursor = remote.enter(first, last, keep, probe?.take() ?? null);
+      const hit = held === last - first + 1;
+      const source = hit ? 'cache' : 'peer';
+      const cacheStatus = hit ? 'hedgerow; hit' : missStatus({ held, joining, keep, file });
+      if (size <= SMALL) {
+        try {
+          const bytes = await unlessAborted(remote.segment(cursor, 0, 0, size), signal);
+          // A leased buffer is much larger than what it holds here, and whoever sends it may take long.
+          const own = Buffer.from(bytes);
+          release(bytes);
+          return fromMemory(own, range, source, cacheStatus);
+        } finally {
+          remote.leave(cursor);
+          ledger.leave(record);
+        }
+      }
       const body = new SegmentStream(remote, cursor, bounds, () => ledger.leave(record));
       await begun(body, signal);
-      const hit = held === last - first + 1;
-      return {
-        body,
-        bytes: null,
-        ...bounds,
-        size,
-        source: hit ? 'cache' : 'peer',
-        cacheStatus: hit ? 'hedgerow; hit' : missStatus({ held, joining, keep, file }),
-      };
+      return { body, bytes: null, ...bounds, size, source, cacheStatus };
     } finally {
       probe?.leave();
     }
@@ -520,9 +527,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const upstream = await upstreamFor(file.source);
     const ref = { remoteId: file.remoteId ?? '', variant: file.variant };
     const answer = await upstream.bytes(ref, { start: 0, end: 0 }, controller.signal);
-    answer.body.on('error', () => {});
+    const { body } = openAnswer(answer, controller);
     controller.abort();
-    answer.body.destroy();
+    body.destroy();
     const mimeType = file.mimeType || (answer.type ?? '');
     if (answer.size !== null) onLearnt(file, { size: answer.size, digest: null, mimeType });
     return { size: answer.size, mimeType };
@@ -776,23 +783,22 @@ function missStatus(miss: { held: number; joining: boolean; keep: boolean; file:
 async function begun(body: SegmentStream, signal: AbortSignal | undefined): Promise<void> {
   body.on('error', () => {});
   try {
-    if (signal === undefined) {
-      await body.begin();
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const leave = (): void => reject(signal.reason);
-      signal.addEventListener('abort', leave, { once: true });
-      body
-        .begin()
-        .then(resolve, reject)
-        .finally(() => signal.removeEventListener('abort', leave));
-      if (signal.aborted) leave();
-    });
+    await unlessAborted(body.begin(), signal);
   } catch (error) {
     body.destroy();
     throw error;
   }
+}
+
+/** What is waited for, unless nobody waits any longer. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    if (signal.aborted) leave();
+  });
 }
 
 /** An answer of a peer that was asked because the size was not known; the first who can use it takes it. */
@@ -812,19 +818,18 @@ async function probeSize(file: DeliverableFile, upstreamFor: DeliveryOptions['up
   let { size } = answer;
   if (size === null) {
     // A short one is known by its end; of a longer one the beginning is put back in front.
-    const { taker } = opened;
-    const beginning = await taker.take(SEGMENT_BYTES).catch((error: unknown) => {
+    const source = opened.body;
+    const beginning = await source.take(SEGMENT_BYTES).catch((error: unknown) => {
       throw translate(error);
     });
     if (beginning.length < SEGMENT_BYTES) size = beginning.length;
     const body = Readable.from(
       (async function* () {
         if (beginning.length > 0) yield beginning;
-        yield* taker.rest();
+        yield* source;
       })(),
     );
-    body.on('error', () => {});
-    opened = { body, taker: takerOf(body), controller, tag: answer.tag ?? null };
+    opened = { body: sourceOf(body), controller, tag: answer.tag ?? null };
   }
   return probeOf(size, opened);
 }
@@ -862,11 +867,11 @@ function passThrough(
       retryAfter: 1,
     });
   }
-  const { taker, controller } = opened;
+  const { body: source, controller } = opened;
   const body = Readable.from(
     (async function* () {
       try {
-        for await (const chunk of taker.rest()) {
+        for await (const chunk of source) {
           onFetched(file.source, chunk.length);
           yield chunk;
         }

@@ -8,7 +8,6 @@
  * the store, or, where nothing is kept, begins a run of its own. A run ends with its last reader.
  */
 
-import type { Readable } from 'node:stream';
 import { HedgerowError, isCode } from '../lib/errors.ts';
 import { SEGMENT_BYTES, type SegmentList } from '../lib/media.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
@@ -16,8 +15,8 @@ import { release, retain } from '../storage/buffer-pool.ts';
 import { createDigestHasher, sha256 } from '../storage/segment-digests.ts';
 import { type CacheLedger, type CacheRecord, segmentKey } from './cache-ledger.ts';
 import { segmentLength } from './segment-map.ts';
-import { type Taker, takerOf } from './take.ts';
-import type { Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
+import { sourceOf } from './take.ts';
+import type { ByteSource, Upstream, UpstreamBytes, UpstreamRef } from './upstream.ts';
 
 /** Segments that a run may be ahead of its foremost reader. */
 const AHEAD = 2;
@@ -103,8 +102,7 @@ export interface Cursor {
 
 /** The answer by which the size of a file was found out; its body is not read yet, or only its beginning. */
 export interface OpenedAnswer {
-  body: Readable;
-  taker: Taker;
+  body: ByteSource;
   controller: AbortController;
   /** The peer's tag of the version that it is of. */
   tag: string | null;
@@ -490,7 +488,8 @@ export class FetchRun {
     for (const bytes of this.memory.values()) release(bytes);
     this.memory.clear();
     this.#file.runs.delete(this);
-    this.#controller.abort();
+    // An abort makes an error with its stack, which of what has brought everything nobody would see.
+    if (this.next <= this.#last) this.#controller.abort();
     this.#answer?.body.destroy();
     this.#end(null);
   }
@@ -536,7 +535,7 @@ export class FetchRun {
         await this.#turn(index);
         // Another run has brought it meanwhile, or is about to; this one's readers find it there.
         if (this.ended || (this.delivered > 0 && file.isElsewhere(index, this))) return;
-        const bytes = await answer.taker.take(segmentLength(file.spec.size, index));
+        const bytes = await answer.body.take(segmentLength(file.spec.size, index));
         if (this.ended) return;
         if (bytes.length > 0) file.host.onFetched(bytes.length);
         if (bytes.length < segmentLength(file.spec.size, index)) {
@@ -567,15 +566,15 @@ export class FetchRun {
     );
     const opened = openAnswer(answer, this.#controller);
     await file.admit({ tag: opened.tag, size: answer.size }).catch((error: unknown) => {
-      answer.body.destroy();
+      opened.body.destroy();
       throw error;
     });
     if (answer.start > start || (answer.size !== null && answer.size !== size)) {
-      answer.body.destroy();
+      opened.body.destroy();
       throw file.fault('The peer has other bytes under this name than its catalog says.');
     }
     // A peer without ranges sends the whole.
-    if (answer.start < start) await opened.taker.skip(start - answer.start);
+    if (answer.start < start) await opened.body.skip(start - answer.start);
     return opened;
   }
 
@@ -654,10 +653,9 @@ export class FetchRun {
   }
 }
 
-/** Makes an answer ready to be read, with the errors of its body caught wherever it is not. */
+/** Makes an answer ready to be read. */
 export function openAnswer(answer: UpstreamBytes, controller: AbortController): OpenedAnswer {
-  answer.body.on('error', () => {});
-  return { body: answer.body, taker: takerOf(answer.body), controller, tag: answer.tag ?? null };
+  return { body: sourceOf(answer.body), controller, tag: answer.tag ?? null };
 }
 
 function digestBytes(digest: string | null): Buffer | null {

@@ -11,7 +11,7 @@ export class SegmentStream extends Readable {
   #position: number;
   readonly #end: number;
   readonly #onClose: () => void;
-  readonly #pace = new ReadPace();
+  readonly #pace: ReadPace;
   #first: Buffer | null = null;
 
   constructor(file: RemoteFile, cursor: Cursor, range: ByteRange, onClose: () => void) {
@@ -21,6 +21,7 @@ export class SegmentStream extends Readable {
     this.#cursor = cursor;
     this.#position = range.start;
     this.#end = range.end;
+    this.#pace = new ReadPace(range.end - range.start + 1);
     this.#onClose = onClose;
   }
 

@@ -1,17 +1,16 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { lease, POOLED_BYTES } from '../storage/buffer-pool.ts';
+import type { ByteSource } from './upstream.ts';
 
-/** Reads a stream by exact lengths, and no further ahead than its own buffer. */
-export interface Taker {
-  /** So many bytes in one buffer, up to a segment of them leased; fewer where the stream ends before. */
-  take(length: number): Promise<Buffer>;
-  /** Passes over so many bytes. */
-  skip(length: number): Promise<void>;
-  /** What was received and not taken, then the rest of the stream, chunk by chunk. */
-  rest(): AsyncIterable<Buffer>;
+/** A body of either kind as one to be taken from. What breaks off a stream that nobody reads is no error of anybody's. */
+export function sourceOf(body: Readable | ByteSource): ByteSource {
+  if (!(body instanceof Readable)) return body;
+  body.on('error', () => {});
+  return sourceOfStream(body);
 }
 
-export function takerOf(stream: Readable): Taker {
+/** Reads no further ahead than the stream's own buffer. */
+function sourceOfStream(stream: Readable): ByteSource {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let left: Buffer | null = null;
   const next = async (): Promise<Buffer | null> => {
@@ -44,8 +43,11 @@ export function takerOf(stream: Readable): Taker {
     skip: async (length) => {
       await consume(length, () => {});
     },
-    rest: async function* () {
+    async *[Symbol.asyncIterator]() {
       for (let chunk = await next(); chunk !== null; chunk = await next()) yield chunk;
+    },
+    destroy: () => {
+      stream.destroy();
     },
   };
 }

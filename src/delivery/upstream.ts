@@ -10,13 +10,23 @@ export interface UpstreamRef {
   variant: VariantName;
 }
 
+/** Bytes as they come, for one who takes them in order, one piece after another, and asks for no second before it has the first. */
+export interface ByteSource extends AsyncIterable<Buffer> {
+  /** So many bytes in one buffer, up to a segment of them leased (src/storage/buffer-pool.ts); fewer where they end before. */
+  take(length: number): Promise<Buffer>;
+  /** Passes over so many bytes. */
+  skip(length: number): Promise<void>;
+  /** Breaks off what is not at its end; of one that is, nothing more is taken. */
+  destroy(): void;
+}
+
 export interface UpstreamBytes {
   /** 200 where the peer sent the whole although a range was asked for. */
   status: 200 | 206;
   /** Offset of the body's first byte in the file. */
   start: number;
   /** Read here to its end, or destroyed. */
-  body: Readable;
+  body: Readable | ByteSource;
   /** Bytes of the whole file; null where the peer does not say. */
   size: number | null;
   /** The peer's own tag of this version of the file; it counts where no digest names the bytes. */

@@ -42,6 +42,8 @@ const HOUR = 3_600_000;
 const DAY = 24 * 3600 * 1000;
 /** Peers whose answering is remembered. */
 const BREAKERS = 10_000;
+/** Peers whose clients are kept. */
+const CLIENTS = 1_000;
 /** ms between two looks whether another process has changed the key. */
 const LOOK_FOR_KEY = 1_000;
 /** ms between two looks for what a process has left unfinished. */
@@ -107,10 +109,16 @@ export function createFederation(options: FederationOptions): FederationParts {
   });
   let delivery: Bytes | undefined;
 
+  /** Of Hedgerows: what a peer speaks it goes on speaking, and its row is read for each request in any case. */
+  const hedgerows = entriesCache<number, PeerClient>(CLIENTS);
   const clientFor = async (peerKey: number): Promise<PeerClient> => {
     const peer = await pulledPeer(context.database.read, peerKey);
     if (peer === null) throw new HedgerowError('NOT_FOUND');
-    return foreign.of(peer) ?? clientOf({ context, outgoing, connections }, peer);
+    const other = foreign.of(peer);
+    if (other !== null) return other;
+    const client = clientOf({ context, outgoing, connections }, peer);
+    hedgerows.set(peerKey, client);
+    return client;
   };
   const pulls = createPullManager({
     context,
@@ -227,7 +235,7 @@ export function createFederation(options: FederationOptions): FederationParts {
 
   const upstreamFor = async (peerKey: number): Promise<Upstream> => {
     if (!enabled) throw new HedgerowError('UNAVAILABLE', 'Federation is switched off here.');
-    const client = await clientFor(peerKey);
+    const client = hedgerows.get(peerKey) ?? (await clientFor(peerKey));
     return {
       bytes: (ref: MediaRef, range, signal) =>
         watched(peerKey, () => client.bytes(ref, range, signal), signal),

@@ -2,8 +2,11 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { Pool } from 'undici';
 import type { Upstream } from '../../src/delivery/upstream.ts';
+import { positionOf } from '../../src/federation/outgoing/byte-answer.ts';
+import { openIncoming } from '../../src/federation/outgoing/incoming.ts';
 import { HedgerowError } from '../../src/lib/errors.ts';
 import { SEGMENT_BYTES } from '../../src/lib/media.ts';
 import { createDigestHasher, type Digests } from '../../src/storage/segment-digests.ts';
@@ -56,7 +59,7 @@ export async function startBytePeer(): Promise<BytePeer> {
     get open() {
       return open;
     },
-    upstream: upstreamOver(pool),
+    upstream: upstreamOver(pool, `http://127.0.0.1:${port}`),
     bytesRequests: () =>
       requests.filter((each) => !each.path.endsWith('/segments')).map((each) => each.range ?? 'whole'),
     goDown: async () => {
@@ -152,34 +155,25 @@ export function digestsOf(content: Buffer): Digests {
   return digests;
 }
 
-function upstreamOver(pool: Pool): Upstream {
+function upstreamOver(pool: Pool, origin: string): Upstream {
   const request = async (path: string, headers: Record<string, string>, signal: AbortSignal) => {
-    const response = await pool.request({ path, method: 'GET', headers, signal }).catch((error: unknown) => {
+    const answer = await openIncoming(pool, { origin, path, headers, signal }).catch((error: unknown) => {
       throw new HedgerowError('PEER_UNREACHABLE', undefined, { cause: error, retryAfter: 7 });
     });
-    if (response.statusCode < 300) return response;
-    await response.body.dump();
-    if (response.statusCode === 404) throw new HedgerowError('NOT_FOUND');
-    if (response.statusCode === 410) throw new HedgerowError('MEDIA_GONE');
+    if (answer.status < 300) return answer;
+    await buffer(answer.body);
+    if (answer.status === 404) throw new HedgerowError('NOT_FOUND');
+    if (answer.status === 410) throw new HedgerowError('MEDIA_GONE');
     throw new HedgerowError('PEER_TIMEOUT');
   };
   return {
     bytes: async ({ remoteId, variant }, range, signal) => {
       const headers: Record<string, string> =
         range === null ? {} : { range: `bytes=${range.start}-${range.end}` };
-      const response = await request(`/${remoteId}/${variant}`, headers, signal);
-      const contentRange = /^bytes (\d+)-\d+\/(\d+)$/.exec(String(response.headers['content-range'] ?? ''));
-      const length = response.headers['content-length'];
-      return {
-        status: response.statusCode === 206 ? 206 : 200,
-        start: Number(contentRange?.[1] ?? 0),
-        body: response.body,
-        size: contentRange !== null ? Number(contentRange[2]) : length === undefined ? null : Number(length),
-      };
+      const { status, fields, body } = await request(`/${remoteId}/${variant}`, headers, signal);
+      return { ...positionOf(status, fields, range), body };
     },
-    segmentList: async ({ remoteId, variant }, signal) => {
-      const response = await request(`/${remoteId}/${variant}/segments`, {}, signal);
-      return Buffer.from(await response.body.arrayBuffer());
-    },
+    segmentList: async ({ remoteId, variant }, signal) =>
+      buffer((await request(`/${remoteId}/${variant}/segments`, {}, signal)).body),
   };
 }

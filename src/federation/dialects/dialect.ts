@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { RemoteItem } from '../../catalog/remote-changes.ts';
+import type { ByteSource } from '../../delivery/upstream.ts';
 import type { HedgerowError } from '../../lib/errors.ts';
 import type { VariantName } from '../../lib/media.ts';
 import type { CursorExpiry, IssuedCredential, StatusAnswer, WireAgent } from '../wire/messages.ts';
@@ -49,7 +50,7 @@ export interface MediaBytes {
   start: number;
   /** Bytes of the whole file, where the peer says. */
   size: number | null;
-  body: Readable;
+  body: Readable | ByteSource;
   /** What the peer calls this version of the file, where it does and no digest names it. */
   tag?: string | null;
   /** Media type, where the catalog may not know it. */

@@ -1,14 +1,15 @@
 /** The native dialect, protocol version 1: docs/federation.md. */
-import type { Readable } from 'node:stream';
+import type { ByteSource } from '../../delivery/upstream.ts';
 import { type Code, HedgerowError } from '../../lib/errors.ts';
 import { type AnswerVerdict, type SentRequest, verifyAnswer } from '../identity/answer-signatures.ts';
-import { type FieldList, oneField } from '../identity/http-fields.ts';
+import { oneField } from '../identity/http-fields.ts';
 import type { PrivateKey, PublicKey } from '../identity/keys.ts';
 import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts';
 import type { AddressPolicy } from '../outgoing/addresses.ts';
-import { drop, positionOf } from '../outgoing/byte-answer.ts';
+import { positionOf } from '../outgoing/byte-answer.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
-import { type Answer, exchange, networkError, rawFields } from '../outgoing/exchange.ts';
+import { type Answer, exchange, networkError } from '../outgoing/exchange.ts';
+import { type IncomingAnswer, openIncoming } from '../outgoing/incoming.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
 import { parseJson } from '../wire/json.ts';
 import { ANSWER_BYTES, SEGMENT_LIST_BYTES } from '../wire/limits.ts';
@@ -195,34 +196,24 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     headers: Record<string, string>,
     dispatcher: keyof Pick<Outgoing, 'dispatcher' | 'lasting'>,
     signal: AbortSignal,
-  ): Promise<{ status: number; fields: FieldList; body: Readable }> {
+  ): Promise<IncomingAnswer> {
     return sending(async (connection) => {
       const url = `${connection.endpoint}${FEDERATION_ROOT}${path}`;
       const signed = sign(connection, { method: 'GET', target: url });
       const { origin, pathname, search } = new URL(url);
-      const answer = await outgoing[dispatcher](connection.policy)
-        .request({
-          origin,
-          path: pathname + search,
-          method: 'GET',
-          headers: { ...signed, 'accept-encoding': 'identity', ...headers },
-          responseHeaders: 'raw',
-          signal,
-        })
-        .catch((error: unknown) => {
-          throw networkError(error);
-        });
-      const fields = rawFields(answer.headers);
-      const { statusCode: status, body } = answer;
-      // Whoever reads it hears of its errors; where it is broken off unread, nobody else would, and the process would end.
-      body.on('error', () => {});
+      const { status, fields, body } = await openIncoming(outgoing[dispatcher](connection.policy), {
+        origin,
+        path: pathname + search,
+        headers: { ...signed, 'accept-encoding': 'identity', ...headers },
+        signal,
+      });
       if (status !== 200 && status !== 206) {
         const problem = { status, fields, body: await readWhole(body, PROBLEM_BYTES), elapsed: 0 };
         throw await refusal(problem, verify(connection, problem, signed));
       }
       // The digests are of the bytes themselves, so nobody in between may have encoded them.
       if (contentCoding(fields) !== 'identity') {
-        drop(body);
+        body.destroy();
         throw new HedgerowError(
           'PEER_INVALID_ANSWER',
           'The bytes arrived encoded, though they were asked for as they are.',
@@ -236,7 +227,7 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     path: string,
     range: { start: number; end: number } | null,
     signal: AbortSignal,
-  ): Promise<MediaBytes> {
+  ): Promise<MediaBytes & { body: ByteSource }> {
     const { status, fields, body } = await open(
       path,
       range === null ? {} : { range: `bytes=${range.start}-${range.end}` },
@@ -246,7 +237,7 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     try {
       return { ...positionOf(status, fields, range), body };
     } catch (error) {
-      drop(body);
+      body.destroy();
       throw error;
     }
   }
@@ -261,7 +252,7 @@ export function createHedgerowClient<C extends HedgerowConnection>(
     const type = oneField(fields, 'content-type');
     if (status === 200 && type.kind === 'one' && /^text\/event-stream *(;|$)/i.test(type.value))
       return piecesOf(body);
-    drop(body);
+    body.destroy();
     throw new HedgerowError(
       'PEER_INVALID_ANSWER',
       'The peer answered something else than a stream of events.',
@@ -405,15 +396,15 @@ async function content(answer: Answer): Promise<unknown> {
   return parseJson(await decodeContent(answer.body, contentCoding(answer.fields), PROBLEM_BYTES));
 }
 
-async function* piecesOf(body: Readable): AsyncGenerator<Uint8Array> {
+async function* piecesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    yield* body as AsyncIterable<Uint8Array>;
+    yield* body;
   } catch (error) {
     throw networkError(error);
   }
 }
 
-async function readWhole(body: Readable, maxBytes: number): Promise<Buffer> {
+async function readWhole(body: ByteSource, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {

@@ -8,7 +8,7 @@
  *   4. nonce and state of the row, which are the server's
  */
 
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { HedgerowError } from '../../lib/errors.ts';
 import { contentDigest, matchesContentDigest } from './content-digest.ts';
 import { type FieldList, oneField } from './http-fields.ts';
@@ -35,6 +35,9 @@ const PAIRING_COMPONENTS = [
   '"content-digest"',
   '"hedgerow-proof"',
 ] as const;
+
+/** Bytes of a nonce. */
+const NONCE_BYTES = 16;
 
 /** A request about to be sent. */
 export interface OutgoingRequest {
@@ -218,7 +221,7 @@ function signedFields(
 ): Record<string, string> {
   const target = signedTarget(request.target);
   if (!target) throw new TypeError(`not a path of the federation: ${request.target}`);
-  const nonce = signer.nonce ?? randomBytes(16).toString('base64url');
+  const nonce = signer.nonce ?? nextNonce();
   if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]{16,64}$/.test(nonce)) throw new TypeError('not a nonce');
   const created = Math.floor(signer.now.getTime() / 1000);
   const params =
@@ -226,6 +229,19 @@ function signedFields(
     `;keyid="${signer.key.thumbprint}";alg="ed25519";tag="${tag}"`;
   const all = { ...values, '"@method"': request.method, '"@path"': target.path, '"@query"': target.query };
   return signatureHeaders(params, signBytes(signatureBase(components, all, params), signer.key));
+}
+
+/** Random bytes for nonces, fetched for many at once: each fetching costs as much as a tenth of a signature. */
+const nonces = Buffer.alloc(NONCE_BYTES * 64);
+let used = nonces.length;
+
+function nextNonce(): string {
+  if (used === nonces.length) {
+    randomFillSync(nonces);
+    used = 0;
+  }
+  used += NONCE_BYTES;
+  return nonces.toString('base64url', used - NONCE_BYTES, used);
 }
 
 function readSigned(

@@ -1,5 +1,6 @@
 /** Answers that hold bytes of a file: which part of it, and how to be rid of one that nobody reads. */
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { ByteSource } from '../../delivery/upstream.ts';
 import { HedgerowError } from '../../lib/errors.ts';
 import { type FieldList, oneField } from '../identity/http-fields.ts';
 
@@ -43,7 +44,7 @@ export function positionOf(
 }
 
 /** Ends a body that nobody reads. What that makes of the stream is no error of anybody's, and must end no process. */
-export function drop(body: Readable): void {
-  body.on('error', () => {});
+export function drop(body: Readable | ByteSource): void {
+  if (body instanceof Readable) body.on('error', () => {});
   body.destroy();
 }

@@ -29,6 +29,8 @@ import { alarmFork, formerThumbprints, judgeChain, type PinnedPeer, pinKey } fro
 const CHAIN_PAUSE = 3_600_000;
 /** ms between two announcements to a peer that seems to have forgotten our key. */
 const ANNOUNCE_AGAIN = 3_600_000;
+/** Peers whose tokens are kept open. */
+const OPENED = 1_000;
 /** ms for an announcement, with all that it takes. */
 const ANNOUNCE_DEADLINE = 30_000;
 
@@ -85,6 +87,8 @@ export function createConnections({ context, outgoing }: ConnectionParts): Conne
   const announcing = new Map<number, Promise<void>>();
   const following = new Map<number, Promise<boolean>>();
   const announcedAgain = entriesCache<number, number>(10_000);
+  /** Tokens as they were opened last, by the peer's key: opening one costs more than signing the request that it goes with. */
+  const opened = entriesCache<number, { sealed: string; token: string }>(OPENED);
 
   async function readRow(peerKey: number, evenRevoked = false): Promise<Row> {
     const row = await database.read.get<Row>(
@@ -94,6 +98,14 @@ export function createConnections({ context, outgoing }: ConnectionParts): Conne
     if (row.status === 'REVOKED' && !evenRevoked) throw new HedgerowError('REVOKED');
     if (row.newest > identity.number) await identity.refresh();
     return row;
+  }
+
+  function tokenOf({ key, id }: Row, sealed: string): string | undefined {
+    const known = opened.get(key);
+    if (known?.sealed === sealed) return known.token;
+    const token = openPeerToken(masterKey, id, sealed);
+    if (token !== undefined) opened.set(key, { sealed, token });
+    return token;
   }
 
   function connectionOf(row: Row): PeerConnection {
@@ -110,11 +122,11 @@ export function createConnections({ context, outgoing }: ConnectionParts): Conne
       key: identity.key,
     };
     const next = row.sealedNextToken;
-    const nextToken = next === null ? undefined : openPeerToken(masterKey, row.id, next);
+    const nextToken = next === null ? undefined : tokenOf(row, next);
     if (next !== null && nextToken !== undefined) {
       return { ...common, token: nextToken, sealed: next, isNext: true };
     }
-    const token = openPeerToken(masterKey, row.id, row.sealedToken);
+    const token = tokenOf(row, row.sealedToken);
     if (token === undefined) {
       throw new HedgerowError(
         'CREDENTIAL_REFUSED',
