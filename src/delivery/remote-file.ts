@@ -119,6 +119,8 @@ export class RemoteFile {
   readonly #writing = new Set<Promise<void>>();
   #list: Promise<Buffer | null> | null = null;
   readonly #listAbort = new AbortController();
+  /** Whether the peer is being asked for it: an abort makes an error with its stack. */
+  #listing = false;
 
   constructor(spec: RemoteSpec, record: CacheRecord, host: RemoteHost) {
     this.spec = spec;
@@ -138,7 +140,7 @@ export class RemoteFile {
     cursor.opened?.controller.abort();
     cursor.opened?.body.destroy();
     if (this.#cursors.size > 0) return;
-    this.#listAbort.abort();
+    if (this.#listing) this.#listAbort.abort();
     this.host.onIdle();
   }
 
@@ -367,7 +369,11 @@ export class RemoteFile {
     const kept = record.segments.held > 0 ? await this.#keptList() : null;
     if (kept !== null) return kept;
     const key = `${record.key}/list`;
-    const list = await (await host.upstream()).segmentList(spec.ref, this.#listAbort.signal);
+    this.#listing = true;
+    const upstream = await host.upstream();
+    const list = await upstream.segmentList(spec.ref, this.#listAbort.signal).finally(() => {
+      this.#listing = false;
+    });
     host.onFetched(list.length);
     if (!this.#isList(list)) {
       throw this.fault('The segment list from the peer does not match its digest.');

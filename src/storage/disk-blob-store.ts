@@ -22,8 +22,12 @@ import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { BlobEntry, BlobStore, WriteKey, WriteOptions, Written } from './blob-store.ts';
 import { translatingFileErrors } from './file-errors.ts';
 import { openFileStream, readFileBytes } from './file-stream.ts';
+import { RENAME_ATTEMPTS, writeByThread } from './file-writer.ts';
 import { folderOf, keyOf, pathOf, TEMPORARY } from './paths.ts';
 import { createDigestHasher } from './segment-digests.ts';
+
+const PROCESS = randomBytes(16).toString('hex');
+let named = 0;
 
 /** What the store does to its folder, except reading; a test puts a disk in its place that fails. */
 export interface FileOperations {
@@ -63,9 +67,6 @@ const LOCAL_FILE_SYSTEMS = new Set([
 ]);
 /** Files that were opened a short while ago, of which so many are remembered. */
 const NEAR = 4_096;
-/** Another writer may remove an emptied folder between our mkdir and our rename; so often it is tried again. */
-const RENAME_ATTEMPTS = 5;
-
 /**
  * Opens the store, and makes its folder where there is none.
  * @throws HedgerowError UNAVAILABLE where the folder cannot be written
@@ -100,7 +101,19 @@ export async function openDiskBlobStore(
       return bytes;
     },
     write: (key, source, options) =>
-      translatingFileErrors(() => write(files, root, join(temporary, randomName()), key, source, options)),
+      translatingFileErrors(async () => {
+        const unfinished = join(temporary, uniqueName());
+        const { digest, sync, verified } = options;
+        if (files === nodeFiles && verified === true && digest !== undefined && !sync) {
+          const short = typeof key === 'string' && Buffer.isBuffer(source) && options.size === undefined;
+          const writing = short ? writeByThread(unfinished, pathOf(root, key), source) : null;
+          if (short && writing !== null) {
+            await writing;
+            return { size: source.length, digest, segmentList: null, key };
+          }
+        }
+        return write(files, root, unfinished, key, source, options);
+      }),
     delete: (key) =>
       translatingFileErrors(async () => {
         const path = pathOf(root, key);
@@ -125,7 +138,7 @@ export async function openDiskBlobStore(
             files,
             pathOf(root, key),
             pathOf(root, to + key.slice(from.length)),
-            join(temporary, randomName()),
+            join(temporary, uniqueName()),
           );
         }
       }),
@@ -296,6 +309,8 @@ function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-function randomName(): string {
-  return randomBytes(16).toString('hex');
+/** Of which no other process has one, and this one none twice. */
+function uniqueName(): string {
+  named += 1;
+  return `${PROCESS}-${named.toString(36)}`;
 }
