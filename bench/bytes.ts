@@ -11,7 +11,15 @@
  */
 
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
-import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createHash,
+  generateKeyPairSync,
+  hash,
+  randomBytes,
+  sign,
+  verify,
+} from 'node:crypto';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -19,9 +27,11 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   write,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
@@ -45,9 +55,11 @@ const KB20 = 20_000;
 const MB2 = 2_000_000;
 const MB200 = 200_000_000;
 const THUMBNAILS = 64;
+/** Files of a round. */
 const SMALL = 400;
 const MIDDLE = 48;
 const LARGE = 3;
+const SINGLE = 200;
 const WAN_BYTES = 4_000_000;
 /** ms there and back, and bits a second. */
 const WAN = { delay: 50, rate: 10e6 };
@@ -116,15 +128,18 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'hedgerow-bench-bytes-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const bench = await prepare(folder, stack);
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   const wanted = (part: string): boolean => values.only === undefined || values.only === part;
+  const bench = await prepare(folder, stack, wanted('cold') ? rounds : 0);
   console.log(
     `load ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}, ${rounds} rounds\n`,
   );
   if (wanted('warm')) await warm(bench, rounds, seconds);
-  if (wanted('cold')) await cold(bench, rounds);
+  if (wanted('cold')) {
+    await cold(bench);
+    alone(folder);
+  }
   if (wanted('viewers')) await viewers(bench);
   if (wanted('wan')) await wan(bench, rounds);
   if (wanted('memory')) await memory(bench, seconds);
@@ -140,6 +155,11 @@ interface File {
 
 interface Bench {
   files: Record<'thumbnails' | 'small' | 'middle' | 'large' | 'slow' | 'wan', File[]>;
+  /**
+   * For each round files that nobody has had: where the cache was emptied in between, ext4 would look at each file that was deleted
+   * in the last minutes before it makes a new one, and making files would be what is measured.
+   */
+  cold: Record<'small' | 'middle' | 'large' | 'single', File[]>[];
   ports: Record<Subject | 'origin' | 'relay', number>;
   pids: Record<Subject, number>;
   /** Upstream requests for bytes that the origin has answered so far, by path. */
@@ -150,7 +170,7 @@ interface Bench {
 
 type Subject = 'hedgerow' | 'nginx' | 'plain' | 'bare';
 
-async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Bench> {
+async function prepare(folder: string, stack: AsyncDisposableStack, rounds: number): Promise<Bench> {
   const [originPort, staticPort, nginxPort, plainPort, relayPort, barePort] = (await freePorts(6)) as [
     number,
     number,
@@ -161,7 +181,8 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
   ];
   const base = `http://127.0.0.1:${originPort}`;
   const garden = stack.use(await startGarden(join(folder, 'garden'), base));
-  const files = await makeFiles(garden, join(folder, 'origin'));
+  const { files, cold } = await makeFiles(garden, join(folder, 'origin'), rounds);
+  const all = [files, ...cold].flatMap((each) => Object.values(each).flat());
   const originLog = join(folder, 'origin.log');
   const origin = startNginx(
     folder,
@@ -197,7 +218,7 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
     url,
     `mutation { pairWithPeer(input: { invitation: "${createInvitation.code}" }) { peer { id } } }`,
   );
-  const total = Object.values(files).flat().length;
+  const total = all.length;
   await until(`the listing of ${total}`, async () => {
     const { media } = await ask(url, '{ media(origin: REMOTE, first: 1) { totalCount } }');
     return media.totalCount === total || `${media.totalCount} are there`;
@@ -212,11 +233,12 @@ async function prepare(folder: string, stack: AsyncDisposableStack): Promise<Ben
     if (!media.pageInfo.hasNextPage) break;
     after = media.pageInfo.endCursor;
   }
-  for (const file of Object.values(files).flat()) file.id = ids.get(file.remoteId) ?? '';
+  for (const file of all) file.id = ids.get(file.remoteId) ?? '';
   if (pairWithPeer.peer === null) throw new Error('The pairing failed.');
 
   return {
     files,
+    cold,
     ports: {
       hedgerow: Number(new URL(url).port),
       nginx: nginxPort,
@@ -264,7 +286,11 @@ async function startGarden(dataDir: string, publicUrl: string): Promise<RunningA
 }
 
 /** Items of the garden whose bytes lie in the origin's folder, all of them different. */
-async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['files']> {
+async function makeFiles(
+  garden: RunningApp,
+  folder: string,
+  rounds: number,
+): Promise<Pick<Bench, 'files' | 'cold'>> {
   let serial = 0;
   const make = async (count: number, size: number, variant: VariantName): Promise<File[]> => {
     const mimeType = size === KB20 || variant === 'preview' ? 'image/jpeg' : 'video/mp4';
@@ -294,7 +320,7 @@ async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['fil
       return { remoteId, id: '', variant, size };
     });
   };
-  return {
+  const files = {
     thumbnails: await make(THUMBNAILS, KB20, 'thumbnail'),
     small: await make(SMALL, KB20, 'original'),
     middle: await make(MIDDLE, MB2, 'original'),
@@ -302,6 +328,16 @@ async function makeFiles(garden: RunningApp, folder: string): Promise<Bench['fil
     slow: await make(1, MB2, 'playable'),
     wan: await make(2, WAN_BYTES, 'preview'),
   };
+  const cold: Bench['cold'] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    cold.push({
+      small: await make(SMALL, KB20, 'original'),
+      middle: await make(MIDDLE, MB2, 'original'),
+      large: await make(LARGE, MB200, 'original'),
+      single: await make(SINGLE, KB20, 'original'),
+    });
+  }
+  return { files, cold };
 }
 
 /** Bytes that look like none other, and no segment like another: quick to make, and the same in each run. */
@@ -523,13 +559,12 @@ async function warm(bench: Bench, rounds: number, seconds: number): Promise<void
   );
 }
 
-async function cold(bench: Bench, rounds: number): Promise<void> {
-  const { small, middle, large } = bench.files;
+async function cold(bench: Bench): Promise<void> {
   const cases = [
-    { name: '20 KB', files: small, goal: '>= 0.5' },
-    { name: '2 MB', files: middle, goal: '>= 1.0' },
-    { name: '200 MB', files: large, goal: '>= 1.0' },
-  ];
+    { name: '20 KB', files: 'small', goal: '>= 0.5' },
+    { name: '2 MB', files: 'middle', goal: '>= 1.0' },
+    { name: '200 MB', files: 'large', goal: '>= 1.0' },
+  ] as const;
   const subjects = ['hedgerow', 'nginx', 'plain', 'bare'] as const;
   const results = new Map<string, Record<Subject, Measured[]>>();
   const firstBytes: Record<'hedgerow' | 'unbuffered' | 'origin', number[]> = {
@@ -537,19 +572,17 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
     unbuffered: [],
     origin: [],
   };
-  for (let round = 0; round < rounds; round += 1) {
+  for (const [round, ofRound] of bench.cold.entries()) {
     for (const { name, files } of cases) {
       const all = results.get(name) ?? { hedgerow: [], nginx: [], plain: [], bare: [] };
       results.set(name, all);
       for (const subject of subjects) {
-        await bench.purge();
-        all[subject].push(await turn(bench, subject, files, { fresh: `c${round}` }));
+        all[subject].push(await turn(bench, subject, ofRound[files], { fresh: `c${round}` }));
       }
     }
     // One after another: what a single reader waits.
     const one = { connections: 1, requests: [] as Ask[] };
-    await bench.purge();
-    const few = small.slice(0, 200);
+    const few = ofRound.single;
     const ours = few.map((file) => ({ path: pathOf('hedgerow', file) }));
     firstBytes.hedgerow.push((await bench.run({ ...one, port: bench.ports.hedgerow, requests: ours })).p50);
     const unbuffered = few.map((file) => ({ path: `/unbuffered${pathOf('nginx', file)}` }));
@@ -611,6 +644,42 @@ async function cold(bench: Bench, rounds: number): Promise<void> {
         ((ours - base) / (theirs - base)).toFixed(2),
         '<= 3',
       ],
+    ],
+  );
+}
+
+/** What of a cold file cannot be done without, each alone and in this process. */
+function alone(folder: string): void {
+  const times = 2000;
+  const target = join(folder, 'alone');
+  mkdirSync(target);
+  const cpu = (work: (time: number) => void): string => {
+    for (let time = 0; time < 200; time += 1) work(-1 - time);
+    const before = process.cpuUsage();
+    for (let time = 0; time < times; time += 1) work(time);
+    const { user, system } = process.cpuUsage(before);
+    return `${((user + system) / times).toFixed(0)} µs`;
+  };
+  const file = (bytes: Buffer) => (time: number) => {
+    const path = join(target, `${bytes.length}-${time}`);
+    const descriptor = openSync(`${path}-temporary`, 'wx');
+    writeSync(descriptor, bytes);
+    closeSync(descriptor);
+    renameSync(`${path}-temporary`, path);
+  };
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const text = Buffer.alloc(600, 'a signature base');
+  const signature = sign(null, text, privateKey);
+  const [small, segment] = [contentOf(0, KB20), contentOf(0, SEGMENT_BYTES)];
+  table(
+    ['alone', 'CPU'],
+    [
+      ['Ed25519: a request signed', cpu(() => sign(null, text, privateKey))],
+      ['Ed25519: one verified, at the peer', cpu(() => verify(null, text, publicKey, signature))],
+      ['SHA-256 of 20 KB', cpu(() => hash('sha256', small))],
+      ['SHA-256 of a segment of 256 KiB', cpu(() => hash('sha256', segment))],
+      ['a file of 20 KB made and renamed', cpu(file(small))],
+      ['a file of 256 KiB made and renamed', cpu(file(segment))],
     ],
   );
 }
