@@ -287,6 +287,13 @@ describe('a signed request', () => {
     expect(() => accepts(withInput(signed(get), params))).toThrow(refusedAs(why));
   });
 
+  test('never has the nonce of another, however many are made', () => {
+    const nonces = Array.from({ length: 300 }, () => readRequestSignature(signed(get)).nonce);
+    expect(new Set(nonces).size).toBe(300);
+    // 128 random bits: no two begin alike.
+    expect(new Set(nonces.map((nonce) => nonce.slice(0, 11))).size).toBe(300);
+  });
+
   test('may have a nonce of 16 to 64 characters, and a time from 1970 on', () => {
     for (const nonce of ['x'.repeat(16), 'x'.repeat(64)])
       accepts(withInput(signed(get), changed('0123456789abcdef', nonce)));
