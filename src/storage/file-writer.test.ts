@@ -17,7 +17,7 @@ const write = (name: string, path: string, bytes: Buffer) =>
 const left = () => readdir(join(folder, 'temporary'));
 
 it('writes many at once, each whole under its own name in folders that it makes, and refuses what is too many or too long', async () => {
-  const contents = Array.from({ length: 30 }, (_, at) =>
+  const contents = Array.from({ length: 60 }, (_, at) =>
     randomBytes(at % 3 === 0 ? SLOT_BYTES : 1 + at * 999),
   );
   const given = contents.map((bytes, at) => {

@@ -27,8 +27,8 @@ export interface WrittenFile {
 export const SLOT_BYTES = POOLED_BYTES;
 /** Another writer may remove an emptied folder between our mkdir and our rename; so often it is tried again. */
 export const RENAME_ATTEMPTS = 5;
-/** Files on their way at once: 2 MiB. */
-const SLOTS = 8;
+/** Files on their way at once, 8 MiB; pages that were never used take nothing. */
+const SLOTS = 32;
 /** ms without a file after which the thread ends. */
 const IDLE = 30_000;
 const PROGRAM = new URL('./file-writer-thread.ts', import.meta.url);
