@@ -141,6 +141,21 @@ export function describeBlobStore(name: string, open: () => Promise<StoreUnderTe
       await store.deleteAll('cache/77/');
     });
 
+    it('reads what it has read before as it is by then, and says so where it is gone', async () => {
+      const place = cachedFileKey(1, 2, 'original', 'again');
+      for (const bytes of [content.subarray(0, 1000), content.subarray(1000, 3000)]) {
+        await store.write(place, bytes, { sync: false, digest: sha256(bytes), verified: true });
+        for (const _ of [1, 2, 3]) {
+          const read = await store.bytes(place, 10, 3000);
+          expect(read.equals(bytes.subarray(10))).toBe(true);
+        }
+      }
+      await store.delete(place);
+      await expect(store.bytes(place, 0, 10)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await store.write(place, content.subarray(5, 10), { sync: false });
+      expect((await store.bytes(place, 0, 10)).equals(content.subarray(5, 10))).toBe(true);
+    });
+
     it('replaces a blob in one step: a reader sees the former or the latter', async () => {
       const one = Buffer.alloc(300_000, 1);
       const two = Buffer.alloc(300_000, 2);
