@@ -45,38 +45,48 @@ export async function recordCounts(
   were: readonly CountedItem[],
   are: readonly CountedItem[],
 ): Promise<void> {
-  const changes = new Map<string, number>();
+  const changes = new Map<string, { place: Place; by: number }>();
   for (const [items, by] of [
     [were, -1],
     [are, 1],
   ] as const) {
     for (const item of items) {
       for (const place of placesOf(item)) {
-        const key = JSON.stringify(place);
-        changes.set(key, (changes.get(key) ?? 0) + by);
+        // What may be any text comes last, behind the length of what stands before it: so two places are never one.
+        const [facet, owner, value, source, visibility, kind] = place;
+        const name = `${facet} ${source} ${visibility} ${kind} ${owner.length} ${owner}${value}`;
+        const change = changes.get(name);
+        if (change === undefined) changes.set(name, { place, by });
+        else change.by += by;
       }
     }
   }
-  const rows: string[] = [];
-  let fewer = false;
-  for (const [place, by] of changes) {
-    if (by === 0) continue;
-    rows.push(`${place.slice(0, -1)},${by}]`);
-    fewer ||= by < 0;
-  }
+  const rows = [...changes].filter(([, { by }]) => by !== 0);
   if (rows.length === 0) return;
-  const list = `[${rows.sort().join()}]`;
-  const from =
-    tx.dialect === 'sqlite'
-      ? // WHERE true parts the SELECT from ON CONFLICT, as SQLite's parser asks.
-        sql`json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]') FROM json_each(${list}) WHERE true`
-      : sql`(value->>0)::int, value->>1, value->>2, (value->>3)::int, (value->>4)::int, (value->>5)::int, (value->>6)::int FROM json_array_elements(CAST(${list} AS json))`;
-  await tx.run(
-    sql`INSERT INTO item_counts (facet, owner_id, value, source, visibility, kind, total) SELECT ${from} ON CONFLICT (facet, owner_id, value, source, visibility, kind) DO UPDATE SET total = item_counts.total + excluded.total`,
-  );
+  if (tx.dialect === 'sqlite') {
+    // Neighbours in the table one after the other.
+    rows.sort(([a], [b]) => (a < b ? -1 : 1));
+    await tx.each(
+      `${COUNT} VALUES (?, ?, ?, ?, ?, ?, ?) ${ADD_UP}`,
+      rows.map(([, { place, by }]) => [...place, by]),
+    );
+  } else {
+    // In an order that is the same in every process, so that nobody waits for somebody who waits.
+    const list = `[${rows
+      .map(([, { place, by }]) => JSON.stringify([...place, by]))
+      .sort()
+      .join()}]`;
+    await tx.run(
+      sql`${raw(COUNT)} SELECT (value->>0)::int, value->>1, value->>2, (value->>3)::int, (value->>4)::int, (value->>5)::int, (value->>6)::int FROM json_array_elements(CAST(${list} AS json)) ${raw(ADD_UP)}`,
+    );
+  }
   // What has gone to nothing is found by the partial index item_counts_none.
-  if (fewer) await tx.run(sql`DELETE FROM item_counts WHERE total = 0`);
+  if (rows.some(([, { by }]) => by < 0)) await tx.run(sql`DELETE FROM item_counts WHERE total = 0`);
 }
+
+const COUNT = 'INSERT INTO item_counts (facet, owner_id, value, source, visibility, kind, total)';
+const ADD_UP =
+  'ON CONFLICT (facet, owner_id, value, source, visibility, kind) DO UPDATE SET total = item_counts.total + excluded.total';
 
 /** What items that are about to be changed are counted by; on PostgreSQL nobody else changes them until the end. */
 export async function lockCounted(tx: Sql, keys: readonly number[]): Promise<Map<number, CountedItem>> {

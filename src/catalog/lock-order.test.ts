@@ -55,6 +55,7 @@ function haltingAfter(database: Database, statement: RegExp, at: Halt): Database
       all: (given) => after(given, tx.all(given)),
       get: (given) => after(given, tx.get(given)),
       run: (given) => after(given, tx.run(given)),
+      each: (text, rows) => tx.each(text, rows),
     };
   };
   return { ...database, write: (work) => database.write((tx) => work(stepped(tx))) };

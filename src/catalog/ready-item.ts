@@ -80,8 +80,10 @@ const UPDATED_AT = place('updated_at');
 
 export function readyItem(item: RemoteItem, dialect: SqlDialect): ReadyItem {
   const { remoteId, version, takenAt, createdAt, updatedAt, tags, albums } = item;
-  const row: unknown[] = new Array(ROW.length).fill(null, 0, STAMPED);
-  for (let index = 0; index < OWN.length; index++) row[STAMPED + index] = OWN[index]?.[2](item);
+  // Without a hole in it from the beginning: one with holes goes from thread to thread as a list of numbered values.
+  const row: unknown[] = [];
+  for (let index = 0; index < STAMPED; index++) row.push(null);
+  for (const [, , value] of OWN) row.push(value(item));
   return {
     remoteId,
     version,

@@ -9,7 +9,7 @@ import { type CountedItem, lockCounted, recordCounts } from './counts.ts';
 import { HIDDEN } from './items.ts';
 import { lockPeers } from './locks.ts';
 import { ITEM_OWN, place, type ReadyItem, ROW, readyItem, stamp } from './ready-item.ts';
-import { indexItems, indexNewItem, unindexItems } from './search-index.ts';
+import { indexItems, indexNewItems, unindexItems } from './search-index.ts';
 import { finishChange, readState } from './state.ts';
 import { titleKey } from './words.ts';
 
@@ -174,8 +174,7 @@ export async function applyRemoteParts(
     tx,
     Array.from(reworded, ([key, texts]) => ({ key, texts })),
   );
-  const left = await leaveAlbums(tx, source, [...changed]);
-  await putAlbums(tx, taking, inAlbums, left);
+  await putAlbums(tx, taking, inAlbums, await leaveAlbums(tx, source, changed, inAlbums));
   if (put.size > 0 || back.length > 0 || were.length > 0) {
     await recordCounts(tx, were, are);
     await finishChange(tx, [], revision === null ? [...put, ...back] : back, now);
@@ -309,10 +308,12 @@ async function applyPart(
   }
   for (const { key } of changed) changes.changed.add(key);
   for (const { key, item } of changed.filter(isReworded)) changes.reworded.set(key, item.searchTexts);
-  for (const { key, item } of added) {
-    if (tx.dialect === 'sqlite') await indexNewItem(tx, { key, texts: item.searchTexts });
-    else changes.reworded.set(key, item.searchTexts);
-  }
+  if (tx.dialect === 'sqlite') {
+    await indexNewItems(
+      tx,
+      added.map(({ key, item }) => ({ key, texts: item.searchTexts })),
+    );
+  } else for (const { key, item } of added) changes.reworded.set(key, item.searchTexts);
 
   for (const row of locked.values()) changes.were.push(row);
   const countAs = (item: ReadyItem, visibility: number): void => {
@@ -658,9 +659,12 @@ async function writeRows(
     row[1] = source;
     row[2] = generation;
     row[3] = revision;
-    await tx.run(prepared(INSERT_ROW, row));
     added.push({ key, item });
   }
+  await tx.each(
+    INSERT_ROW,
+    fresh.map(({ row }) => row),
+  );
   return added;
 }
 
@@ -689,7 +693,7 @@ const REMOVE_TAGS = 'DELETE FROM item_tags WHERE item_key = ?';
 async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]): Promise<void> {
   if (tags.length === 0) return;
   if (tx.dialect === 'sqlite') {
-    for (const tag of tags) await tx.run(prepared(INSERT_TAG, tag));
+    await tx.each(INSERT_TAG, tags);
     return;
   }
   await tx.run(
@@ -700,31 +704,63 @@ async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]):
 async function removeTags(tx: Sql, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
   if (tx.dialect === 'sqlite') {
-    for (const key of keys) await tx.run(prepared(REMOVE_TAGS, [key]));
+    await tx.each(
+      REMOVE_TAGS,
+      keys.map((key) => [key]),
+    );
     return;
   }
   await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
 }
 
-/** Takes items out of the peer's albums; answers the keys of these. */
-async function leaveAlbums(tx: Sql, source: number, keys: readonly number[]): Promise<number[]> {
-  if (keys.length === 0) return [];
-  const left = await tx.all<{ key: number }>(
-    sql`DELETE FROM album_items WHERE item_key IN (${integers(tx, JSON.stringify(keys))}) AND album_key IN (SELECT key FROM albums WHERE source = ${source}) RETURNING album_key AS key`,
-  );
-  return left.map(({ key }) => key);
+/** What stands of the peer's albums: which items they keep, and the albums that others were taken out of. */
+interface Memberships {
+  /** By `membership`. */
+  kept: ReadonlySet<string>;
+  /** Keys of albums; those that stay empty go. */
+  left: readonly number[];
 }
 
-/**
- * A peer's albums come with its items: made where one names them, called as the latest calls them.
- *
- * @param left - albums that items were taken out of; those that stay empty go
- */
+function membership(item: number, album: string): string {
+  return `${item} ${album}`;
+}
+
+/** Takes changed items out of those of the peer's albums that they are in no longer. */
+async function leaveAlbums(
+  tx: Sql,
+  source: number,
+  changed: ReadonlySet<number>,
+  inAlbums: ReadonlyMap<number, ReadyItem['albums']>,
+): Promise<Memberships> {
+  if (changed.size === 0) return { kept: new Set(), left: [] };
+  // By the items alone: SQLite would look for each of them in every album of the peer.
+  const all = await tx.all<{ item: number; album: number; of: number; remoteId: string }>(
+    sql`SELECT m.item_key AS item, m.album_key AS album, a.source AS "of", a.remote_id AS "remoteId" FROM album_items m JOIN albums a ON a.key = m.album_key WHERE m.item_key IN (${integers(tx, JSON.stringify([...changed]))})`,
+  );
+  const rows = all.filter((row) => row.of === source);
+  const stays = ({ item, remoteId }: (typeof rows)[number]): boolean =>
+    inAlbums.get(item)?.some(({ id }) => id === remoteId) ?? false;
+  const gone = rows.filter((row) => !stays(row));
+  if (gone.length > 0) {
+    const pairs = JSON.stringify(gone.map(({ item, album }) => [album, item]));
+    await tx.run(
+      tx.dialect === 'sqlite'
+        ? sql`DELETE FROM album_items WHERE (album_key, item_key) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${pairs}))`
+        : sql`DELETE FROM album_items WHERE (album_key, item_key) IN (SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(CAST(${pairs} AS json)))`,
+    );
+  }
+  return {
+    kept: new Set(rows.filter(stays).map(({ item, remoteId }) => membership(item, remoteId))),
+    left: gone.map(({ album }) => album),
+  };
+}
+
+/** A peer's albums come with its items: made where one names them, called as the latest calls them. */
 async function putAlbums(
   tx: Sql,
   { source, now }: Taking,
   inAlbums: ReadonlyMap<number, ReadyItem['albums']>,
-  left: readonly number[],
+  { kept, left }: Memberships,
 ): Promise<void> {
   const titles = new Map(
     [...inAlbums.values()].flatMap((albums) => albums.map(({ id, title }) => [id, title])),
@@ -744,7 +780,9 @@ async function putAlbums(
     const keyOf = new Map(albums.map(({ key, remoteId }) => [remoteId, key]));
     const members = JSON.stringify(
       Array.from(inAlbums, ([key, of]) =>
-        [...new Set(of.map(({ id }) => id))].map((id) => [keyOf.get(id), key]),
+        [...new Set(of.map(({ id }) => id))]
+          .filter((id) => !kept.has(membership(key, id)))
+          .map((id) => [keyOf.get(id), key]),
       ).flat(),
     );
     await tx.run(

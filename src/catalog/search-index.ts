@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.ts';
-import { prepared, type Sql, type SqlDialect, sql } from '../database/sql.ts';
+import { type Sql, type SqlDialect, sql } from '../database/sql.ts';
 import { lockPeers } from './locks.ts';
 import { fts5Texts, indexedWords, type SearchableTexts, tsvectorText, WORDS_VERSION } from './words.ts';
 
@@ -22,14 +22,15 @@ export function searchTexts(dialect: SqlDialect, item: SearchableTexts): string[
 const ROW = 'INTO item_search (rowid, title, tags, rest) VALUES (?, ?, ?, ?)';
 const ADD = `INSERT ${ROW}`;
 const REPLACE = `INSERT OR REPLACE ${ROW}`;
+type IndexRow = [key: number, ...texts: string[]];
 
 /** Puts items into the search index, in place of what it had of them. */
 export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promise<void> {
   if (entries.length === 0) return;
   if (tx.dialect === 'sqlite') {
-    for (const { key, texts } of entries) {
-      await tx.run(prepared(REPLACE, [key, ...texts]));
-    }
+    // In the order of their keys: at one that is smaller than the last FTS5 writes down what it has gathered.
+    const rows = entries.map(({ key, texts }): IndexRow => [key, ...texts]).sort(([a], [b]) => a - b);
+    await tx.each(REPLACE, rows);
   } else {
     const keys = entries.map(({ key }) => key);
     const vectors = entries.map(({ texts: [vector] }) => vector);
@@ -39,9 +40,12 @@ export async function indexItems(tx: Sql, entries: readonly IndexEntry[]): Promi
   }
 }
 
-/** SQLite: puts an item into the search index that was never in it. */
-export async function indexNewItem(tx: Sql, { key, texts }: IndexEntry): Promise<void> {
-  await tx.run(prepared(ADD, [key, ...texts]));
+/** SQLite: puts items into the search index that were never in it, in the order of their keys. */
+export async function indexNewItems(tx: Sql, entries: readonly IndexEntry[]): Promise<void> {
+  await tx.each(
+    ADD,
+    entries.map(({ key, texts }): IndexRow => [key, ...texts]),
+  );
 }
 
 /** Takes items out of the search index. PostgreSQL does it by itself, with the item's row. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
 import { guardBy, movesCounters, type WatchedOutage } from './outage.ts';
-import type { Runnable, Sql } from './sql.ts';
+import { prepared, type Runnable, type Sql } from './sql.ts';
 
 /** Connections for hand-written SQL; Prisma keeps a pool of its own of the same size. */
 export const POOL = 8;
@@ -70,6 +70,7 @@ export function openPostgres(
       all: (statement) => guarded(() => reader.all(statement)),
       get: (statement) => guarded(() => reader.get(statement)),
       run: (statement) => guarded(() => reader.run(statement)),
+      each: (text, rows) => guarded(() => reader.each(text, rows)),
     },
     write: (work) => {
       if (outage === undefined) return guarded(() => transaction(pool, work));
@@ -147,6 +148,9 @@ export function postgresSql(client: pg.Pool | pg.ClientBase, note?: (text: strin
     all: async <Row>(statement: Runnable) => (await query(statement)).rows as Row[],
     get: async <Row>(statement: Runnable) => (await query(statement)).rows[0] as Row | undefined,
     run: async (statement) => (await query(statement)).rowCount ?? 0,
+    each: async (text, rows) => {
+      for (const row of rows) await query(prepared(text, [...row]));
+    },
   };
 }
 

@@ -22,6 +22,8 @@ export interface Sql {
   get<Row>(statement: Runnable): Promise<Row | undefined>;
   /** Runs a writing statement; answers how many rows it changed. */
   run(statement: Runnable): Promise<number>;
+  /** Runs a writing statement once for each list of values, which has no booleans in it; the text is as that of `prepared`. */
+  each(text: string, rows: Iterable<readonly unknown[]>): Promise<void>;
 }
 
 /**

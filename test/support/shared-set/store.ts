@@ -98,6 +98,12 @@ function createSteps(kill: () => void) {
           await step(statement.sql);
           return inner.run(statement);
         },
+        each: async (text, rows) => {
+          for (const row of rows) {
+            await step(text);
+            await inner.each(text, [row]);
+          }
+        },
       };
     },
     /** A transaction that may end with the process before its first statement, before its commit and after it. */
@@ -226,6 +232,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     all: (statement) => connections.reader.all(statement),
     get: (statement) => connections.reader.get(statement),
     run: (statement) => connections.reader.run(statement),
+    each: (text, rows) => connections.reader.each(text, rows),
   };
 
   return {
