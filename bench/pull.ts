@@ -43,6 +43,7 @@ import { createIngest } from '../src/federation/pull/ingest.ts';
 import { APART } from '../src/federation/pull/pull-peer.ts';
 import { encodeContent } from '../src/federation/wire/content-coding.ts';
 import { addChecksum, checksumTerm, EMPTY_CHECKSUM, formatChecksum } from '../src/lib/checksum.ts';
+import { countMemoryTogether } from '../src/lib/collector.ts';
 import { newId } from '../src/lib/ids.ts';
 import { newItem, seedPeer } from '../test/support/items.ts';
 import { startPostgres } from '../test/support/postgres.ts';
@@ -844,4 +845,8 @@ function median(values: readonly number[]): number {
 }
 
 if (process.send === undefined) await main();
-else serveCommands();
+else {
+  // As the command does before it loads anything.
+  countMemoryTogether();
+  serveCommands();
+}

@@ -4,6 +4,7 @@
  * read to the thread that stores.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { writeCompiledCode } from '../../lib/compile-cache.ts';
 import { readUnreadPage } from '../dialects/hedgerow-page.ts';
 import { storedPublicKey } from '../identity/keys.ts';
 import {
@@ -20,6 +21,8 @@ const port = parentPort;
 const { dialect, pages } = workerData as ReaderData;
 
 port.on('message', (message: ToReader) => void read(message));
+// It is ended by force.
+writeCompiledCode();
 
 async function read({ reading, unread, key }: ToReader): Promise<void> {
   const { verdict, page } = await readUnreadPage(unread, storedPublicKey(key));

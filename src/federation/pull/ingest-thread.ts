@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBeside } from '../../database/beside.ts';
+import { writeCompiledCode } from '../../lib/compile-cache.ts';
 import {
   type Ask,
   type FromIngest,
@@ -46,6 +47,8 @@ const database = await openBeside(beside, async () => {
   });
   return () => post({ type: 'turn over', turn });
 });
+// It is ended by force.
+writeCompiledCode();
 
 port.on('message', (message: ToIngest) => {
   switch (message.type) {

@@ -5,6 +5,7 @@
  */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Database } from '../../database/database.ts';
+import { COMPILED } from '../../lib/compile-cache.ts';
 import { HedgerowError, systemCode } from '../../lib/errors.ts';
 import type { ListingPage, PeerClient } from '../dialects/dialect.ts';
 import { type PageReader, readUnreadPage } from '../dialects/hedgerow-page.ts';
@@ -100,6 +101,8 @@ export function createIngest({ database, program = THREAD }: IngestOptions): Ing
       resourceLimits: { maxOldGenerationSizeMb: HEAP, maxYoungGenerationSizeMb: YOUNG },
       // Nothing of how this process was started, such as a debugger's port.
       execArgv: [],
+      // What strips types takes 5 MB of each thread's heap and as much besides, unless that was done before.
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
     };
     const worker = new Worker(program, {
       ...options,
