@@ -90,7 +90,7 @@ export function readyItem(item: RemoteItem, dialect: SqlDialect): ReadyItem {
     takenAt,
     createdAt,
     updatedAt,
-    tags,
+    tags: [...new Set(tags)],
     albums,
     row,
     searchTexts: searchTexts(dialect, item),

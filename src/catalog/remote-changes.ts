@@ -630,9 +630,8 @@ async function putItems(
     tx,
     retagged.map(({ key }) => key),
   );
-  const tags = [...added, ...retagged].flatMap(({ key, item }) =>
-    [...new Set(item.tags)].map((tag): [number, string] => [key, tag]),
-  );
+  const tags: [key: number, tag: string][] = [];
+  for (const { key, item } of [...added, ...retagged]) for (const tag of item.tags) tags.push([key, tag]);
   await insertTags(tx, tags);
   return added;
 }

@@ -28,8 +28,8 @@ export interface WritingDatabase {
 
 /** Rows of a transaction, at least and at most. */
 const ROOM = { least: 500, most: 5_000 };
-/** Rows, those of the search index included, after which the log is put into the file. */
-const CHECKPOINT = 20_000;
+/** Rows, those of the search index included, after which the log is put into the file: where nobody else writes, and in any case. */
+const CHECKPOINT = { quiet: 20_000, atLast: 100_000 };
 /** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
 const COMMIT = { short: 15, long: 40 };
 
@@ -57,15 +57,19 @@ export async function openBeside(
   // Less than of the others: what it reads again is in the file, which is mapped.
   connection.pragma('cache_size = -24000');
   const own = sqliteSql(connection);
+  const asked = (): number => (asking === null ? 0 : Atomics.load(asking, 0));
   // One of those who ask is this thread itself.
-  const isWanted = (): boolean => asking !== null && Atomics.load(asking, 0) > 1;
+  const isWanted = (): boolean => asked() > 1;
   let room = ROOM.least;
   const changes = connection.prepare('SELECT total_changes()').pluck();
   let checkpointed = 0;
-  /** When nobody waits for it any more. What fails of it is done by a later one. */
+  /**
+   * When nobody waits for it any more. Whoever writes meanwhile waits for the disk, which has enough to do with that: then it is
+   * put off. What fails of it is done by a later one.
+   */
   const checkpoint = (): void => {
     const changed = Number(changes.get());
-    if (changed - checkpointed < CHECKPOINT) return;
+    if (changed - checkpointed < (asked() > 0 ? CHECKPOINT.atLast : CHECKPOINT.quiet)) return;
     checkpointed = changed;
     try {
       connection.pragma('wal_checkpoint(PASSIVE)');

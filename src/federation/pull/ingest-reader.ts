@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { writeCompiledCode } from '../../lib/compile-cache.ts';
 import { readUnreadPage } from '../dialects/hedgerow-page.ts';
 import { storedPublicKey } from '../identity/keys.ts';
+import { giveWay } from './give-way.ts';
 import {
   type FromReader,
   type PageRead,
@@ -17,6 +18,7 @@ import {
 import { readyPage } from './ready-page.ts';
 
 if (parentPort === null) throw new Error('This runs as a thread.');
+giveWay();
 const port = parentPort;
 const { dialect, pages } = workerData as ReaderData;
 

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openBeside } from '../../database/beside.ts';
 import { writeCompiledCode } from '../../lib/compile-cache.ts';
+import { giveWay } from './give-way.ts';
 import {
   type Ask,
   type FromIngest,
@@ -26,6 +27,7 @@ interface Run {
 }
 
 if (parentPort === null) throw new Error('This runs as a thread.');
+giveWay();
 const port = parentPort;
 const { beside, pages } = workerData as IngestData;
 const runs = new Map<number, Run>();
