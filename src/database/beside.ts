@@ -26,8 +26,10 @@ export interface WritingDatabase {
   room?(): number;
 }
 
-/** Rows of a transaction, at least and at most. */
-const ROOM = { least: 500, most: 5_000 };
+/** Rows of a transaction: at least, at most where somebody else wrote lately, and at most. */
+const ROOM = { least: 500, amongOthers: 1_000, most: 5_000 };
+/** ms after somebody has waited to write, for which others are expected. */
+const EXPECTED = 5_000;
 /** Rows, those of the search index included, after which the log is put into the file: where nobody else writes, and in any case. */
 const CHECKPOINT = { quiet: 20_000, atLast: 100_000 };
 /** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
@@ -60,7 +62,7 @@ export async function openBeside(
   const asked = (): number => (asking === null ? 0 : Atomics.load(asking, 0));
   // One of those who ask is this thread itself.
   const isWanted = (): boolean => asked() > 1;
-  let room = ROOM.least;
+  const room = createRoom();
   const changes = connection.prepare('SELECT total_changes()').pluck();
   let checkpointed = 0;
   /**
@@ -99,7 +101,7 @@ export async function openBeside(
           worked = performance.now();
           return done;
         });
-        room = roomAfter(room, performance.now() - worked, isWanted());
+        room.committed(performance.now() - worked, isWanted());
         return result;
       } finally {
         end();
@@ -108,7 +110,7 @@ export async function openBeside(
       }
     },
     isWanted,
-    room: () => room,
+    room: () => room.rows,
     [Symbol.asyncDispose]: async () => {
       closeSync(log);
       connection.close();
@@ -116,9 +118,33 @@ export async function openBeside(
   };
 }
 
-/** The room of the next transaction after one whose commit took so many ms. */
-export function roomAfter(room: number, commit: number, wanted: boolean): number {
-  if (wanted) return ROOM.least;
-  if (commit > COMMIT.long) return Math.max(ROOM.least, Math.floor(room / 2));
-  return commit < COMMIT.short ? Math.min(ROOM.most, room * 2) : room;
+export interface Room {
+  /** That the next transaction may write. */
+  readonly rows: number;
+  /** A commit took so many ms; `wanted`: somebody waited for it. */
+  committed(ms: number, wanted: boolean): void;
+}
+
+/**
+ * How much the next transaction may write. Whoever comes while one is under way waits for its end, all of which grows with its
+ * rows; but the more of them share a page, the fewer pages are written. So it is little as long as others write now and then.
+ */
+export function createRoom(now: () => number = () => performance.now()): Room {
+  let rows = ROOM.least;
+  let wantedAt = Number.NEGATIVE_INFINITY;
+  return {
+    get rows() {
+      return rows;
+    },
+    committed: (ms, wanted) => {
+      if (wanted) {
+        wantedAt = now();
+        rows = ROOM.least;
+        return;
+      }
+      const most = now() - wantedAt < EXPECTED ? ROOM.amongOthers : ROOM.most;
+      if (ms > COMMIT.long) rows = Math.max(ROOM.least, Math.floor(rows / 2));
+      else if (ms < COMMIT.short) rows = Math.min(most, rows * 2);
+    },
+  };
 }

@@ -220,6 +220,45 @@ describeOnBothDatabases('a listing', (open) => {
     expect(counted.reduce((sum, { total }) => sum + total, 0)).toBe(2);
   });
 
+  it('leaves a changed item in the albums that it is in still, and in those of this instance', async () => {
+    const { database, peer, pull } = await setUp();
+    const { prisma } = database;
+    const one = (version: string, albums: string[]) =>
+      remoteItem({ remoteId: 'one', version, albums: albums.map((id) => ({ id, title: `Album ${id}` })) });
+    const told = async (item: RemoteItem): Promise<string[][]> => {
+      const pages: Told[] = [{ items: [item] }];
+      await prisma.peer.update({ where: { key: peer.key }, data: { cursor: null } });
+      expect(await pull(pagingPeer(pages).client)).toMatchObject({ inSync: true });
+      const albums = await prisma.album.findMany({ include: { items: true }, orderBy: { title: 'asc' } });
+      return albums.map(({ title, items }) => [title, ...items.map(({ itemKey }) => String(itemKey))]);
+    };
+    expect(await told(one('1', ['x', 'y']))).toEqual([
+      ['Album x', '1'],
+      ['Album y', '1'],
+    ]);
+    await prisma.album.create({
+      data: {
+        id: 'album_own',
+        title: 'Own',
+        titleKey: 'own',
+        createdAt: 0,
+        updatedAt: 0,
+        items: { create: { itemKey: 1 } },
+      },
+    });
+    expect(await told(one('2', ['y', 'z']))).toEqual([
+      ['Album y', '1'],
+      ['Album z', '1'],
+      ['Own', '1'],
+    ]);
+    expect(await told(one('3', ['z', 'z', 'y']))).toEqual([
+      ['Album y', '1'],
+      ['Album z', '1'],
+      ['Own', '1'],
+    ]);
+    expect(await told(one('4', []))).toEqual([['Own', '1']]);
+  });
+
   it('holds a removal of more than 50 items and more than a fifth, and agrees with the peer all the same', async () => {
     const { pull, row, here, held, stale } = await setUp();
     const peer = nativePeer(names(300));
