@@ -57,7 +57,7 @@ export async function openBeside(
   // As `Database.writeRecoverable`: what is fetched can be fetched again.
   connection.pragma('synchronous = NORMAL');
   // Less than of the others: what it reads again is in the file, which is mapped.
-  connection.pragma('cache_size = -24000');
+  connection.pragma('cache_size = -12000');
   const own = sqliteSql(connection);
   const asked = (): number => (asking === null ? 0 : Atomics.load(asking, 0));
   // One of those who ask is this thread itself.

@@ -36,7 +36,7 @@ const READER = new URL('./ingest-reader.ts', import.meta.url);
 /** Of each thread, MiB: two pages of each of the pulls that run at once, as objects, and more than enough besides. */
 const HEAP = 256;
 /** Of it, MiB, for what has just been made: nearly all of a page is of no use any more once it is stored. */
-const YOUNG = 16;
+const YOUNG = 10;
 /** ms without a pull after which the thread ends, and its memory is free. */
 const IDLE = 60_000;
 /** Bytes of a page, encoded and decoded, that are read among everything else. */
