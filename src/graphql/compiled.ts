@@ -15,13 +15,17 @@ import {
   type FragmentDefinitionNode,
   type GraphQLField,
   type GraphQLLeafType,
+  type GraphQLNamedOutputType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
   getArgumentValues,
+  getNamedType,
   getVariableValues,
+  type InlineFragmentNode,
   isAbstractType,
+  isEnumType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -40,10 +44,25 @@ export type CompiledQuery = (
 /** The query is for graphql-js. */
 export class NotPlanned extends Error {}
 
-type Text = string | Promise<string>;
-type Writer = (value: unknown, run: Run) => Text;
-type Info = Omit<GraphQLResolveInfo, 'path'> & { path: GraphQLResolveInfo['path'] };
+/**
+ * What a field may say of itself to a plan, in its `extensions`.
+ */
+export interface PlanHints {
+  /** Parts of its object that it reads, of those that whoever reads the object may leave out: see `readsBelow`. */
+  reads?: readonly string[];
+  /** A property of its object that alone decides on its value, so that it is resolved and written once for all that share it. */
+  sameFor?: string;
+}
+
+type Writer = (value: unknown, run: Run, out: Out) => void;
+type Info = GraphQLResolveInfo & { readsBelow: () => ReadonlySet<string> };
 type VariableValues = GraphQLResolveInfo['variableValues'];
+
+/** JSON as it comes about: a text, and before it what was written already, with places for what is not there yet. */
+interface Out {
+  text: string;
+  parts: (string | Out)[] | null;
+}
 
 /** One execution. */
 interface Run {
@@ -52,11 +71,17 @@ interface Run {
   /** Arguments that hang on variables, by the number of the field; the same for every object. */
   args: unknown[];
   infos: Info[];
+  /** What fields have written that say `sameFor`, by the number of the field and the value of the property. */
+  written: Map<unknown, string | Out>[];
+  /** Values that are waited for. */
+  waiting: number;
+  failed: boolean;
+  end: PromiseWithResolvers<void> | null;
 }
 
 interface FieldPlan {
   number: number;
-  /** `"name":`, after a comma unless it is the first. */
+  /** `"name":`, after a comma, or the brace where it is the first. */
   prefix: string;
   resolve: GraphQLField<unknown, unknown>['resolve'];
   name: string;
@@ -66,6 +91,8 @@ interface FieldPlan {
   nodes: readonly FieldNode[];
   parent: GraphQLObjectType;
   write: Writer;
+  sameFor: string | undefined;
+  reads: ReadonlySet<string> | undefined;
 }
 
 /** @throws NotPlanned where the query is not one that a plan can hold */
@@ -88,9 +115,26 @@ export function compileQuery(
   return (inputs, context) => {
     const { variableValues } = getVariableValues(schema, definitions, inputs);
     if (variableValues === undefined) throw new NotPlanned('The variables are not as they must be.');
-    const run: Run = { variables: variableValues, context, args: [], infos: [] };
-    const data = write({}, run);
-    return typeof data === 'string' ? envelope(data) : data.then(envelope);
+    const run: Run = {
+      variables: variableValues,
+      context,
+      args: [],
+      infos: [],
+      written: [],
+      waiting: 0,
+      failed: false,
+      end: null,
+    };
+    const out: Out = { text: '{"data":', parts: null };
+    try {
+      write({}, run, out);
+    } catch (error) {
+      run.failed = true;
+      throw error;
+    }
+    if (run.waiting === 0) return `${whole(out)}}`;
+    run.end = Promise.withResolvers();
+    return run.end.promise.then(() => `${whole(out)}}`);
   };
 
   function planObject(type: GraphQLObjectType, selections: readonly SelectionSetNode[]): Writer {
@@ -99,11 +143,16 @@ export function compileQuery(
     const fields = [...grouped].map(([key, nodes], at) => planField(type, key, nodes, at === 0));
     // A type that proves its objects does so asynchronously at times; that is graphql-js' own matter.
     const { isTypeOf } = type;
-    return (value, run) => {
+    return (value, run, out) => {
       if (isTypeOf && isTypeOf(value, run.context, undefined as never) !== true) {
         throw new NotPlanned(`It is not known whether this is a ${type.name}.`);
       }
-      return writeFields(fields, value, run);
+      if (fields.length === 0) out.text += '{';
+      for (const field of fields) {
+        out.text += field.prefix;
+        writeField(field, value, run, out);
+      }
+      out.text += '}';
     };
   }
 
@@ -155,7 +204,7 @@ export function compileQuery(
   ): FieldPlan {
     const [node] = nodes;
     const name = node?.name.value ?? '';
-    const prefix = `${isFirst ? '' : ','}${JSON.stringify(key)}:`;
+    const prefix = `${isFirst ? '{' : ','}${JSON.stringify(key)}:`;
     const number = fieldCount;
     fieldCount += 1;
     const definition = schema.getField(parent, name);
@@ -164,6 +213,8 @@ export function compileQuery(
     }
     const hasVariables = (node.arguments ?? []).some(({ value }) => mentionsVariable(value));
     const selections = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    const typename = JSON.stringify(parent.name);
+    const { sameFor } = hintsOf(definition);
     return {
       number,
       prefix,
@@ -174,33 +225,40 @@ export function compileQuery(
       resolve: definition.resolve,
       args: hasVariables ? undefined : getArgumentValues(definition, node),
       write:
-        name === '__typename' ? () => JSON.stringify(parent.name) : planValue(definition.type, selections),
+        name === '__typename'
+          ? (_value, _run, out) => append(out, typename)
+          : planValue(definition.type, selections),
+      sameFor,
+      reads: undefined,
     };
   }
 
   function planValue(type: GraphQLOutputType, selections: readonly SelectionSetNode[]): Writer {
     if (isNonNullType(type)) {
       const write = planValue(type.ofType, selections);
-      return (value, run) => {
+      return (value, run, out) => {
         if (value === null || value === undefined) throw new NotPlanned('A value is missing.');
-        return write(value, run);
+        write(value, run, out);
       };
     }
     const write = planPresent(type, selections);
-    return (value, run) => (value === null || value === undefined ? 'null' : write(value, run));
+    return (value, run, out) => {
+      if (value === null || value === undefined) out.text += 'null';
+      else write(value, run, out);
+    };
   }
 
   function planPresent(type: GraphQLOutputType, selections: readonly SelectionSetNode[]): Writer {
     if (isLeafType(type)) return leafWriter(type);
     if (isListType(type)) {
       const write = planValue(type.ofType, selections);
-      return (value, run) => writeList(write, value, run);
+      return (value, run, out) => writeList(write, value, run, out);
     }
     if (isObjectType(type)) return planObject(type, selections);
     if (!isAbstractType(type)) throw new NotPlanned('The type is of no known kind.');
     const plans = new Map<string, Writer>();
     const { resolveType } = type;
-    return (value, run) => {
+    return (value, run, out) => {
       const name = resolveType?.(value, run.context, { schema } as never, type);
       if (typeof name !== 'string') throw new NotPlanned(`The type of a ${type.name} is not known at once.`);
       let write = plans.get(name);
@@ -211,40 +269,41 @@ export function compileQuery(
         write = planObject(found, selections);
         plans.set(name, write);
       }
-      return write(value, run);
+      write(value, run, out);
     };
   }
 
-  function writeFields(fields: readonly FieldPlan[], value: unknown, run: Run): Text {
-    let text = '{';
-    let parts: Text[] | null = null;
-    for (const field of fields) {
-      text += field.prefix;
-      const written = orForget(parts, () => writeField(field, value, run));
-      if (typeof written === 'string') {
-        text += written;
-        continue;
-      }
-      parts ??= [];
-      parts.push(text, written);
-      text = '';
+  function writeField(field: FieldPlan, source: unknown, run: Run, out: Out): void {
+    const { sameFor } = field;
+    if (sameFor === undefined) {
+      writeValue(field.write, resolveField(field, source, run), run, out);
+      return;
     }
-    if (parts === null) return `${text}}`;
-    parts.push(`${text}}`);
-    return joined(parts);
+    let known = run.written[field.number];
+    if (known === undefined) {
+      known = new Map();
+      run.written[field.number] = known;
+    }
+    const by = (source as Record<string, unknown>)[sameFor];
+    let written = known.get(by);
+    if (written === undefined) {
+      const own: Out = { text: '', parts: null };
+      writeValue(field.write, resolveField(field, source, run), run, own);
+      written = own.parts === null ? own.text : own;
+      known.set(by, written);
+    }
+    if (typeof written === 'string') out.text += written;
+    else leave(out, written);
   }
 
-  function writeField(field: FieldPlan, source: unknown, run: Run): Text {
-    const { resolve, write } = field;
-    let value: unknown;
-    if (resolve === undefined) {
-      value = (source as Record<string, unknown>)[field.name];
-      if (typeof value === 'function') throw new NotPlanned('A property is a function.');
-    } else {
-      value = resolve(source, argumentsOf(field, run), run.context, infoOf(field, run) as GraphQLResolveInfo);
+  function resolveField(field: FieldPlan, source: unknown, run: Run): unknown {
+    const { resolve } = field;
+    if (resolve !== undefined) {
+      return resolve(source, argumentsOf(field, run), run.context, infoOf(field, run));
     }
-    if (isPromise(value)) return value.then((resolved) => write(resolved, run));
-    return write(value, run);
+    const value = (source as Record<string, unknown>)[field.name];
+    if (typeof value === 'function') throw new NotPlanned('A property is a function.');
+    return value;
   }
 
   function argumentsOf(field: FieldPlan, run: Run): Record<string, unknown> {
@@ -255,6 +314,40 @@ export function compileQuery(
     const args = getArgumentValues(field.definition, node as FieldNode, run.variables);
     run.args[field.number] = args;
     return args;
+  }
+
+  function readsOf({ definition, nodes }: FieldPlan): Set<string> {
+    const reads = new Set<string>();
+    const seen = new Set<string>();
+    const walk = (type: GraphQLNamedOutputType | undefined, { selections }: SelectionSetNode): void => {
+      if (!isObjectType(type) && !isAbstractType(type)) return;
+      // Where it is not known yet of which type an object is, what any of them reads.
+      const types = isAbstractType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
+      for (const node of selections) {
+        if (node.kind === Kind.FIELD) {
+          const fields = types.flatMap((each) => schema.getField(each, node.name.value) ?? []);
+          for (const field of fields) for (const name of hintsOf(field).reads ?? []) reads.add(name);
+          const [field] = fields;
+          if (field !== undefined && node.selectionSet !== undefined) {
+            walk(getNamedType(field.type), node.selectionSet);
+          }
+          continue;
+        }
+        let fragment: InlineFragmentNode | FragmentDefinitionNode | undefined;
+        if (node.kind === Kind.INLINE_FRAGMENT) fragment = node;
+        else if (!seen.has(node.name.value)) fragment = fragments[node.name.value];
+        if (node.kind === Kind.FRAGMENT_SPREAD) seen.add(node.name.value);
+        if (fragment === undefined) continue;
+        const condition = fragment.typeCondition?.name.value;
+        walk(
+          condition === undefined ? type : (schema.getType(condition) as GraphQLNamedOutputType),
+          fragment.selectionSet,
+        );
+      }
+    };
+    const type = getNamedType(definition.type);
+    for (const { selectionSet } of nodes) if (selectionSet !== undefined) walk(type, selectionSet);
+    return reads;
   }
 
   /** One for a field and a run: its path has no places in lists. */
@@ -278,60 +371,105 @@ export function compileQuery(
         promiseAll: (values: readonly unknown[]) => Promise.all(values),
         track: () => {},
       }),
+      readsBelow: () => {
+        field.reads ??= readsOf(field);
+        return field.reads;
+      },
     } as unknown as Info;
     run.infos[field.number] = info;
     return info;
   }
 }
 
-function envelope(data: string): string {
-  return `{"data":${data}}`;
+/**
+ * What the fields below the one that is resolved say that they read (`PlanHints.reads`), whatever they are of; so the rest need
+ * not be read. Undefined: nobody knows, since graphql-js executes the query.
+ */
+export function readsBelow(info: GraphQLResolveInfo): ReadonlySet<string> | undefined {
+  return (info as Partial<Info>).readsBelow?.();
 }
 
-function writeList(write: Writer, value: unknown, run: Run): Text {
+function hintsOf({ extensions }: GraphQLField<unknown, unknown>): PlanHints {
+  return extensions;
+}
+
+function writeList(write: Writer, value: unknown, run: Run, out: Out): void {
   if (!Array.isArray(value)) throw new NotPlanned('A list is none at once.');
-  let text = '[';
-  let parts: Text[] | null = null;
+  out.text += '[';
   for (let at = 0; at < value.length; at += 1) {
-    if (at > 0) text += ',';
-    const each: unknown = value[at];
-    const written = orForget(parts, () =>
-      isPromise(each) ? each.then((resolved) => write(resolved, run)) : write(each, run),
-    );
-    if (typeof written === 'string') {
-      text += written;
-      continue;
-    }
-    parts ??= [];
-    parts.push(text, written);
-    text = '';
+    if (at > 0) out.text += ',';
+    writeValue(write, value[at], run, out);
   }
-  if (parts === null) return `${text}]`;
-  parts.push(`${text}]`);
-  return joined(parts);
+  out.text += ']';
 }
 
-/** What was begun before something threw is waited for by nobody, and must not end the process by failing. */
-function orForget(parts: readonly Text[] | null, next: () => Text): Text {
-  try {
-    return next();
-  } catch (error) {
-    for (const part of parts ?? []) if (isPromise(part)) part.catch(() => {});
-    throw error;
+function writeValue(write: Writer, value: unknown, run: Run, out: Out): void {
+  if (!isPromise(value)) {
+    write(value, run, out);
+    return;
   }
+  const late: Out = { text: '', parts: null };
+  leave(out, late);
+  run.waiting += 1;
+  // Both ways are taken care of here and now: whoever else fails first, this one must not end the process by failing too.
+  value.then(
+    (resolved) => {
+      // Nobody waits for the rest.
+      if (run.failed) return;
+      try {
+        write(resolved, run, late);
+        run.waiting -= 1;
+        if (run.waiting === 0) run.end?.resolve();
+      } catch (error) {
+        fail(run, error);
+      }
+    },
+    (error) => fail(run, error),
+  );
 }
 
-async function joined(parts: readonly Text[]): Promise<string> {
-  return (await Promise.all(parts)).join('');
+function fail(run: Run, error: unknown): void {
+  run.failed = true;
+  run.end?.reject(error);
+}
+
+/** A place for what is not there yet. */
+function leave(out: Out, late: Out): void {
+  out.parts ??= [];
+  out.parts.push(out.text, late);
+  out.text = '';
+}
+
+function whole({ text, parts }: Out): string {
+  if (parts === null) return text;
+  let all = '';
+  for (const part of parts) all += typeof part === 'string' ? part : whole(part);
+  return all + text;
+}
+
+function append(out: Out, text: string): void {
+  out.text += text;
 }
 
 function leafWriter(type: GraphQLLeafType): Writer {
-  const isText = type.name === 'String' || type.name === 'ID';
-  return (value) => {
-    if (isText && typeof value === 'string') return JSON.stringify(value);
+  const slowly = (value: unknown): string => {
     const output = type.coerceOutputValue(value as never);
     if (output === null || output === undefined) throw new NotPlanned(`This is no ${type.name}.`);
     return JSON.stringify(output) ?? 'null';
+  };
+  if (type.name === 'String' || type.name === 'ID') {
+    return (value, _run, out) => {
+      out.text += typeof value === 'string' ? JSON.stringify(value) : slowly(value);
+    };
+  }
+  if (isEnumType(type)) {
+    const names = new Map(type.getValues().map(({ name, value }) => [value, JSON.stringify(name)]));
+    return (value, _run, out) => {
+      out.text += names.get(value) ?? slowly(value);
+    };
+  }
+  return (value, _run, out) => {
+    out.text += slowly(value);
   };
 }
 
