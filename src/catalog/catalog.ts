@@ -22,7 +22,13 @@ import { type FacetRequest, type Facets, readFacets } from './totals.ts';
 import type { Reader } from './visibility.ts';
 
 export interface Catalog {
-  page(reader: Reader, query: CatalogQuery, page: PageArguments): Promise<CatalogPage>;
+  /** With these fields of the items alone; with all, unless told. */
+  page<K extends keyof Item = keyof Item>(
+    reader: Reader,
+    query: CatalogQuery,
+    page: PageArguments,
+    fields?: Iterable<K>,
+  ): Promise<CatalogPage<K>>;
   /** How many items a query has on all its pages. */
   count(reader: Reader, query: CatalogQuery): Promise<number>;
   /** How many items a query has, by origin, kind, tag and year; one statement. */
@@ -53,7 +59,7 @@ export async function createCatalog(
   await ensureIndexed(database, onIndexing);
   const { read } = database;
   return {
-    page: (reader, query, page) => readPage(read, reader, query, page),
+    page: (reader, query, page, fields) => readPage(read, reader, query, page, fields),
     count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,
     facets: (reader, query, wanted) => readFacets(read, reader, query, wanted),
     months: (reader, query) => readMonths(read, reader, query),

@@ -1,5 +1,6 @@
 /** What a row of the one catalog is, and how it is read. */
-import { raw } from '../database/sql.ts';
+import type { Columns, ColumnType } from '../database/records.ts';
+import { raw, type Statement } from '../database/sql.ts';
 import { MEDIA_KINDS, type MediaKind, type OfferedVariant } from '../lib/media.ts';
 
 /** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */
@@ -81,17 +82,103 @@ export type ItemRow = Omit<
   held: number | boolean;
 };
 
+/** Where a field of an item is read, and what is made of the value; without `read` it is what the database has. */
+interface ItemColumn<T> {
+  column: string;
+  type: ColumnType;
+  read?: (value: never) => T;
+}
+
+const COLUMNS: { readonly [K in keyof Item]: ItemColumn<Item[K]> } = {
+  key: { column: 'i.key', type: 'number' },
+  id: { column: 'i.id', type: 'text' },
+  source: { column: 'i.source', type: 'number' },
+  remoteId: { column: 'i.remote_id', type: 'text' },
+  kind: { column: 'i.kind', type: 'number', read: kindFromNumber },
+  title: { column: 'i.title', type: 'text' },
+  description: { column: 'i.description', type: 'text' },
+  filename: { column: 'i.filename', type: 'text' },
+  mimeType: { column: 'i.mime_type', type: 'text' },
+  byteSize: { column: 'i.byte_size', type: 'number' },
+  digest: { column: 'i.digest', type: 'text' },
+  width: { column: 'i.width', type: 'number' },
+  height: { column: 'i.height', type: 'number' },
+  durationMs: { column: 'i.duration_ms', type: 'number' },
+  pageCount: { column: 'i.page_count', type: 'number' },
+  thumbhash: { column: 'i.thumbhash', type: 'text' },
+  takenAt: { column: 'i.taken_at', type: 'number' },
+  takenAtOffset: { column: 'i.taken_at_offset', type: 'number' },
+  timelineAt: { column: 'i.timeline_at', type: 'number' },
+  addedAt: { column: 'i.added_at', type: 'number' },
+  updatedAt: { column: 'i.updated_at', type: 'number' },
+  tags: { column: 'i.tags', type: 'text', read: listFromText<string> },
+  creator: { column: 'i.creator', type: 'text' },
+  license: { column: 'i.license', type: 'text' },
+  properties: {
+    column: 'i.properties',
+    type: 'text',
+    read: (text: string) => (text === '{}' ? {} : JSON.parse(text)),
+  },
+  variants: { column: 'i.variants', type: 'text', read: listFromText<OfferedVariant> },
+  revision: { column: 'i.revision', type: 'number' },
+  hidden: { column: 'i.visibility', type: 'number', read: (number: number) => number === HIDDEN },
+  visibility: {
+    column: 'i.visibility',
+    type: 'number',
+    read: (number: number) => VISIBILITIES[number] ?? 'PRIVATE',
+  },
+  version: { column: 'i.version', type: 'text' },
+  ownerId: { column: 'i.owner_id', type: 'text' },
+  storage: { column: 'i.storage', type: 'text' },
+  location: { column: 'i.location', type: 'text' },
+  locationMtime: { column: 'i.location_mtime', type: 'number' },
+  sequence: { column: 'i.sequence', type: 'number' },
+  albums: { column: 'i.albums', type: 'text', read: listFromText<AlbumRef> },
+  held: { column: 'i.held', type: 'boolean', read: Boolean },
+  fault: { column: 'i.fault', type: 'text' },
+  peerHealth: {
+    column: '(SELECT p.health FROM federation_peers p WHERE p.key = i.source)',
+    type: 'text',
+  },
+};
+
+export const ITEM_FIELDS = Object.keys(COLUMNS) as readonly (keyof Item)[];
+
+/** What is read of every item, whatever else is left out. */
+export const ALWAYS_READ = ['key', 'id', 'source'] as const;
+export type AlwaysRead = (typeof ALWAYS_READ)[number];
+
+/** Some fields of items, to be read without the others. */
+export interface ItemParts<K extends keyof Item> {
+  /** Of `items i`, each under the name of its field. */
+  columns: Statement;
+  types: Columns;
+  /** Makes the item of its row, in place. */
+  read: (row: object) => Pick<Item, K>;
+}
+
+export function itemParts<K extends keyof Item>(fields: Iterable<K>): ItemParts<K | AlwaysRead> {
+  const names = [...new Set<keyof Item>([...ALWAYS_READ, ...fields])];
+  const reads = names.flatMap((name) => {
+    const { read } = COLUMNS[name];
+    return read === undefined ? [] : [{ name, read: read as (value: unknown) => unknown }];
+  });
+  return {
+    columns: raw(names.map((name) => `${COLUMNS[name].column} AS "${name}"`).join(', ')),
+    types: Object.fromEntries(names.map((name) => [name, COLUMNS[name].type])),
+    read: (row) => {
+      const item = row as Record<string, unknown>;
+      for (const { name, read } of reads) item[name] = read(item[name]);
+      return row as Pick<Item, K | AlwaysRead>;
+    },
+  };
+}
+
+/** Without `hidden`, which the column of the visibility says too. */
 export const ITEM_COLUMNS = raw(
-  [
-    'i.key, i.id, i.source, i.remote_id AS "remoteId", i.kind, i.title, i.description, i.filename',
-    'i.mime_type AS "mimeType", i.byte_size AS "byteSize", i.digest, i.width, i.height',
-    'i.duration_ms AS "durationMs", i.page_count AS "pageCount", i.thumbhash, i.taken_at AS "takenAt"',
-    'i.taken_at_offset AS "takenAtOffset", i.timeline_at AS "timelineAt", i.added_at AS "addedAt"',
-    'i.updated_at AS "updatedAt", i.tags, i.creator, i.license, i.properties, i.variants, i.revision',
-    'i.visibility, i.version, i.owner_id AS "ownerId", i.storage, i.location',
-    'i.location_mtime AS "locationMtime", i.sequence, i.albums, i.held, i.fault',
-    '(SELECT p.health FROM federation_peers p WHERE p.key = i.source) AS "peerHealth"',
-  ].join(', '),
+  ITEM_FIELDS.filter((name) => name !== 'hidden')
+    .map((name) => `${COLUMNS[name].column} AS "${name}"`)
+    .join(', '),
 );
 
 /** Field by field, since copying a row of so many columns by spreading it takes several times as long. */
@@ -118,11 +205,11 @@ export function itemFromRow(row: ItemRow): Item {
     timelineAt: row.timelineAt,
     addedAt: row.addedAt,
     updatedAt: row.updatedAt,
-    tags: row.tags === '[]' ? [] : JSON.parse(row.tags),
+    tags: listFromText(row.tags),
     creator: row.creator,
     license: row.license,
     properties: row.properties === '{}' ? {} : JSON.parse(row.properties),
-    variants: JSON.parse(row.variants),
+    variants: listFromText(row.variants),
     revision: row.revision,
     hidden: row.visibility === HIDDEN,
     visibility: VISIBILITIES[row.visibility] ?? 'PRIVATE',
@@ -132,11 +219,15 @@ export function itemFromRow(row: ItemRow): Item {
     location: row.location,
     locationMtime: row.locationMtime,
     sequence: row.sequence,
-    albums: row.albums === '[]' ? [] : JSON.parse(row.albums),
+    albums: listFromText(row.albums),
     held: Boolean(row.held),
     fault: row.fault,
     peerHealth: row.peerHealth,
   };
+}
+
+function listFromText<T>(text: string): T[] {
+  return text === '[]' ? [] : JSON.parse(text);
 }
 
 export function kindNumber(kind: MediaKind): number {

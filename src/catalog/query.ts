@@ -1,12 +1,23 @@
 /** Pages of the one catalog: one statement, by keyset, whatever the depth and the number of peers. */
 
 import { texts } from '../database/lists.ts';
+import { readRecords } from '../database/records.ts';
 import type { Sql, Statement } from '../database/sql.ts';
 import { join, raw, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { MediaKind } from '../lib/media.ts';
 import { decodeCursor, encodeCursor, type Position, queryFingerprint } from './cursor.ts';
-import { ITEM_COLUMNS, type Item, type ItemRow, itemFromRow, type Visibility } from './items.ts';
+import {
+  type AlwaysRead,
+  ITEM_COLUMNS,
+  ITEM_FIELDS,
+  type Item,
+  type ItemParts,
+  type ItemRow,
+  itemFromRow,
+  itemParts,
+  type Visibility,
+} from './items.ts';
 import { narrowsLittle, relevance, shown } from './matching.ts';
 import { hiddenSeenBy, type Reader, visibleTo } from './visibility.ts';
 
@@ -75,8 +86,8 @@ export interface PageArguments {
   before?: string | undefined;
 }
 
-export interface CatalogPage {
-  edges: { cursor: string; item: Item }[];
+export interface CatalogPage<K extends keyof Item = keyof Item> {
+  edges: { readonly cursor: string; readonly item: Pick<Item, K | AlwaysRead> }[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
 }
@@ -94,14 +105,16 @@ const ORDERS: Record<OrderField, string> = {
 /**
  * One page, as Relay's connections define it.
  *
+ * @param fields - of the items, what is read of them; all, unless told. Asked for with the same object again, they cost less.
  * @throws HedgerowError INVALID for sizes outside 1 to 500 or `first` with `last`; BAD_CURSOR.
  */
-export async function readPage(
+export async function readPage<K extends keyof Item = keyof Item>(
   database: Sql,
   reader: Reader,
   query: CatalogQuery,
   page: PageArguments,
-): Promise<CatalogPage> {
+  fields: Iterable<K> = ITEM_FIELDS as readonly K[],
+): Promise<CatalogPage<K>> {
   const { backward, size } = pageSize(page);
   const fingerprint = queryFingerprint([query.origin, query.filter, query.order]);
   const positions = (['after', 'before'] as const).flatMap((side) => {
@@ -110,8 +123,10 @@ export async function readPage(
     const larger = (query.order.direction === 'ASC') === (side === 'after');
     return { position: positionOf(query.order, fingerprint, cursor), compare: raw(larger ? '>' : '<') };
   });
-  const rows = await database.all<PageRow>(
-    pageStatement(database, reader, query, {
+  const parts = partsOf(fields);
+  const rows = await readRecords<PageRow>(
+    database,
+    pageStatement(database, reader, query, parts.columns, {
       beyond: (column, key) =>
         positions.map(
           ({ position, compare }) => sql`(${column}, ${key}) ${compare} (${position.value}, ${position.id})`,
@@ -119,16 +134,13 @@ export async function readPage(
       direction: raw((query.order.direction === 'ASC') !== backward ? 'ASC' : 'DESC'),
       take: size + 1,
     }),
+    { ...parts.types, place: query.order.field === 'TITLE' ? 'text' : 'number' },
   );
   const more = rows.length > size;
-  const kept = rows.slice(0, size);
-  if (backward) kept.reverse();
-  const edges = kept.map((row) => ({
-    cursor: encodeCursor(fingerprint, { value: row.place, id: row.key }),
-    item: itemFromRow(row),
-  }));
+  if (more) rows.length = size;
+  if (backward) rows.reverse();
   return {
-    edges,
+    edges: rows.map((row) => new Edge(fingerprint, row.place, parts.read(row))),
     // Relay: where it is paged the other way, what lies beyond the given cursor is there by that cursor.
     hasNextPage: backward ? page.before !== undefined : more,
     hasPreviousPage: backward ? more : page.after !== undefined,
@@ -136,7 +148,34 @@ export async function readPage(
 }
 
 /** With what the order compares. */
-type PageRow = ItemRow & { place: number | string };
+type PageRow = Pick<Item, AlwaysRead> & { place: number | string };
+
+/** Its cursor is written where somebody asks for it. */
+class Edge<T extends Pick<Item, 'key'>> {
+  readonly #fingerprint: string;
+  readonly #place: number | string;
+  readonly item: T;
+
+  constructor(fingerprint: string, place: number | string, item: T) {
+    this.#fingerprint = fingerprint;
+    this.#place = place;
+    this.item = item;
+  }
+
+  get cursor(): string {
+    return encodeCursor(this.#fingerprint, { value: this.#place, id: this.item.key });
+  }
+}
+
+const knownParts = new WeakMap<object, unknown>();
+
+function partsOf<K extends keyof Item>(fields: Iterable<K>): ItemParts<K | AlwaysRead> {
+  const known = knownParts.get(fields) as ItemParts<K | AlwaysRead> | undefined;
+  if (known !== undefined) return known;
+  const parts = itemParts(fields);
+  knownParts.set(fields, parts);
+  return parts;
+}
 
 interface Slice {
   /** What lies beyond the cursors, in terms of what the order compares and the key. */
@@ -149,12 +188,13 @@ function pageStatement(
   database: Sql,
   reader: Reader,
   query: CatalogQuery,
+  columns: Statement,
   { beyond, direction, take }: Slice,
 ): Statement {
   const { field } = query.order;
   const column = raw(ORDERS[field]);
   const whole = (rows: Statement) =>
-    sql`SELECT ${ITEM_COLUMNS}, r.place FROM (${rows}) r CROSS JOIN items i WHERE i.key = r.key ORDER BY r.place ${direction}, r.key ${direction}`;
+    sql`SELECT ${columns}, r.place FROM (${rows}) r CROSS JOIN items i WHERE i.key = r.key ORDER BY r.place ${direction}, r.key ${direction}`;
   if (field === 'RELEVANCE') {
     const key = raw('r.key');
     const conditions = join([sql`1 = 1`, ...beyond(column, key)], ' AND ');
@@ -166,11 +206,24 @@ function pageStatement(
     sql`FROM items i WHERE ${join([shown(database, reader, query, access), ...beyond(column, key)], ' AND ')} ORDER BY ${column} ${direction}, ${key} ${direction}`;
   const little = narrowsLittle(database, reader, query, field === 'TAKEN_AT');
   if (little === null)
-    return sql`SELECT ${ITEM_COLUMNS}, ${column} AS place ${which('look up')} LIMIT ${take}`;
+    return limited(database, sql`SELECT ${columns}, ${column} AS place ${which('look up')}`, take);
   const part = (access: 'look up' | 'walk', limit: Statement) =>
     sql`SELECT * FROM (SELECT i.key, ${column} AS place ${which(access)} LIMIT (SELECT ${limit} FROM g))`;
   // Both ways stand in the statement; the one with the limit 0 is not begun.
   return sql`WITH g AS MATERIALIZED (SELECT ${little} AS walk) ${whole(sql`${part('walk', sql`CASE WHEN walk THEN ${take} ELSE 0 END`)} UNION ALL ${part('look up', sql`CASE WHEN walk THEN 0 ELSE ${take} END`)}`)}`;
+}
+
+/** Rows up to which a statement is planned for so few, and for as many as a page may have. */
+const FEW = 64;
+const MANY = PAGE_MAX + 1;
+
+/**
+ * PostgreSQL plans a statement anew each time where it is not told how many rows it is to give, and that takes longer than
+ * reading a page. So it is told one of two numbers, and takes no more than it is asked for.
+ */
+function limited(database: Sql, rows: Statement, take: number): Statement {
+  if (database.dialect === 'sqlite') return sql`${rows} LIMIT ${take}`;
+  return sql`SELECT * FROM (${rows} LIMIT ${raw(String(take <= FEW ? FEW : MANY))}) l LIMIT ${take}`;
 }
 
 /** By its id an admin also gets what is hidden, so that it can be shown again. */

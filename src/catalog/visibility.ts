@@ -1,4 +1,4 @@
-import { empty, join, raw, type Statement, sql } from '../database/sql.ts';
+import { empty, raw, type Statement, sql } from '../database/sql.ts';
 import { HIDDEN } from './items.ts';
 
 /** Who asks the catalog. The catalog knows no sessions and tokens; rooms above translate. */
@@ -7,8 +7,10 @@ export type Reader =
   | { kind: 'USER'; userId: string | null }
   | { kind: 'ADMIN'; userId: string | null };
 
-const INSTANCE = 1;
-const PUBLIC = 3;
+// They stand in the text of the statements: what PostgreSQL knows it need not plan for anew with each value.
+const INSTANCE = raw('1');
+const PUBLIC = raw('3');
+const HIDDEN_VALUE = raw(String(HIDDEN));
 
 /** Tables with the columns that the clause asks for: `items i` and `items o`, `albums a`, `item_counts c`, `departures d`. */
 export type ItemTable = 'i' | 'o' | 'a' | 'c' | 'd';
@@ -37,16 +39,17 @@ export function visibleTo(reader: Reader, table: ItemTable = 'i'): Statement {
 export function hiddenSeenBy(reader: Reader, table: ItemTable = 'i'): Statement {
   if (reader.kind !== 'ADMIN') return sql`1 = 0`;
   const of = raw(table);
-  return sql`(${of}.visibility = ${HIDDEN} AND ${peerShows(reader, of)})`;
+  return sql`(${of}.visibility = ${HIDDEN_VALUE} AND ${peerShows(reader, of)})`;
 }
 
+const AUDIENCES = {
+  ANONYMOUS: raw("'ANYONE'"),
+  USER: raw("'USERS', 'ANYONE'"),
+  ADMIN: raw("'ADMINS', 'USERS', 'ANYONE'"),
+};
+
 function peerShows(reader: Reader, of: Statement): Statement {
-  const audiences = {
-    ANONYMOUS: ['ANYONE'],
-    USER: ['USERS', 'ANYONE'],
-    ADMIN: ['ADMINS', 'USERS', 'ANYONE'],
-  };
-  return sql`+${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.status <> 'REVOKED' AND p.hidden_since IS NULL AND p.audience IN (${join(audiences[reader.kind])}))`;
+  return sql`+${of}.source IN (SELECT p.key FROM federation_peers p WHERE p.status <> 'REVOKED' AND p.hidden_since IS NULL AND p.audience IN (${AUDIENCES[reader.kind]}))`;
 }
 
 /** Local items that peers may be told of. A peer's grant narrows it further. */

@@ -46,8 +46,8 @@ export const Album = builder.objectRef<AlbumShape>('Album').implement({
       authScopes: { read: true },
       complexity: pageComplexity,
       args: pageArguments,
-      resolve: ({ id }, page, context) =>
-        readMedia(context, { origin: 'ALL', filter: { albumIds: [id] }, order: DEFAULT_ORDER }, page),
+      resolve: ({ id }, page, context, info) =>
+        readMedia(context, info, { origin: 'ALL', filter: { albumIds: [id] }, order: DEFAULT_ORDER }, page),
     }),
   }),
 });

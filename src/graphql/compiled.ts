@@ -47,12 +47,13 @@ export class NotPlanned extends Error {}
 /**
  * What a field may say of itself to a plan, in its `extensions`.
  */
-export interface PlanHints {
+// No interface: `extensions` ask for a type that any name may be looked up in.
+export type PlanHints = {
   /** Parts of its object that it reads, of those that whoever reads the object may leave out: see `readsBelow`. */
   reads?: readonly string[];
   /** A property of its object that alone decides on its value, so that it is resolved and written once for all that share it. */
   sameFor?: string;
-}
+};
 
 type Writer = (value: unknown, run: Run, out: Out) => void;
 type Info = GraphQLResolveInfo & { readsBelow: () => ReadonlySet<string> };

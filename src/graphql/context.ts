@@ -50,7 +50,7 @@ export interface GraphqlServices {
     remove(ids: readonly string[]): Promise<readonly Item[]>;
   };
   /** Which of these remote items have bytes here, by `Item.key`; one statement however many are asked for. */
-  availability(items: readonly Item[]): Promise<ReadonlyMap<number, Kept>>;
+  availability(items: readonly Pick<Item, 'key'>[]): Promise<ReadonlyMap<number, Kept>>;
   /** What is kept of peers' bytes. */
   readonly cache: CacheAdministration;
   /** Path of the public URL without a trailing slash; empty at the root of its origin. */
@@ -113,7 +113,7 @@ export interface Loaders {
   readonly auditEvent: DataLoader<string, AuditEvent | null>;
   /** Items that the reader may see, by digest. */
   readonly copies: DataLoader<string, readonly Item[]>;
-  readonly kept: DataLoader<Item, Kept | null, number>;
+  readonly kept: DataLoader<Pick<Item, 'key'>, Kept | null, number>;
   /** Bytes on disk, by the key of the peer. */
   readonly bytesCached: DataLoader<number, bigint>;
   /** When the credential that a peer uses here was issued, by the key of the peer; null where it has none. */
@@ -222,7 +222,7 @@ function createLoaders(
       const items = await catalog.copies(reader, digests);
       return digests.map((digest) => items.get(digest) ?? []);
     }),
-    kept: new DataLoader<Item, Kept | null, number>(
+    kept: new DataLoader<Pick<Item, 'key'>, Kept | null, number>(
       async (items) => {
         const kept = await services.availability(items);
         return items.map((item) => kept.get(item.key) ?? null);

@@ -227,7 +227,7 @@ describeOnBothDatabases('media over GraphQL', (open) => {
   it("says where an item's bytes are", async () => {
     const database = await open();
     const kept = new Map<number, 'CACHED' | 'PARTIAL'>();
-    const asked: Item[][] = [];
+    const asked: Pick<Item, 'key'>[][] = [];
     await using server = await startGraphql(database, {
       availability: async (items) => {
         asked.push([...items]);

@@ -1,8 +1,9 @@
 /** Media: the interface, local and remote items, pages of them. */
 
 import DataLoader from 'dataloader';
+import type { GraphQLResolveInfo } from 'graphql';
 import { covers } from '../catalog/grant.ts';
-import { type Item, LOCAL_SOURCE } from '../catalog/items.ts';
+import { type AlwaysRead, type Item, LOCAL_SOURCE } from '../catalog/items.ts';
 import type { Month } from '../catalog/months.ts';
 import {
   type AvailabilityState,
@@ -42,6 +43,7 @@ import {
 } from './media-types.ts';
 import { type Connection, catalogConnection, pageArguments, pageComplexity } from './pages.ts';
 import { Peer, PeerHealthEnum, peersShownTo } from './peer.ts';
+import { from, itemFieldsBelow, type MediaItem, the } from './reads.ts';
 import { User } from './user.ts';
 
 const urlArguments = builder.args((t) => ({
@@ -53,7 +55,28 @@ const urlArguments = builder.args((t) => ({
   }),
 }));
 
-export const Media = builder.interfaceRef<Item>('Media');
+/** Items of one source have one peer. */
+const OF_ITS_SOURCE = { sameFor: 'source' } as const satisfies { sameFor: keyof MediaItem };
+
+/** What decides on whether a grant covers an item. */
+const DECIDING = ['visibility', 'kind', 'tags', 'albums'] as const;
+
+function variantUrl(name: VariantName) {
+  return from(
+    ['variants'],
+    (
+      { id, variants }: Pick<Item, 'id' | 'variants'>,
+      { access }: { access: 'SESSION' | 'SIGNED' },
+      { publicPath, signUrl, viewer }: GraphqlContext,
+    ): string | null => {
+      if (!variants.some((variant) => variant.name === name)) return null;
+      const path = `${publicPath}/media/${encodeURIComponent(id)}/${name}`;
+      return access === 'SIGNED' ? `${path}?${signUrl(viewer, id, name)}` : path;
+    },
+  );
+}
+
+export const Media = builder.interfaceRef<MediaItem>('Media');
 
 builder.interfaceType(Media, {
   description: 'An item of the one catalog, of this instance or of a peer.',
@@ -61,27 +84,32 @@ builder.interfaceType(Media, {
   resolveType: (item) => mediaTypename(item),
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
-    kind: t.field({ type: MediaKindEnum, description: 'What the item is.', resolve: (item) => item.kind }),
-    title: t.exposeString('title', { description: 'What the item is called.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What its owner says of it.' }),
-    filename: t.exposeString('filename', { nullable: true, description: 'Name of the original file.' }),
+    kind: t.field({ type: MediaKindEnum, description: 'What the item is.', ...the('kind') }),
+    title: t.string({ ...the('title'), description: 'What the item is called.' }),
+    description: t.string({
+      ...the('description'),
+      nullable: true,
+      description: 'What its owner says of it.',
+    }),
+    filename: t.string({ ...the('filename'), nullable: true, description: 'Name of the original file.' }),
     mimeType: t.string({
       nullable: true,
       description: 'Type of the original; null where a peer does not say.',
-      resolve: (item) => item.mimeType || null,
+      ...from(['mimeType'], (item) => item.mimeType || null),
     }),
     byteSize: t.field({
       type: 'BigInt',
       nullable: true,
       description: 'Bytes of the original.',
-      resolve: (item) => item.byteSize,
+      ...the('byteSize'),
     }),
-    digest: t.exposeString('digest', { nullable: true, description: 'sha-256:<hex> of the original.' }),
-    width: t.exposeInt('width', { nullable: true, description: 'Pixels, as shown upright.' }),
-    height: t.exposeInt('height', { nullable: true, description: 'Pixels, as shown upright.' }),
-    durationMs: t.exposeInt('durationMs', { nullable: true, description: 'Length of a video, in ms.' }),
-    pageCount: t.exposeInt('pageCount', { nullable: true, description: 'Pages of a document.' }),
-    thumbhash: t.exposeString('thumbhash', {
+    digest: t.string({ ...the('digest'), nullable: true, description: 'sha-256:<hex> of the original.' }),
+    width: t.int({ ...the('width'), nullable: true, description: 'Pixels, as shown upright.' }),
+    height: t.int({ ...the('height'), nullable: true, description: 'Pixels, as shown upright.' }),
+    durationMs: t.int({ ...the('durationMs'), nullable: true, description: 'Length of a video, in ms.' }),
+    pageCount: t.int({ ...the('pageCount'), nullable: true, description: 'Pages of a document.' }),
+    thumbhash: t.string({
+      ...the('thumbhash'),
       nullable: true,
       description: 'ThumbHash in base64, to be shown until the thumbnail is there.',
     }),
@@ -89,88 +117,93 @@ builder.interfaceType(Media, {
       type: 'LocalDateTime',
       nullable: true,
       description: "When it was taken, by the camera's clock.",
-      resolve: (item) => item.takenAt,
+      ...the('takenAt'),
     }),
-    takenAtOffset: t.exposeInt('takenAtOffset', {
+    takenAtOffset: t.int({
+      ...the('takenAtOffset'),
       nullable: true,
       description: 'Minutes east of UTC, where known.',
     }),
     addedAt: t.field({
       type: 'DateTime',
       description: 'When it was added where it is from.',
-      resolve: (item) => item.addedAt,
+      ...the('addedAt'),
     }),
     updatedAt: t.field({
       type: 'DateTime',
       description: 'When the item was last changed.',
-      resolve: (item) => item.updatedAt,
+      ...the('updatedAt'),
     }),
-    tags: t.exposeStringList('tags', { description: 'In the order that their owner gave them.' }),
-    creator: t.exposeString('creator', { nullable: true, description: 'Who made it.' }),
-    license: t.exposeString('license', { nullable: true, description: 'What may be done with it.' }),
+    tags: t.stringList({ ...the('tags'), description: 'In the order that their owner gave them.' }),
+    creator: t.string({ ...the('creator'), nullable: true, description: 'Who made it.' }),
+    license: t.string({ ...the('license'), nullable: true, description: 'What may be done with it.' }),
     properties: t.field({
       type: 'JSON',
       description:
         'What the file or the peer says beyond this: camera, lens, exposure, place where it may be shown, generation parameters.',
-      resolve: (item) => item.properties,
+      ...the('properties'),
     }),
     peer: t.field({
       type: Peer,
       nullable: true,
       description: 'Null for a local item.',
-      resolve: (item, _args, { load }) => (isLocal(item) ? null : load.peer.load(item.source)),
+      ...from(
+        [],
+        (item, _args, { load }) => (isLocal(item) ? null : load.peer.load(item.source)),
+        OF_ITS_SOURCE,
+      ),
     }),
     availability: t.field({
       type: AvailabilityEnum,
       description: 'Where its bytes are.',
-      resolve: (item, _args, context) => availabilityOf(item, context),
+      ...from(['fault', 'held', 'peerHealth'], (item, _args, context) => availabilityOf(item, context)),
     }),
     thumbnailUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'A small picture.',
       args: urlArguments,
-      resolve: (item, { access }, context) => variantUrl(item, 'thumbnail', access, context),
+      ...variantUrl('thumbnail'),
     }),
     previewUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'A picture for a screen.',
       args: urlArguments,
-      resolve: (item, { access }, context) => variantUrl(item, 'preview', access, context),
+      ...variantUrl('preview'),
     }),
     playableUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'A rendition that browsers play, where the original is not one.',
       args: urlArguments,
-      resolve: (item, { access }, context) => variantUrl(item, 'playable', access, context),
+      ...variantUrl('playable'),
     }),
     originalUrl: t.field({
       type: 'URL',
       nullable: true,
       description: 'The file itself.',
       args: urlArguments,
-      resolve: (item, { access }, context) => variantUrl(item, 'original', access, context),
+      ...variantUrl('original'),
     }),
     copies: t.field({
       type: [Media],
       description: `Other visible items with the same bytes, at most ${COPIES_MAX}; this instance's first.`,
       complexity: { field: 5, multiplier: 3 },
-      resolve: (item, _args, { load }) => copiesOf(item, load),
+      ...from(['digest'], (item, _args, { load }) => copiesOf(item, load)),
     }),
     viewerCanUpdate: t.boolean({
       description: 'Whether the viewer may change it.',
-      resolve: (item, _args, context) => mayChange(context, item),
+      ...from(['ownerId'], (item, _args, context) => mayChange(context, item)),
     }),
     viewerCanDelete: t.boolean({
       description: 'Whether the viewer may delete it.',
-      resolve: (item, _args, context) => mayChange(context, item),
+      ...from(['ownerId'], (item, _args, context) => mayChange(context, item)),
     }),
   }),
 });
 
-export const LocalMedia = builder.objectRef<Item>('LocalMedia').implement({
+export const LocalMedia = builder.objectRef<MediaItem>('LocalMedia').implement({
   description: 'An item of this instance.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -178,31 +211,33 @@ export const LocalMedia = builder.objectRef<Item>('LocalMedia').implement({
     visibility: t.field({
       type: VisibilityEnum,
       description: 'Who may see it.',
-      resolve: (item) => item.visibility,
+      ...the('visibility'),
     }),
     owner: t.field({
       type: User,
       nullable: true,
       description: 'Whose it is; null where nobody owns it, and for whom has not signed in.',
-      resolve: (item, _args, { viewer, load }) =>
-        item.ownerId === null || viewer === null ? null : load.user.load(item.ownerId),
+      ...from(['ownerId'], ({ ownerId }, _args, { viewer, load }) =>
+        ownerId === null || viewer === null ? null : load.user.load(ownerId),
+      ),
     }),
     storage: t.field({
       type: StorageClassEnum,
       description: 'How the original is kept.',
-      resolve: (item) => item.storage ?? 'MANAGED',
+      ...from(['storage'], ({ storage }) => storage ?? 'MANAGED'),
     }),
     sharedWith: t.field({
       type: [Peer],
       nullable: true,
       description: 'Peers whose grant covers the item; null unless the viewer may update it.',
-      resolve: async (item, _args, context) =>
+      ...from(['ownerId', ...DECIDING], async (item, _args, context) =>
         mayChange(context, item) ? coveredBy(item, await context.load.servedPeers(), context.now()) : null,
+      ),
     }),
   }),
 });
 
-export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
+export const RemoteMedia = builder.objectRef<MediaItem>('RemoteMedia').implement({
   description: 'An item of a peer; read-only here.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({
@@ -210,18 +245,18 @@ export const RemoteMedia = builder.objectRef<Item>('RemoteMedia').implement({
     peer: t.field({
       type: Peer,
       description: 'Where it is from.',
-      resolve: (item, _args, { load }) => peerOf(item, load),
+      ...from([], (item, _args, { load }) => peerOf(item, load), OF_ITS_SOURCE),
     }),
     remoteId: t.id({
       description: "The item's id at its origin.",
-      resolve: (item) => item.remoteId ?? item.id,
+      ...from(['remoteId'], (item) => item.remoteId ?? item.id),
     }),
-    hidden: t.exposeBoolean('hidden', { description: 'Hidden here by an admin.' }),
+    hidden: t.boolean({ ...the('hidden'), description: 'Hidden here by an admin.' }),
   }),
 });
 
 /** A page with the query that it answers, from which count, facets and sources are read where they are asked for. */
-interface MediaPage extends Connection<Item> {
+interface MediaPage extends Connection<MediaItem> {
   query: CatalogQuery;
   /** What is asked for together is read by one statement. */
   totals: DataLoader<FacetRequest, Facets>;
@@ -405,8 +440,13 @@ builder.queryField('media', (t) =>
       orderBy: t.arg({ type: MediaOrder, description: 'Newest first where nothing is said.' }),
       ...pageArguments,
     },
-    resolve: (_root, { origin, filter, orderBy, ...page }, context) =>
-      readMedia(context, { origin, filter: catalogFilter(filter), order: orderBy ?? DEFAULT_ORDER }, page),
+    resolve: (_root, { origin, filter, orderBy, ...page }, context, info) =>
+      readMedia(
+        context,
+        info,
+        { origin, filter: catalogFilter(filter), order: orderBy ?? DEFAULT_ORDER },
+        page,
+      ),
   }),
 );
 
@@ -418,8 +458,8 @@ builder.objectField(Peer, 'media', (t) =>
     authScopes: { read: true },
     complexity: pageComplexity,
     args: pageArguments,
-    resolve: (peer, page, context) =>
-      readMedia(context, { origin: 'ALL', filter: { peerIds: [peer.id] }, order: DEFAULT_ORDER }, page),
+    resolve: (peer, page, context, info) =>
+      readMedia(context, info, { origin: 'ALL', filter: { peerIds: [peer.id] }, order: DEFAULT_ORDER }, page),
   }),
 );
 
@@ -433,10 +473,12 @@ function isLocal(item: Pick<Item, 'source'>): boolean {
 
 export async function readMedia(
   { catalog, reader }: Pick<GraphqlContext, 'catalog' | 'reader'>,
+  info: GraphQLResolveInfo,
   query: CatalogQuery,
   page: { [K in keyof PageArguments]: PageArguments[K] | null },
 ): Promise<MediaPage> {
-  const connection = catalogConnection(await catalog.page(reader, query, present(page)));
+  const fields = itemFieldsBelow(info);
+  const connection = catalogConnection(await catalog.page(reader, query, present(page), fields));
   return { ...connection, query, totals: totalsLoader((wanted) => catalog.facets(reader, query, wanted)) };
 }
 
@@ -487,14 +529,19 @@ async function sourcesOf(
   return sources;
 }
 
+type WhereItsBytesAre = Pick<Item, AlwaysRead | 'fault' | 'held' | 'peerHealth'>;
+
 function availabilityOf(
-  item: Item,
+  item: WhereItsBytesAre,
   { load }: Pick<GraphqlContext, 'load'>,
 ): AvailabilityState | Promise<AvailabilityState> {
   return isLocal(item) ? 'LOCAL' : remoteAvailability(item, load);
 }
 
-async function remoteAvailability(item: Item, load: GraphqlContext['load']): Promise<AvailabilityState> {
+async function remoteAvailability(
+  item: WhereItsBytesAre,
+  load: GraphqlContext['load'],
+): Promise<AvailabilityState> {
   const kept = await load.kept.load(item);
   if (kept !== null) return kept;
   // Its bytes were wrong the last time; where somebody asks nevertheless, they are asked for again.
@@ -504,7 +551,11 @@ async function remoteAvailability(item: Item, load: GraphqlContext['load']): Pro
   return gives && !item.held ? 'ON_DEMAND' : 'UNAVAILABLE';
 }
 
-export function coveredBy(item: Item, peers: readonly PeerRow[], now: number): PeerRow[] {
+export function coveredBy(
+  item: Pick<Item, (typeof DECIDING)[number]>,
+  peers: readonly PeerRow[],
+  now: number,
+): PeerRow[] {
   if (item.visibility !== 'PEERS' && item.visibility !== 'PUBLIC') return [];
   return peers.filter(({ serveGrant }) => {
     if (serveGrant === null) return false;
@@ -514,25 +565,17 @@ export function coveredBy(item: Item, peers: readonly PeerRow[], now: number): P
   });
 }
 
-async function copiesOf(item: Item, load: GraphqlContext['load']): Promise<Item[]> {
+async function copiesOf(
+  item: Pick<Item, AlwaysRead | 'digest'>,
+  load: GraphqlContext['load'],
+): Promise<Item[]> {
   if (item.digest === null) return [];
   const same = await load.copies.load(item.digest);
   return same.filter((other) => other.id !== item.id);
 }
 
-async function peerOf(item: Item, load: GraphqlContext['load']): Promise<PeerRow> {
+async function peerOf(item: MediaItem, load: GraphqlContext['load']): Promise<PeerRow> {
   const peer = await load.peer.load(item.source);
   if (peer === null) throw new HedgerowError('NOT_FOUND', 'The peer of this item is gone.');
   return peer;
-}
-
-function variantUrl(
-  item: Item,
-  name: VariantName,
-  access: 'SESSION' | 'SIGNED',
-  { publicPath, signUrl, viewer }: Pick<GraphqlContext, 'publicPath' | 'signUrl' | 'viewer'>,
-): string | null {
-  if (!item.variants.some((variant) => variant.name === name)) return null;
-  const path = `${publicPath}/media/${encodeURIComponent(item.id)}/${name}`;
-  return access === 'SIGNED' ? `${path}?${signUrl(viewer, item.id, name)}` : path;
 }

@@ -2,17 +2,18 @@
 
 import type { Album, AlbumPage } from '../catalog/albums.ts';
 import { decodeCursor, encodeCursor, queryFingerprint } from '../catalog/cursor.ts';
+import type { Item } from '../catalog/items.ts';
 import { type CatalogPage, PAGE_DEFAULT, PAGE_MAX } from '../catalog/query.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import { builder } from './builder.ts';
 
 export interface Connection<T> {
-  edges: { cursor: string; node: T }[];
+  edges: { readonly cursor: string; readonly node: T }[];
   pageInfo: {
-    hasNextPage: boolean;
-    hasPreviousPage: boolean;
-    startCursor: string | null;
-    endCursor: string | null;
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: string | null;
+    readonly endCursor: string | null;
   };
 }
 
@@ -77,12 +78,40 @@ export function albumConnection({ edges, ...page }: AlbumPage): Connection<Album
   };
 }
 
-export function catalogConnection(page: CatalogPage): Connection<CatalogPage['edges'][number]['item']> {
-  const edges = page.edges.map(({ cursor, item }) => ({ cursor, node: item }));
+export function catalogConnection<K extends keyof Item>(
+  page: CatalogPage<K>,
+): Connection<CatalogPage<K>['edges'][number]['item']> {
+  const edges = page.edges.map((edge) => new Edge(edge));
   return {
     edges,
-    pageInfo: { hasNextPage: page.hasNextPage, hasPreviousPage: page.hasPreviousPage, ...ends(edges) },
+    pageInfo: {
+      hasNextPage: page.hasNextPage,
+      hasPreviousPage: page.hasPreviousPage,
+      // Written where they are asked for, as all cursors are.
+      get startCursor() {
+        return edges[0]?.cursor ?? null;
+      },
+      get endCursor() {
+        return edges.at(-1)?.cursor ?? null;
+      },
+    },
   };
+}
+
+class Edge<T> {
+  readonly #edge: { readonly cursor: string; readonly item: T };
+
+  constructor(edge: { readonly cursor: string; readonly item: T }) {
+    this.#edge = edge;
+  }
+
+  get cursor(): string {
+    return this.#edge.cursor;
+  }
+
+  get node(): T {
+    return this.#edge.item;
+  }
 }
 
 function ends(edges: readonly { cursor: string }[]): {
