@@ -1,6 +1,7 @@
 /** What a row of the one catalog is, and how it is read. */
 import type { Columns, ColumnType } from '../database/records.ts';
 import { raw, type Statement } from '../database/sql.ts';
+import { formatTime } from '../lib/instants.ts';
 import { MEDIA_KINDS, type MediaKind, type OfferedVariant } from '../lib/media.ts';
 
 /** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */
@@ -244,7 +245,8 @@ export function visibilityNumber(visibility: Visibility): number {
 
 /** `2024-05-31T17:20:05` (with `.123` where there are ms) of a camera's clock, or null where it is none. */
 export function formatLocalDateTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/(\.000)?Z$/, '');
+  const text = formatTime(ms);
+  return text.endsWith('.000') ? text.slice(0, -4) : text;
 }
 
 /** The inverse; null for what is no date and time without offset, or outside the years 1 to 9999. */

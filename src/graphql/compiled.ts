@@ -30,6 +30,7 @@ import {
   isListType,
   isNonNullType,
   isObjectType,
+  isScalarType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -252,6 +253,8 @@ export function compileQuery(
   function planPresent(type: GraphQLOutputType, selections: readonly SelectionSetNode[]): Writer {
     if (isLeafType(type)) return leafWriter(type);
     if (isListType(type)) {
+      const named = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
+      if (isText(named)) return writeTexts(planValue(type.ofType, selections));
       const write = planValue(type.ofType, selections);
       return (value, run, out) => writeList(write, value, run, out);
     }
@@ -404,6 +407,15 @@ function writeList(write: Writer, value: unknown, run: Run, out: Out): void {
   out.text += ']';
 }
 
+/** A list of texts is written at once. */
+function writeTexts(write: Writer): Writer {
+  return (value, run, out) => {
+    if (Array.isArray(value) && value.every((each) => typeof each === 'string'))
+      out.text += JSON.stringify(value);
+    else writeList(write, value, run, out);
+  };
+}
+
 function writeValue(write: Writer, value: unknown, run: Run, out: Out): void {
   if (!isPromise(value)) {
     write(value, run, out);
@@ -452,13 +464,17 @@ function append(out: Out, text: string): void {
   out.text += text;
 }
 
+function isText(type: GraphQLOutputType): boolean {
+  return isScalarType(type) && (type.name === 'String' || type.name === 'ID');
+}
+
 function leafWriter(type: GraphQLLeafType): Writer {
   const slowly = (value: unknown): string => {
     const output = type.coerceOutputValue(value as never);
     if (output === null || output === undefined) throw new NotPlanned(`This is no ${type.name}.`);
     return JSON.stringify(output) ?? 'null';
   };
-  if (type.name === 'String' || type.name === 'ID') {
+  if (isText(type)) {
     return (value, _run, out) => {
       out.text += typeof value === 'string' ? JSON.stringify(value) : slowly(value);
     };
@@ -467,6 +483,12 @@ function leafWriter(type: GraphQLLeafType): Writer {
     const names = new Map(type.getValues().map(({ name, value }) => [value, JSON.stringify(name)]));
     return (value, _run, out) => {
       out.text += names.get(value) ?? slowly(value);
+    };
+  }
+  if (type.name === 'Int') {
+    return (value, _run, out) => {
+      // Of 32 bits, as the type asks.
+      out.text += typeof value === 'number' && (value | 0) === value ? String(value) : slowly(value);
     };
   }
   return (value, _run, out) => {

@@ -2,12 +2,13 @@
 
 import { GraphQLError } from 'graphql';
 import { formatLocalDateTime, parseLocalDateTime } from '../catalog/items.ts';
+import { formatTime } from '../lib/instants.ts';
 import { builder } from './builder.ts';
 
 builder.scalarType('DateTime', {
   description: 'RFC 3339 instant.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
-  serialize: (value) => new Date(value).toISOString(),
+  serialize: (value) => (typeof value === 'number' ? `${formatTime(value)}Z` : value.toISOString()),
   parseValue: (value) => {
     const ms = typeof value === 'string' && RFC_3339.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(ms))
