@@ -16,6 +16,13 @@ export function queryFingerprint(query: unknown): string {
 }
 
 export function encodeCursor(fingerprint: string, position: Position): string {
+  const { value, id } = position;
+  if (typeof value === 'number' && typeof id === 'number') {
+    // A page has one for each of its items, and this takes half as long; what there is of numbers has a byte a character.
+    const text = `[${VERSION},"${fingerprint}",${value},${id}]`;
+    const encoded = btoa(text).slice(0, Math.ceil((text.length * 4) / 3));
+    return /[+/]/.test(encoded) ? encoded.replaceAll('+', '-').replaceAll('/', '_') : encoded;
+  }
   return Buffer.from(JSON.stringify([VERSION, fingerprint, position.value, position.id])).toString(
     'base64url',
   );
