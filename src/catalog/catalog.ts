@@ -22,12 +22,13 @@ import { type FacetRequest, type Facets, readFacets } from './totals.ts';
 import type { Reader } from './visibility.ts';
 
 export interface Catalog {
-  /** With these fields of the items alone; with all, unless told. */
+  /** With these fields of the items alone, or with all; and counted, where a count is kept. */
   page<K extends keyof Item = keyof Item>(
     reader: Reader,
     query: CatalogQuery,
     page: PageArguments,
     fields?: Iterable<K>,
+    counted?: boolean,
   ): Promise<CatalogPage<K>>;
   /** How many items a query has on all its pages. */
   count(reader: Reader, query: CatalogQuery): Promise<number>;
@@ -59,7 +60,7 @@ export async function createCatalog(
   await ensureIndexed(database, onIndexing);
   const { read } = database;
   return {
-    page: (reader, query, page, fields) => readPage(read, reader, query, page, fields),
+    page: (reader, query, page, fields, counted) => readPage(read, reader, query, page, fields, counted),
     count: async (reader, query) => (await readFacets(read, reader, query, { count: true })).count,
     facets: (reader, query, wanted) => readFacets(read, reader, query, wanted),
     months: (reader, query) => readMonths(read, reader, query),

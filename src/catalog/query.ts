@@ -19,6 +19,7 @@ import {
   type Visibility,
 } from './items.ts';
 import { narrowsLittle, relevance, shown } from './matching.ts';
+import { keptCount } from './totals.ts';
 import { hiddenSeenBy, type Reader, visibleTo } from './visibility.ts';
 
 export const PAGE_DEFAULT = 50;
@@ -90,6 +91,8 @@ export interface CatalogPage<K extends keyof Item = keyof Item> {
   edges: { readonly cursor: string; readonly item: Pick<Item, K | AlwaysRead> }[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
+  /** How many there are on all pages, where that was asked for and a count is kept of them. */
+  count: number | null;
 }
 
 /** What an order compares. */
@@ -106,6 +109,7 @@ const ORDERS: Record<OrderField, string> = {
  * One page, as Relay's connections define it.
  *
  * @param fields - of the items, what is read of them; all, unless told. Asked for with the same object again, they cost less.
+ * @param counted - also how many there are, where a count of them is kept.
  * @throws HedgerowError INVALID for sizes outside 1 to 500 or `first` with `last`; BAD_CURSOR.
  */
 export async function readPage<K extends keyof Item = keyof Item>(
@@ -114,6 +118,7 @@ export async function readPage<K extends keyof Item = keyof Item>(
   query: CatalogQuery,
   page: PageArguments,
   fields: Iterable<K> = ITEM_FIELDS as readonly K[],
+  counted = false,
 ): Promise<CatalogPage<K>> {
   const { backward, size } = pageSize(page);
   const fingerprint = queryFingerprint([query.origin, query.filter, query.order]);
@@ -124,7 +129,8 @@ export async function readPage<K extends keyof Item = keyof Item>(
     return { position: positionOf(query.order, fingerprint, cursor), compare: raw(larger ? '>' : '<') };
   });
   const parts = partsOf(fields);
-  const rows = await readRecords<PageRow>(
+  const kept = counted ? keptCount(database, reader, query) : null;
+  const { rows, beside } = await readRecords<PageRow>(
     database,
     pageStatement(database, reader, query, parts.columns, {
       beyond: (column, key) =>
@@ -135,6 +141,7 @@ export async function readPage<K extends keyof Item = keyof Item>(
       take: size + 1,
     }),
     { ...parts.types, place: query.order.field === 'TITLE' ? 'text' : 'number' },
+    kept ?? undefined,
   );
   const more = rows.length > size;
   if (more) rows.length = size;
@@ -144,6 +151,7 @@ export async function readPage<K extends keyof Item = keyof Item>(
     // Relay: where it is paged the other way, what lies beyond the given cursor is there by that cursor.
     hasNextPage: backward ? page.before !== undefined : more,
     hasPreviousPage: backward ? more : page.after !== undefined,
+    count: kept === null ? null : (beside ?? 0),
   };
 }
 

@@ -77,9 +77,18 @@ interface Kept {
   conditions: Statement;
 }
 
+/** Asks for how many items a query has, by kept counts; null where these do not say it. Where there is none of a sort, the sum is null. */
+export function keptCount(database: Sql, reader: Reader, query: CatalogQuery): Statement | null {
+  const kept = keptPart(database, reader, query);
+  return kept === null ? null : sumOf(kept);
+}
+
+function sumOf(kept: Kept): Statement {
+  return sql`SELECT SUM(c.total) AS total FROM item_counts c WHERE ${rowsOf(kept)}`;
+}
+
 function countOf(database: Sql, reader: Reader, query: CatalogQuery, kept: Kept | null): Statement {
-  if (kept !== null)
-    return sql`SELECT '' AS value, SUM(c.total) AS total FROM item_counts c WHERE ${rowsOf(kept)}`;
+  if (kept !== null) return sql`SELECT '' AS value, s.total FROM (${sumOf(kept)}) s`;
   const all = matching(database, reader, query);
   return query.filter.duplicates === 'COLLAPSE'
     ? sql`SELECT '' AS value, COUNT(DISTINCT i.digest) + COUNT(*) - COUNT(i.digest) AS total FROM items i WHERE ${all}`

@@ -4,29 +4,46 @@
  *
  * Source: PostgreSQL, "8.16.6. Composite Type Input and Output Syntax".
  */
-import { type Sql, type Statement, sql } from './sql.ts';
+import { empty, type Sql, type Statement, sql } from './sql.ts';
 
 export type ColumnType = 'text' | 'number' | 'boolean';
 
 /** The columns of a statement, in its order, and what each has. */
 export type Columns = Readonly<Record<string, ColumnType>>;
 
+export interface Records<Row> {
+  rows: Row[];
+  /** What was asked for beside them. */
+  beside: number | null;
+}
+
 /**
  * All rows of a statement, in its order. Booleans come as the database has them.
  *
  * @param columns - every column that the statement has, by its name
+ * @param beside - asks for one number, which on PostgreSQL takes no way there and back of its own
  */
 export async function readRecords<Row>(
   database: Sql,
   statement: Statement,
   columns: Columns,
-): Promise<Row[]> {
-  if (database.dialect === 'sqlite') return database.all<Row>(statement);
+  beside?: Statement,
+): Promise<Records<Row>> {
+  if (database.dialect === 'sqlite') {
+    const rows = await database.all<Row>(statement);
+    const found =
+      beside && (await database.get<{ beside: number | null }>(sql`SELECT (${beside}) AS beside`));
+    return { rows, beside: found?.beside ?? null };
+  }
+  const number = beside === undefined ? empty : sql`, (${beside}) AS beside`;
   // An aggregate takes the rows of a subquery as they come.
-  const [answer] = await database.all<{ records: string | null }>(
-    sql`SELECT string_agg(CAST(r AS text), '') AS records FROM (${statement}) r`,
+  const [answer] = await database.all<{ records: string | null; beside?: number | null }>(
+    sql`SELECT string_agg(CAST(r AS text), '') AS records${number} FROM (${statement}) r`,
   );
-  return parseRecords(answer?.records ?? '', columns) as Row[];
+  return {
+    rows: parseRecords(answer?.records ?? '', columns) as Row[],
+    beside: answer?.beside ?? null,
+  };
 }
 
 const QUOTE = 34;

@@ -94,6 +94,8 @@ export interface GraphqlContext extends Omit<GraphqlServices, 'now'> {
 export interface Loaders {
   /** By `Item.source`. */
   readonly peer: DataLoader<number, Peer | null>;
+  /** The same, at once where it is known. */
+  readonly peerOf: (source: number) => Peer | null | Promise<Peer | null>;
   readonly user: DataLoader<string, User | null>;
   /** Whether the person of this id has a second factor. */
   readonly secondFactor: DataLoader<string, boolean>;
@@ -188,8 +190,14 @@ function createLoaders(
 ): Loaders {
   const { catalog, federation } = services;
   const { prisma } = services.database;
+  const peer = new DataLoader<number, Peer | null>((keys) => readPeers(prisma, keys, peersAt()));
   return {
-    peer: new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
+    peer,
+    peerOf: (source) => {
+      const at = peersAt();
+      const kept = at === null ? undefined : known.get(prisma);
+      return (kept?.at === at ? kept?.rows.get(source) : undefined) ?? peer.load(source);
+    },
     user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
     sessionsOfUser: new DataLoader(async (ids) => {
       const sessions = await services.people.sessionsOfUsers(viewer, ids);

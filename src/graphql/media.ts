@@ -43,7 +43,7 @@ import {
 } from './media-types.ts';
 import { type Connection, catalogConnection, pageArguments, pageComplexity } from './pages.ts';
 import { Peer, PeerHealthEnum, peersShownTo } from './peer.ts';
-import { from, itemFieldsBelow, type MediaItem, the } from './reads.ts';
+import { from, type MediaItem, pageReads, READS_COUNT, the } from './reads.ts';
 import { User } from './user.ts';
 
 const urlArguments = builder.args((t) => ({
@@ -149,7 +149,7 @@ builder.interfaceType(Media, {
       description: 'Null for a local item.',
       ...from(
         [],
-        (item, _args, { load }) => (isLocal(item) ? null : load.peer.load(item.source)),
+        (item, _args, { load }) => (isLocal(item) ? null : load.peerOf(item.source)),
         OF_ITS_SOURCE,
       ),
     }),
@@ -258,6 +258,8 @@ export const RemoteMedia = builder.objectRef<MediaItem>('RemoteMedia').implement
 /** A page with the query that it answers, from which count, facets and sources are read where they are asked for. */
 interface MediaPage extends Connection<MediaItem> {
   query: CatalogQuery;
+  /** Where it was read with the page. */
+  count: number | null;
   /** What is asked for together is read by one statement. */
   totals: DataLoader<FacetRequest, Facets>;
 }
@@ -306,7 +308,7 @@ const PeerFacet = builder.objectRef<Facets['origins'][number]>('PeerFacet').impl
       type: Peer,
       nullable: true,
       description: 'Null: this instance.',
-      resolve: ({ source }, _args, { load }) => (isLocal({ source }) ? null : load.peer.load(source)),
+      resolve: ({ source }, _args, { load }) => (isLocal({ source }) ? null : load.peerOf(source)),
     }),
     count: t.exposeInt('count', { description: 'How many.' }),
   }),
@@ -399,7 +401,11 @@ export const MediaConnection = builder.connectionObject(
       totalCount: t.int({
         description: 'How many match, on all pages.',
         complexity: 10,
-        resolve: async (page) => (await mediaPage(page).totals.load({ count: true })).count,
+        extensions: READS_COUNT,
+        resolve: (page) => {
+          const { count, totals } = mediaPage(page);
+          return count ?? totals.load({ count: true }).then((facets) => facets.count);
+        },
       }),
       facets: t.field({
         type: MediaFacets,
@@ -477,9 +483,14 @@ export async function readMedia(
   query: CatalogQuery,
   page: { [K in keyof PageArguments]: PageArguments[K] | null },
 ): Promise<MediaPage> {
-  const fields = itemFieldsBelow(info);
-  const connection = catalogConnection(await catalog.page(reader, query, present(page), fields));
-  return { ...connection, query, totals: totalsLoader((wanted) => catalog.facets(reader, query, wanted)) };
+  const reads = pageReads(info);
+  const found = await catalog.page(reader, query, present(page), reads.fields, reads.count);
+  return {
+    ...catalogConnection(found),
+    query,
+    count: found.count,
+    totals: totalsLoader((wanted) => catalog.facets(reader, query, wanted)),
+  };
 }
 
 /** The connection's type knows the shape that Relay asks for; every value of it comes from `readMedia`. */
@@ -574,8 +585,12 @@ async function copiesOf(
   return same.filter((other) => other.id !== item.id);
 }
 
-async function peerOf(item: MediaItem, load: GraphqlContext['load']): Promise<PeerRow> {
-  const peer = await load.peer.load(item.source);
-  if (peer === null) throw new HedgerowError('NOT_FOUND', 'The peer of this item is gone.');
-  return peer;
+function peerOf(item: MediaItem, load: GraphqlContext['load']): PeerRow | Promise<PeerRow> {
+  const peer = load.peerOf(item.source);
+  return peer instanceof Promise ? peer.then(standing) : standing(peer);
+
+  function standing(found: PeerRow | null): PeerRow {
+    if (found === null) throw new HedgerowError('NOT_FOUND', 'The peer of this item is gone.');
+    return found;
+  }
 }

@@ -27,7 +27,27 @@ export function the<const K extends keyof Item>(name: K): ReadingField<unknown, 
   return from([name], (item): Item[K] => item[name]);
 }
 
-/** The fields of items that are read somewhere below the field that is resolved; all, where that is not known. */
-export function itemFieldsBelow(info: GraphQLResolveInfo): Iterable<keyof Item> {
-  return (readsBelow(info) as ReadonlySet<keyof Item> | undefined) ?? ITEM_FIELDS;
+/** A page is counted as it is read. */
+export const READS_COUNT = { reads: ['count'] } as const satisfies PlanHints;
+
+export interface PageReads {
+  /** Of the items; all, where it is not known what is asked for. */
+  fields: Iterable<keyof Item>;
+  count: boolean;
 }
+
+/** What is read somewhere below the field that is resolved, of the items of its page and beside them. */
+export function pageReads(info: GraphQLResolveInfo): PageReads {
+  const names = readsBelow(info);
+  if (names === undefined) return { fields: ITEM_FIELDS, count: false };
+  let reads = known.get(names);
+  if (reads === undefined) {
+    const fields = ITEM_FIELDS.filter((field) => names.has(field));
+    reads = { fields, count: names.has('count') };
+    known.set(names, reads);
+  }
+  return reads;
+}
+
+/** A plan gives the same set each time. */
+const known = new WeakMap<ReadonlySet<string>, PageReads>();
