@@ -10,29 +10,34 @@ import {
   parse,
 } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openTemporarySqlite, type TemporaryDatabase } from '../../test/support/databases.ts';
+import {
+  DIALECTS,
+  openNewPostgres,
+  openTemporarySqlite,
+  type TemporaryDatabase,
+} from '../../test/support/databases.ts';
 import { type GraphqlUnderTest, startGraphql, VIEWERS } from '../../test/support/graphql.ts';
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { applyRemotePage } from '../catalog/remote-changes.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
 import { compileQuery, NotPlanned } from './compiled.ts';
 import { createContext } from './context.ts';
 import { schema } from './schema.ts';
 
-let temporary: TemporaryDatabase;
-let server: GraphqlUnderTest;
+/** Whatever a text of an item may have in it, and each field with and without a value. */
+const TITLES = ['ä"\\\n', '(two, 2)', 'three', '', '"', '\\', '\u0001\t', '猫 🐈', 'a,b)(c'];
 
-beforeAll(async () => {
-  temporary = await openTemporarySqlite();
-  const { database } = temporary;
-  server = await startGraphql(database);
+async function seed(server: GraphqlUnderTest, { database }: TemporaryDatabase): Promise<void> {
   const items = await server.catalog.local.add(
-    ['ä"\\\n', 'two', 'three'].map((title, at) =>
+    TITLES.map((title, at) =>
       newItem({
         title,
+        description: at % 2 === 0 ? title : null,
         tags: ['a', title],
         properties: { at, nested: [null, { title }] },
-        takenAt: at * 1e11 || null,
+        takenAt: at * 1e11 + at || null,
+        ownerId: at === 0 ? (VIEWERS.admin.user?.id ?? null) : null,
       }),
     ),
   );
@@ -42,32 +47,20 @@ beforeAll(async () => {
       variables: { ids: items.map(({ id }) => id) },
     },
   );
-  const peer = await seedPeer(database);
-  await database.write((tx) =>
-    applyRemotePage(
-      tx,
-      peer.key,
-      {
-        items: ['r1', 'r2'].map((remoteId) =>
-          remoteItem({ remoteId, albums: [{ id: 'a', title: 'theirs' }] }),
-        ),
-        skipped: [],
-        removed: [],
-        generation: 1,
-      },
-      EMPTY_CHECKSUM,
-      1,
-    ),
-  );
-});
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await temporary.close();
-});
+  for (const name of ['Meadow', 'Orchard']) {
+    const peer = await seedPeer(database, { name });
+    const page = {
+      items: ['r1', 'r2'].map((remoteId) => remoteItem({ remoteId, albums: [{ id: 'a', title: 'theirs' }] })),
+      skipped: [],
+      removed: [],
+      generation: 1,
+    };
+    await database.write((tx) => applyRemotePage(tx, peer.key, page, EMPTY_CHECKSUM, 1));
+  }
+}
 
 /** What is the same each time, and needs nothing but the catalog behind it. */
-const LEFT_OUT = new Set(['operations', 'owner', 'sharedWith']);
+const LEFT_OUT = new Set(['operations']);
 
 /** Selections of any depth, with aliases, fragments on types and repeated fields. */
 function selection(type: GraphQLOutputType, depth: number): fc.Arbitrary<string> {
@@ -101,26 +94,82 @@ function selection(type: GraphQLOutputType, depth: number): fc.Arbitrary<string>
     .map((parts) => ` { ${parts.join(' ')} }`);
 }
 
-const query = fc.constantFrom('media(first: 4)', 'albums', 'peers').chain((root) => {
+const PAGED = 'media(first: $first, last: $last, origin: $origin, filter: $filter, orderBy: $order)';
+const query = fc.constantFrom(PAGED, PAGED, 'media(first: 4)', 'albums', 'peers').chain((root) => {
   const field = schema.getQueryType()?.getFields()[root.split('(')[0] ?? ''];
-  return selection(field?.type as never, 4).map((inner) => `{ ${root}${inner} }`);
+  const asked =
+    root === PAGED
+      ? 'query ($first: Int, $last: Int, $origin: MediaOrigin!, $filter: MediaFilter, $order: MediaOrder)'
+      : '';
+  return selection(field?.type as never, 4).map((inner) => `${asked} { ${root}${inner} }`);
 });
 
-describe('a compiled query', () => {
+const size = fc.integer({ min: 1, max: 8 });
+const variables = fc.record({
+  first: fc.option(size),
+  last: fc.option(size, { freq: 4 }),
+  origin: fc.constantFrom('ALL', 'LOCAL', 'REMOTE'),
+  filter: fc.option(
+    fc.record(
+      {
+        kinds: fc.subarray(['IMAGE', 'VIDEO', 'DOCUMENT']),
+        tags: fc.record({ any: fc.subarray(['a', '猫 🐈']) }),
+        query: fc.constantFrom('three', '猫', '-three'),
+        duplicates: fc.constantFrom('SHOW', 'COLLAPSE'),
+      },
+      { requiredKeys: [] },
+    ),
+    { freq: 3 },
+  ),
+  order: fc.record({
+    field: fc.constantFrom('TAKEN_AT', 'ADDED_AT', 'TITLE', 'BYTE_SIZE', 'RELEVANCE'),
+    direction: fc.constantFrom('ASC', 'DESC'),
+  }),
+});
+
+describe.each(DIALECTS)('a compiled query (%s)', (dialect) => {
+  let temporary: TemporaryDatabase;
+  let server: GraphqlUnderTest;
+
+  beforeAll(async () => {
+    temporary = await (dialect === 'sqlite' ? openTemporarySqlite() : openNewPostgres());
+    server = await startGraphql(temporary.database);
+    await seed(server, temporary);
+  });
+
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await temporary.close();
+  });
+
   it('answers what graphql-js answers, byte for byte', { timeout: 60_000 }, async () => {
     let compared = 0;
+    const who = fc.constantFrom('admin', 'editor', 'readingToken');
     await fc.assert(
-      fc.asyncProperty(query, async (text) => {
+      fc.asyncProperty(query, variables, who, fc.boolean(), async (text, values, viewer, known) => {
         const document = parse(text);
         const [operation] = document.definitions;
-        const context = () => createContext(services(), VIEWERS.admin);
-        const expected = await execute({ schema, document, contextValue: context() });
+        const context = async () => {
+          const created = createContext(server.services, VIEWERS[viewer]);
+          const { epoch, peersRevision } = await server.catalog.state();
+          if (known) created.peersAt = `${epoch} ${peersRevision}`;
+          return created;
+        };
+        const expected = await execute({
+          schema,
+          document,
+          contextValue: await context(),
+          variableValues: values,
+        });
         const plan = compileQuery(schema, document, operation as never);
+        const planned = async () => plan(values, await context());
         if ('errors' in expected && expected.errors !== undefined) {
-          await expect((async () => plan({}, context()))()).rejects.toThrow();
+          await expect(planned()).rejects.toThrow();
           return;
         }
-        expect(await plan({}, context())).toBe(JSON.stringify(expected));
+        expect(await planned()).toBe(JSON.stringify(expected));
+        // What it has found out for the first time holds for the second.
+        expect(await planned()).toBe(JSON.stringify(expected));
         compared += 1;
       }),
       { numRuns: 150 },
@@ -128,6 +177,36 @@ describe('a compiled query', () => {
     expect(compared).toBeGreaterThan(75);
   });
 
+  it('reads of a page the columns that are shown, and those alone', async () => {
+    const pages: (readonly string[])[] = [];
+    const counted: boolean[] = [];
+    const catalog: Catalog = {
+      ...server.catalog,
+      page: async (reader, asked, page, fields, isCounted) => {
+        pages.push([...(fields ?? [])]);
+        counted.push(isCounted === true);
+        return server.catalog.page(reader, asked, page, fields, isCounted);
+      },
+    };
+    const run = async (inner: string) => {
+      const document = parse(`query { media { ${inner} } } fragment F on RemoteMedia { hidden }`);
+      const plan = compileQuery(schema, document, document.definitions[0] as never);
+      await plan({}, createContext({ ...server.services, catalog }, VIEWERS.admin));
+      return { fields: pages.at(-1), counted: counted.at(-1) };
+    };
+    expect(await run('pageInfo { endCursor } nodes { id }')).toEqual({ fields: [], counted: false });
+    expect(await run('edges { node { title tags } }')).toMatchObject({ fields: ['title', 'tags'] });
+    expect(await run('nodes { ...F ... on LocalMedia { owner { id } } }')).toMatchObject({
+      fields: ['hidden', 'ownerId'],
+    });
+    expect(await run('totalCount nodes { copies { title } }')).toEqual({
+      fields: ['title', 'digest'],
+      counted: true,
+    });
+  });
+});
+
+describe('a compiled query', () => {
   it('leaves to graphql-js what is no plain success', async () => {
     const own = buildSchema(
       'type Query { name: String! names: [String!]! late: Late } type Late { name: String! }',
@@ -151,7 +230,3 @@ describe('a compiled query', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 });
-
-function services() {
-  return server.services;
-}
