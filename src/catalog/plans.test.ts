@@ -5,7 +5,7 @@ import {
   openTemporarySqlite,
   type TemporaryDatabase,
 } from '../../test/support/databases.ts';
-import { type Sql, type Statement, sql } from '../database/sql.ts';
+import { prepared, type Sql, type Statement, sql } from '../database/sql.ts';
 import {
   type CatalogFilter,
   type CatalogQuery,
@@ -123,6 +123,9 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
       { query: 'solstice' },
       { query: 'w1' },
       { query: 'w4321 -w1' },
+      // More than are looked up on PostgreSQL.
+      { query: 'w*' },
+      { query: 'w* -w1', kinds: ['IMAGE'] },
       { tags: { any: ['tag 1'] } },
       { tags: { any: ['tag 290', 'tag 291'] } },
       { tags: { all: ['tag 1', 'tag 2'], none: ['tag 3'] }, query: 'w1' },
@@ -158,6 +161,49 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
     expect(plan).toMatch(/SCAN i USING INDEX items_timeline_at_key_idx/);
     expect(plan).toMatch(/SEARCH i USING INTEGER PRIMARY KEY/);
   });
+
+  it.runIf(dialect === 'postgresql')('looks for a word once, and then looks up or walks', async () => {
+    const plan = await pagePlan(READERS[0] as Reader, { filter: { query: 'solstice' } });
+    // Once among all words, and once in the text of an item that the walk comes past.
+    expect(plan.match(/words @@/g), plan).toHaveLength(2);
+    expect(plan).toMatch(/Index Scan Backward using items_timeline_at_key_idx/);
+    expect(plan).toMatch(/Index Cond: \(key = ANY/);
+  });
+
+  it.runIf(dialect === 'postgresql')(
+    'is made once for a connection, whoever asks and whatever the cursor',
+    async () => {
+      const { read } = under.database;
+      const query: CatalogQuery = {
+        origin: 'ALL',
+        filter: {},
+        order: { field: 'TAKEN_AT', direction: 'DESC' },
+      };
+      const [first] = (await readPage(read, READERS[0] as Reader, query, { first: 1 })).edges;
+      const pages: PageArguments[] = [{ first: 50 }, { first: 500 }, { first: 50, after: first?.cursor }];
+      for (const page of pages) {
+        const statements: Statement[] = [];
+        const all: Sql['all'] = async (statement) => {
+          statements.push(statement as Statement);
+          return [];
+        };
+        await readPage({ ...read, all }, READERS[0] as Reader, query, page);
+        const [{ text, values } = sql``] = statements;
+        const bound = values.map((value) => (typeof value === 'number' ? value : `'${value}'`)).join(', ');
+        await under.database.write(async (tx) => {
+          const run = (line: string) => tx.all(prepared(line, []));
+          await run(`PREPARE page AS ${text}`);
+          for (let time = 0; time < 8; time += 1) await run(`EXECUTE page(${bound})`);
+          const [plans] = await tx.all<{ generic: number }>(
+            sql`SELECT generic_plans AS generic FROM pg_prepared_statements WHERE name = 'page'`,
+          );
+          // The first five are planned with their values, to be compared.
+          expect(plans, JSON.stringify(page)).toEqual({ generic: 3 });
+          await run('DEALLOCATE page');
+        });
+      }
+    },
+  );
 
   it.each<[string, CatalogFilter, FacetRequest]>([
     ['all', {}, { count: true, origins: true, kinds: true, tags: 50, years: true }],

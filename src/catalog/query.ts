@@ -18,7 +18,7 @@ import {
   itemParts,
   type Visibility,
 } from './items.ts';
-import { narrowsLittle, relevance, shown } from './matching.ts';
+import { type Access, narrowsLittle, relevance, SEARCHED_IS_MANY, searchedKeys, shown } from './matching.ts';
 import { keptCount } from './totals.ts';
 import { hiddenSeenBy, type Reader, visibleTo } from './visibility.ts';
 
@@ -210,14 +210,20 @@ function pageStatement(
     return sql`WITH m AS MATERIALIZED (SELECT i.key, ${relevance(database, query.filter.query)} AS place FROM items i WHERE ${shown(database, reader, query)}) ${whole(sql`SELECT r.key, r.place FROM m r WHERE ${conditions} ORDER BY ${column} ${direction}, ${key} ${direction} LIMIT ${take}`)}`;
   }
   const key = raw('i.key');
-  const which = (access: 'look up' | 'walk') =>
+  const which = (access: Access) =>
     sql`FROM items i WHERE ${join([shown(database, reader, query, access), ...beyond(column, key)], ' AND ')} ORDER BY ${column} ${direction}, ${key} ${direction}`;
+  // Both ways stand in the statement; the one with the limit 0 is not begun.
+  const searched = searchedKeys(database, query.filter);
+  if (searched !== null) {
+    const found = (access: Access, limit: Statement) =>
+      sql`SELECT * FROM (${limited(database, sql`SELECT i.key, ${column} AS place ${which(access)}`, take)}) a LIMIT (SELECT ${limit} FROM searched)`;
+    return sql`WITH ${searched} ${whole(sql`(${found('walk', sql`CASE WHEN ${SEARCHED_IS_MANY} THEN ${take} ELSE 0 END`)}) UNION ALL (${found('searched', sql`CASE WHEN ${SEARCHED_IS_MANY} THEN 0 ELSE ${take} END`)})`)}`;
+  }
   const little = narrowsLittle(database, reader, query, field === 'TAKEN_AT');
   if (little === null)
     return limited(database, sql`SELECT ${columns}, ${column} AS place ${which('look up')}`, take);
-  const part = (access: 'look up' | 'walk', limit: Statement) =>
+  const part = (access: Access, limit: Statement) =>
     sql`SELECT * FROM (SELECT i.key, ${column} AS place ${which(access)} LIMIT (SELECT ${limit} FROM g))`;
-  // Both ways stand in the statement; the one with the limit 0 is not begun.
   return sql`WITH g AS MATERIALIZED (SELECT ${little} AS walk) ${whole(sql`${part('walk', sql`CASE WHEN walk THEN ${take} ELSE 0 END`)} UNION ALL ${part('look up', sql`CASE WHEN walk THEN 0 ELSE ${take} END`)}`)}`;
 }
 
