@@ -12,6 +12,7 @@ import {
   readCopies,
   readItem,
   readItems,
+  readLocalCopy,
   readPage,
   readRemoteItem,
 } from './query.ts';
@@ -42,6 +43,8 @@ export interface Catalog {
   remoteItem(reader: Reader, source: number, remoteId: string): Promise<Item | null>;
   /** Visible items by the digest of their originals. */
   copies(reader: Reader, digests: readonly string[]): Promise<Map<string, Item[]>>;
+  /** The local one of these that is longest here. */
+  localCopy(reader: Reader, digest: string): Promise<Item | null>;
   state(): Promise<CatalogState>;
   readonly local: LocalChanges;
   readonly albums: Albums;
@@ -68,6 +71,7 @@ export async function createCatalog(
     item: (reader, id) => readItem(read, reader, id),
     remoteItem: (reader, source, remoteId) => readRemoteItem(read, reader, source, remoteId),
     copies: (reader, digests) => readCopies(read, reader, digests),
+    localCopy: (reader, digest) => readLocalCopy(read, reader, digest),
     state: () => readState(read),
     local: createLocalChanges(database, now),
     albums: await createAlbums(database, now),

@@ -167,15 +167,17 @@ describeOnBothDatabases('duplicates', (open, dialect) => {
       generation: 1,
     };
     await database.write((tx) => applyRemotePage(tx, peer.key, page, EMPTY_CHECKSUM, Date.now()));
-    const copies = await catalog.copies({ kind: 'USER', userId: 'user_a' }, [
-      digest,
-      'sha-256:2',
-      'sha-256:3',
-    ]);
+    const reader: Reader = { kind: 'USER', userId: 'user_a' };
+    const copies = await catalog.copies(reader, [digest, 'sha-256:2', 'sha-256:3']);
     expect(copies.get(digest)?.length).toBe(100);
     expect(copies.get(digest)?.[0]?.id).toBe(own?.id);
     expect(copies.get(digest)?.some(({ visibility }) => visibility === 'PRIVATE')).toBe(false);
     expect(copies.get('sha-256:2')?.map(({ remoteId }) => remoteId)).toEqual(['other']);
     expect(copies.has('sha-256:3')).toBe(false);
+    expect((await catalog.localCopy(reader, digest))?.id).toBe(own?.id);
+    // What peers have, or another person for himself, is nobody's own copy.
+    for (const none of ['sha-256:2', 'sha-256:3']) expect(await catalog.localCopy(reader, none)).toBeNull();
+    await catalog.local.setVisibility([own?.id ?? ''], 'PRIVATE');
+    expect(await catalog.localCopy({ kind: 'USER', userId: 'user_c' }, digest)).toBeNull();
   });
 });

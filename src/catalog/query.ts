@@ -280,6 +280,19 @@ export async function readRemoteItem(
   return row === undefined ? null : itemFromRow(row);
 }
 
+/** The local item with these bytes that is longest here, where the reader may see one. */
+export async function readLocalCopy(database: Sql, reader: Reader, digest: string): Promise<Item | null> {
+  // Nearly always there is none, which an index says before anything else is looked at.
+  const found = await database.get<{ key: number }>(
+    sql`SELECT i.key FROM items i WHERE i.digest = ${digest} AND +i.source = 0 AND ${visibleTo(reader)} ORDER BY i.key LIMIT 1`,
+  );
+  if (found === undefined) return null;
+  const row = await database.get<ItemRow>(
+    sql`SELECT ${ITEM_COLUMNS} FROM items i WHERE i.key = ${found.key}`,
+  );
+  return row === undefined ? null : itemFromRow(row);
+}
+
 /** At most so many items with the same bytes; a peer may give all that it has the same digest. */
 export const COPIES_MAX = 100;
 

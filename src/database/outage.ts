@@ -3,8 +3,8 @@
  * keeps anybody from knowing. While it does not answer nobody waits for it.
  */
 import pg from 'pg';
-import { COUNTERS, type Counters } from './counters.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
+import { COUNTERS, type Counters } from './counters.ts';
 
 /**
  * `gone`: it refuses connections, or says itself that it goes or comes, so nothing is changed in it by anybody.

@@ -21,7 +21,7 @@ import { type ShortWay, soon } from './short-way.ts';
 import type { FileViewer, Viewers } from './viewers.ts';
 
 export interface MediaRoutesOptions {
-  catalog: Pick<Catalog, 'item' | 'remoteItem' | 'copies'>;
+  catalog: Pick<Catalog, 'item' | 'remoteItem' | 'localCopy'>;
   database: Database;
   delivery: Pick<Delivery, 'open' | 'measure' | 'inMemory'>;
   short: ShortWay;
@@ -163,9 +163,8 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     { variant, digest }: DeliverableFile,
   ): Promise<LocalPlace | undefined> {
     if (variant !== 'original' || digest === null) return undefined;
-    const copies = (await catalog.copies(reader, [digest])).get(digest) ?? [];
-    const own = copies.find(({ source }) => source === LOCAL_SOURCE);
-    return own === undefined ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
+    const own = await catalog.localCopy(reader, digest);
+    return own === null ? undefined : (deliverableFile(own, 'original', 'NONE')?.local ?? undefined);
   }
 }
 

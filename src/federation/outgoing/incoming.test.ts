@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
 import { Agent } from 'undici';
+import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { release } from '../../storage/buffer-pool.ts';
 import { openIncoming } from './incoming.ts';
