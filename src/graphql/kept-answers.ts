@@ -32,8 +32,6 @@ export interface GraphqlRequest {
 
 export interface KeptAnswer {
   body: Buffer;
-  /** Strong, for `ETag`. */
-  etag: string;
   /** `kept` was asked before; `fresh` was executed for this request. */
   from: 'kept' | 'fresh';
 }
@@ -87,7 +85,6 @@ interface Entry {
   counters: string;
   at: number;
   body: Buffer;
-  etag: string;
 }
 
 export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
@@ -133,7 +130,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
     const at = now();
     const entry = answers.get(key);
     const isRight = entry?.counters === counters && (!time || Math.abs(at - entry.at) < TIME_KEPT);
-    return { kept: isRight ? { body: entry.body, etag: entry.etag, from: 'kept' } : null, counters, at };
+    return { kept: isRight ? { body: entry.body, from: 'kept' } : null, counters, at };
   };
 
   const learn = (text: string, document: DocumentNode): void => {
@@ -162,7 +159,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
       const dependencies = hangsOn(operation, variables);
       if (dependencies === null) {
         const body = await executed(schema, known.document, operation, variables, createContext());
-        return body === null ? null : { body, etag: etagOf(body), from: 'fresh' };
+        return body === null ? null : { body, from: 'fresh' };
       }
 
       const context = createContext();
@@ -174,9 +171,8 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
       if (kept !== null) return kept;
       const body = await executed(schema, known.document, operation, variables, context);
       if (body === null) return null;
-      const etag = etagOf(body);
-      answers.set(key, { counters, at, body, etag });
-      return { body, etag, from: 'fresh' };
+      answers.set(key, { counters, at, body });
+      return { body, from: 'fresh' };
     },
     get bytes() {
       return answers.calculatedSize;
@@ -184,7 +180,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
   };
 }
 
-/** A validator of these very bytes. */
+/** A strong validator of these very bytes, for `ETag`; made for whoever is told it alone. */
 export function etagOf(body: Uint8Array | string): string {
   return `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
 }

@@ -114,7 +114,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
         reply.header('content-type', `${asked.type}; charset=utf-8`);
         // RFC 9211.
         reply.header('cache-status', known.from === 'kept' ? 'Hedgerow; hit' : 'Hedgerow; fwd=miss');
-        return request.method === 'GET' ? conditional(request, reply, known) : reply.send(known.body);
+        return request.method === 'GET' ? conditional(request, reply, known.body) : reply.send(known.body);
       }
       // Told once, of the request, rather than of each of its fields.
       if (
@@ -148,7 +148,7 @@ export async function graphqlRoutes(app: FastifyInstance, options: GraphqlRouteO
       }
       if (request.method === 'GET' && response.status === 200 && !isStream(response)) {
         const body = Buffer.from(await response.arrayBuffer());
-        return conditional(request, reply, { body, etag: etagOf(body) });
+        return conditional(request, reply, body);
       }
       return reply.send(response.body ?? '');
     },
@@ -198,11 +198,8 @@ function protect(reply: FastifyReply, method: string): void {
 }
 
 /** RFC 9110, 13.1.2: weak comparison; 304 carries what 200 would, but for the content. */
-function conditional(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { body, etag }: { body: Buffer; etag: string },
-): FastifyReply {
+function conditional(request: FastifyRequest, reply: FastifyReply, body: Buffer): FastifyReply {
+  const etag = etagOf(body);
   reply.header('etag', etag);
   const asked = request.headers['if-none-match'];
   if (asked === undefined) return reply.send(body);
