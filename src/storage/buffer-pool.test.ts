@@ -34,9 +34,16 @@ it('reads in large pieces for who takes two within a moment, and in small ones a
 });
 
 it('begins with a large piece where little is read in all, for no more than half of those that may have one', () => {
+  // All of a process share the places, and other tests of this one may have some still.
+  const everybody = Array.from({ length: 100 }, () => new ReadPace(1e9));
+  const thirds = everybody.map((pace) => [0, 1, 2].map((now) => pace.next(now))[2]);
+  const taken = 64 - thirds.filter((bytes) => bytes === POOLED_BYTES).length;
+  for (const pace of everybody) pace.end();
+  expect(taken).toBeLessThan(32);
+
   const many = Array.from({ length: 1000 }, () => new ReadPace(1_000_000));
   const firsts = many.map((pace) => pace.next(0));
-  expect(firsts.filter((bytes) => bytes === POOLED_BYTES).length).toBe(32);
+  expect(firsts.filter((bytes) => bytes === POOLED_BYTES).length).toBe(32 - taken);
   // The rest is for those who have shown to be quick.
   const quick = new ReadPace(1e9);
   expect([0, 1, 2].map((now) => quick.next(now))).toEqual([SMALL_BYTES, SMALL_BYTES, POOLED_BYTES]);
