@@ -27,7 +27,7 @@ it('knows somebody for a second, by all that was sent, and only while nothing ha
 });
 
 describeOnBothDatabases('what says that rights have changed', (open) => {
-  it('changes with people, sessions and tokens, and not with what they do', async () => {
+  const start = async () => {
     const database = await open();
     await ensureState(database);
     const access = await createAccess({
@@ -36,6 +36,11 @@ describeOnBothDatabases('what says that rights have changed', (open) => {
       publicUrl: new URL('http://127.0.0.1:4000'),
       passwords: createPasswords({ costLog2: 4 }),
     });
+    return { database, access };
+  };
+
+  it('changes with people, sessions and tokens, and not with what they do', async () => {
+    const { database, access } = await start();
     let before = (await database.counters.read()).access;
     const moves = async (work: () => Promise<unknown>): Promise<boolean> => {
       await work();
@@ -71,14 +76,7 @@ describeOnBothDatabases('what says that rights have changed', (open) => {
   });
 
   it('is not kept for ever', async () => {
-    const database = await open();
-    await ensureState(database);
-    const access = await createAccess({
-      database,
-      secret: randomBytes(32),
-      publicUrl: new URL('http://127.0.0.1:4000'),
-      passwords: createPasswords({ costLog2: 4 }),
-    });
+    const { database, access } = await start();
     const { prisma } = database;
     const old = await prisma.accessChange.create({ data: { at: Date.now() - 61_000 } });
     const young = await prisma.accessChange.create({ data: { at: Date.now() - 10_000 } });
