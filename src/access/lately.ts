@@ -40,7 +40,7 @@ export function createLately(now: () => number): Lately {
   };
 }
 
-/** All that may say who it is, and none of it to be read in memory. */
+/** All that may say who it is, in a text that is short whatever was sent. */
 function nameOf({ authorization = '', cookie = '' }: IncomingHttpHeaders): string {
   return hashSecret(`${authorization}\n${cookie}`);
 }

@@ -1,6 +1,6 @@
 /**
  * `POST /graphql` of a document that was here before, past the router: an answer that is kept, or else the query executed. New
- * documents, errors, and viewers who have to be looked up are the route's.
+ * documents, errors, refusals and cookies that are due are the route's.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
