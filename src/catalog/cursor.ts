@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { HedgerowError } from '../lib/errors.ts';
 
 /** Where a page ended: the sort value of an item and what decides between equal ones, in one order under one filter. */
@@ -12,20 +13,48 @@ const VERSION = 1;
 
 /** Cursors of one query do not fit another: the order and the filter are part of them, as a hash. */
 export function queryFingerprint(query: unknown): string {
-  return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 10);
+  const text = JSON.stringify(query);
+  let fingerprint = fingerprints.get(text);
+  if (fingerprint === undefined) {
+    fingerprint = createHash('sha256').update(text).digest('base64url').slice(0, 10);
+    fingerprints.set(text, fingerprint);
+  }
+  return fingerprint;
 }
 
+/** Most pages are of a few queries. */
+const fingerprints = new LRUCache<string, string>({ max: 500 });
+
 export function encodeCursor(fingerprint: string, position: Position): string {
-  const { value, id } = position;
-  if (typeof value === 'number' && typeof id === 'number') {
-    // A page has one for each of its items, and this takes half as long; what there is of numbers has a byte a character.
-    const text = `[${VERSION},"${fingerprint}",${value},${id}]`;
-    const encoded = btoa(text).slice(0, Math.ceil((text.length * 4) / 3));
-    return /[+/]/.test(encoded) ? encoded.replaceAll('+', '-').replaceAll('/', '_') : encoded;
-  }
-  return Buffer.from(JSON.stringify([VERSION, fingerprint, position.value, position.id])).toString(
-    'base64url',
-  );
+  return Buffer.from(textOf(fingerprint, position)).toString('base64url');
+}
+
+/** Of all items of a page at once, which takes half as long; what there is of numbers has a byte a character. */
+export function encodeCursors(fingerprint: string, positions: readonly Position[]): string[] {
+  let all = '';
+  const lengths = positions.map((position) => {
+    const text = textOf(fingerprint, position);
+    all += text + FILLED[text.length % 3];
+    return text.length;
+  });
+  if (!ASCII.test(all)) return positions.map((position) => encodeCursor(fingerprint, position));
+  const encoded = Buffer.from(all, 'latin1').toString('base64url');
+  let at = 0;
+  return lengths.map((length) => {
+    const begin = at;
+    at += Math.ceil(length / 3) * 4;
+    return encoded.slice(begin, begin + Math.ceil((length * 4) / 3));
+  });
+}
+
+/** Up to a multiple of three characters, which base64 writes by themselves. */
+const FILLED = ['', '\0\0', '\0'];
+const ASCII = /^[\0-\x7f]*$/;
+
+function textOf(fingerprint: string, { value, id }: Position): string {
+  return typeof value === 'number' && typeof id === 'number'
+    ? `[${VERSION},"${fingerprint}",${value},${id}]`
+    : JSON.stringify([VERSION, fingerprint, value, id]);
 }
 
 /** @throws HedgerowError BAD_CURSOR for a damaged cursor, and for one of another order or filter. */

@@ -1,8 +1,9 @@
 /** What a row of the one catalog is, and how it is read. */
-import type { Columns, ColumnType } from '../database/records.ts';
+import { type ColumnType, cellReader } from '../database/records.ts';
 import { raw, type Statement } from '../database/sql.ts';
 import { formatTime } from '../lib/instants.ts';
 import { MEDIA_KINDS, type MediaKind, type OfferedVariant } from '../lib/media.ts';
+import { type Row, type RowColumn, type RowLayout, rowClass } from '../lib/rows.ts';
 
 /** Who may see a local item. The numbers are what the column holds; a peer's item is INSTANCE. */
 export const VISIBILITIES = ['PRIVATE', 'INSTANCE', 'PEERS', 'PUBLIC'] as const;
@@ -88,6 +89,8 @@ interface ItemColumn<T> {
   column: string;
   type: ColumnType;
   read?: (value: never) => T;
+  /** The database has the field's JSON, as `JSON.stringify` wrote it. */
+  isJson?: true;
 }
 
 const COLUMNS: { readonly [K in keyof Item]: ItemColumn<Item[K]> } = {
@@ -112,15 +115,16 @@ const COLUMNS: { readonly [K in keyof Item]: ItemColumn<Item[K]> } = {
   timelineAt: { column: 'i.timeline_at', type: 'number' },
   addedAt: { column: 'i.added_at', type: 'number' },
   updatedAt: { column: 'i.updated_at', type: 'number' },
-  tags: { column: 'i.tags', type: 'text', read: listFromText<string> },
+  tags: { column: 'i.tags', type: 'text', read: listFromText<string>, isJson: true },
   creator: { column: 'i.creator', type: 'text' },
   license: { column: 'i.license', type: 'text' },
   properties: {
     column: 'i.properties',
     type: 'text',
     read: (text: string) => (text === '{}' ? {} : JSON.parse(text)),
+    isJson: true,
   },
-  variants: { column: 'i.variants', type: 'text', read: listFromText<OfferedVariant> },
+  variants: { column: 'i.variants', type: 'text', read: listFromText<OfferedVariant>, isJson: true },
   revision: { column: 'i.revision', type: 'number' },
   hidden: { column: 'i.visibility', type: 'number', read: (number: number) => number === HIDDEN },
   visibility: {
@@ -134,8 +138,8 @@ const COLUMNS: { readonly [K in keyof Item]: ItemColumn<Item[K]> } = {
   location: { column: 'i.location', type: 'text' },
   locationMtime: { column: 'i.location_mtime', type: 'number' },
   sequence: { column: 'i.sequence', type: 'number' },
-  albums: { column: 'i.albums', type: 'text', read: listFromText<AlbumRef> },
-  held: { column: 'i.held', type: 'boolean', read: Boolean },
+  albums: { column: 'i.albums', type: 'text', read: listFromText<AlbumRef>, isJson: true },
+  held: { column: 'i.held', type: 'boolean' },
   fault: { column: 'i.fault', type: 'text' },
   peerHealth: {
     column: '(SELECT p.health FROM federation_peers p WHERE p.key = i.source)',
@@ -153,26 +157,29 @@ export type AlwaysRead = (typeof ALWAYS_READ)[number];
 export interface ItemParts<K extends keyof Item> {
   /** Of `items i`, each under the name of its field. */
   columns: Statement;
-  types: Columns;
-  /** Makes the item of its row, in place. */
-  read: (row: object) => Pick<Item, K>;
+  types: readonly ColumnType[];
+  /** An item of the values of its row, which may have more after those of the columns. */
+  Item: new (
+    cells: Row['cells'],
+  ) => Pick<Item, K> & Row;
 }
 
 export function itemParts<K extends keyof Item>(fields: Iterable<K>): ItemParts<K | AlwaysRead> {
   const names = [...new Set<keyof Item>([...ALWAYS_READ, ...fields])];
-  const reads = names.flatMap((name) => {
-    const { read } = COLUMNS[name];
-    return read === undefined ? [] : [{ name, read: read as (value: unknown) => unknown }];
-  });
+  const layout: RowLayout = new Map(names.map((name, at) => [name, rowColumn(COLUMNS[name], at)]));
   return {
     columns: raw(names.map((name) => `${COLUMNS[name].column} AS "${name}"`).join(', ')),
-    types: Object.fromEntries(names.map((name) => [name, COLUMNS[name].type])),
-    read: (row) => {
-      const item = row as Record<string, unknown>;
-      for (const { name, read } of reads) item[name] = read(item[name]);
-      return row as Pick<Item, K | AlwaysRead>;
-    },
+    types: names.map((name) => COLUMNS[name].type),
+    Item: rowClass(layout) as ItemParts<K | AlwaysRead>['Item'],
   };
+}
+
+function rowColumn({ type, read, isJson: json }: ItemColumn<unknown>, at: number): RowColumn {
+  const isJson = json === true;
+  const value = cellReader(type);
+  const made = read as ((value: unknown) => unknown) | undefined;
+  if (made === undefined || value === undefined) return { at, read: made ?? value, isJson };
+  return { at, read: (cell) => made(value(cell)), isJson };
 }
 
 /** Without `hidden`, which the column of the visibility says too. */
@@ -245,8 +252,7 @@ export function visibilityNumber(visibility: Visibility): number {
 
 /** `2024-05-31T17:20:05` (with `.123` where there are ms) of a camera's clock, or null where it is none. */
 export function formatLocalDateTime(ms: number): string {
-  const text = formatTime(ms);
-  return text.endsWith('.000') ? text.slice(0, -4) : text;
+  return formatTime(ms, '');
 }
 
 /** The inverse; null for what is no date and time without offset, or outside the years 1 to 9999. */

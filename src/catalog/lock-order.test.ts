@@ -53,6 +53,7 @@ function haltingAfter(database: Database, statement: RegExp, at: Halt): Database
     return {
       dialect: tx.dialect,
       all: (given) => after(given, tx.all(given)),
+      rows: (given) => after(given, tx.rows(given)),
       get: (given) => after(given, tx.get(given)),
       run: (given) => after(given, tx.run(given)),
       each: (text, rows) => tx.each(text, rows),

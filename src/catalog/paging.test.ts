@@ -6,7 +6,7 @@ import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
 import type { Database } from '../database/database.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
-import { decodeCursor, encodeCursor, queryFingerprint } from './cursor.ts';
+import { decodeCursor, encodeCursor, encodeCursors, queryFingerprint } from './cursor.ts';
 import { type CatalogQuery, ORDER_FIELDS } from './query.ts';
 import { applyRemotePage } from './remote-changes.ts';
 import type { Reader } from './visibility.ts';
@@ -193,6 +193,12 @@ it('makes cursors that are read as they were written, and have nothing that a UR
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.maxSafeInteger()), fc.oneof(fc.string(), fc.nat()), (value, id) => {
       const cursor = encodeCursor('of', { value, id });
+      const all = [
+        { value: 1, id: 12 },
+        { value, id },
+        { value: 123, id: 1234 },
+      ];
+      expect(encodeCursors('of', all)).toEqual(all.map((each) => encodeCursor('of', each)));
       expect(cursor).toMatch(/^[\w-]+$/);
       expect(decodeCursor('of', cursor)).toEqual({ value, id });
     }),

@@ -5,7 +5,7 @@ import {
   openTemporarySqlite,
   type TemporaryDatabase,
 } from '../../test/support/databases.ts';
-import { prepared, type Sql, type Statement, sql } from '../database/sql.ts';
+import { prepared, type Runnable, type Sql, type Statement, sql } from '../database/sql.ts';
 import {
   type CatalogFilter,
   type CatalogQuery,
@@ -39,12 +39,17 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
   async function plansOf(run: (database: Sql) => Promise<unknown>): Promise<string[]> {
     const { read } = under.database;
     const statements: Statement[] = [];
+    // The catalog's own statements are made by the tag of the same name.
+    const note = (statement: Runnable) => statements.push(statement as Statement);
     const all: Sql['all'] = async (statement) => {
-      // The catalog's own statements are made by the tag of the same name.
-      statements.push(statement as Statement);
+      note(statement);
       return read.all(statement);
     };
-    await run({ ...read, all });
+    const rows: Sql['rows'] = async (statement) => {
+      note(statement);
+      return read.rows(statement);
+    };
+    await run({ ...read, all, rows });
     return Promise.all(statements.map((statement) => planOf(read, statement)));
   }
 
@@ -184,11 +189,11 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
       const pages: PageArguments[] = [{ first: 50 }, { first: 500 }, { first: 50, after: first?.cursor }];
       for (const page of pages) {
         const statements: Statement[] = [];
-        const all: Sql['all'] = async (statement) => {
+        const rows: Sql['rows'] = async (statement) => {
           statements.push(statement as Statement);
           return [];
         };
-        await readPage({ ...read, all }, READERS[0] as Reader, query, page);
+        await readPage({ ...read, rows }, READERS[0] as Reader, query, page);
         const [{ text, values } = sql``] = statements;
         const bound = values.map((value) => (typeof value === 'number' ? value : `'${value}'`)).join(', ');
         await under.database.write(async (tx) => {

@@ -6,7 +6,8 @@ import type { Sql, Statement } from '../database/sql.ts';
 import { join, raw, sql } from '../database/sql.ts';
 import { HedgerowError } from '../lib/errors.ts';
 import type { MediaKind } from '../lib/media.ts';
-import { decodeCursor, encodeCursor, type Position, queryFingerprint } from './cursor.ts';
+import type { Row } from '../lib/rows.ts';
+import { decodeCursor, encodeCursor, encodeCursors, type Position, queryFingerprint } from './cursor.ts';
 import {
   type AlwaysRead,
   ITEM_COLUMNS,
@@ -129,8 +130,9 @@ export async function readPage<K extends keyof Item = keyof Item>(
     return { position: positionOf(query.order, fingerprint, cursor), compare: raw(larger ? '>' : '<') };
   });
   const parts = partsOf(fields);
+  const placeType = query.order.field === 'TITLE' ? 'text' : 'number';
   const kept = counted ? keptCount(database, reader, query) : null;
-  const { rows, beside } = await readRecords<PageRow>(
+  const { rows, beside } = await readRecords(
     database,
     pageStatement(database, reader, query, parts.columns, {
       beyond: (column, key) =>
@@ -140,14 +142,16 @@ export async function readPage<K extends keyof Item = keyof Item>(
       direction: raw((query.order.direction === 'ASC') !== backward ? 'ASC' : 'DESC'),
       take: size + 1,
     }),
-    { ...parts.types, place: query.order.field === 'TITLE' ? 'text' : 'number' },
+    [...parts.types, placeType],
     kept ?? undefined,
   );
   const more = rows.length > size;
   if (more) rows.length = size;
   if (backward) rows.reverse();
+  const items = rows.map((cells) => new parts.Item(cells));
+  const cursors = new Cursors(fingerprint, items, placeType);
   return {
-    edges: rows.map((row) => new Edge(fingerprint, row.place, parts.read(row))),
+    edges: items.map((item, index) => new Edge(cursors, index, item)),
     // Relay: where it is paged the other way, what lies beyond the given cursor is there by that cursor.
     hasNextPage: backward ? page.before !== undefined : more,
     hasPreviousPage: backward ? more : page.after !== undefined,
@@ -155,23 +159,57 @@ export async function readPage<K extends keyof Item = keyof Item>(
   };
 }
 
-/** With what the order compares. */
-type PageRow = Pick<Item, AlwaysRead> & { place: number | string };
-
-/** Its cursor is written where somebody asks for it. */
-class Edge<T extends Pick<Item, 'key'>> {
+/** The cursors of a page, written where somebody asks for them: one by itself, and where more are asked for all at once. */
+class Cursors {
   readonly #fingerprint: string;
-  readonly #place: number | string;
+  readonly #items: readonly (Pick<Item, 'key'> & Row)[];
+  readonly #placeType: 'text' | 'number';
+  #asked = false;
+  #all: readonly string[] | null = null;
+
+  constructor(
+    fingerprint: string,
+    items: readonly (Pick<Item, 'key'> & Row)[],
+    placeType: 'text' | 'number',
+  ) {
+    this.#fingerprint = fingerprint;
+    this.#items = items;
+    this.#placeType = placeType;
+  }
+
+  at(index: number): string {
+    if (this.#all === null && this.#asked) {
+      const positions = this.#items.map((item) => this.#positionOf(item));
+      this.#all = encodeCursors(this.#fingerprint, positions);
+    }
+    this.#asked = true;
+    const known = this.#all?.[index];
+    return (
+      known ??
+      encodeCursor(this.#fingerprint, this.#positionOf(this.#items[index] as Row & Pick<Item, 'key'>))
+    );
+  }
+
+  #positionOf({ cells, key }: Pick<Item, 'key'> & Row): Position {
+    // With what the order compares a row ends.
+    const place = cells[cells.length - 1] as string | number;
+    return { value: this.#placeType === 'number' ? Number(place) : place, id: key };
+  }
+}
+
+class Edge<T> {
+  readonly #cursors: Cursors;
+  readonly #index: number;
   readonly item: T;
 
-  constructor(fingerprint: string, place: number | string, item: T) {
-    this.#fingerprint = fingerprint;
-    this.#place = place;
+  constructor(cursors: Cursors, index: number, item: T) {
+    this.#cursors = cursors;
+    this.#index = index;
     this.item = item;
   }
 
   get cursor(): string {
-    return encodeCursor(this.#fingerprint, { value: this.#place, id: this.item.key });
+    return this.#cursors.at(this.#index);
   }
 }
 

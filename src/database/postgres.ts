@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import pg from 'pg';
+import type { Cell } from '../lib/rows.ts';
 import { guardBy, movesCounters, type WatchedOutage } from './outage.ts';
 import { prepared, type Runnable, type Sql } from './sql.ts';
 
@@ -68,6 +69,7 @@ export function openPostgres(
     reader: {
       dialect: 'postgresql',
       all: (statement) => guarded(() => reader.all(statement)),
+      rows: (statement) => guarded(() => reader.rows(statement)),
       get: (statement) => guarded(() => reader.get(statement)),
       run: (statement) => guarded(() => reader.run(statement)),
       each: (text, rows) => guarded(() => reader.each(text, rows)),
@@ -139,13 +141,16 @@ function nameOf(text: string): string {
 
 /** @param note - told of each statement */
 export function postgresSql(client: pg.Pool | pg.ClientBase, note?: (text: string) => void): Sql {
-  const query = (statement: Runnable) => {
-    note?.(statement.text);
-    return client.query({ name: nameOf(statement.text), text: statement.text, values: statement.values });
+  const configOf = ({ text, values }: Runnable) => {
+    note?.(text);
+    return { name: nameOf(text), text, values };
   };
+  const query = (statement: Runnable) => client.query(configOf(statement));
   return {
     dialect: 'postgresql',
     all: async <Row>(statement: Runnable) => (await query(statement)).rows as Row[],
+    rows: async (statement) =>
+      (await client.query<Cell[]>({ ...configOf(statement), rowMode: 'array' })).rows,
     get: async <Row>(statement: Runnable) => (await query(statement)).rows[0] as Row | undefined,
     run: async (statement) => (await query(statement)).rowCount ?? 0,
     each: async (text, rows) => {

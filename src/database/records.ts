@@ -4,63 +4,66 @@
  *
  * Source: PostgreSQL, "8.16.6. Composite Type Input and Output Syntax".
  */
+import type { Cell } from '../lib/rows.ts';
 import { empty, type Sql, type Statement, sql } from './sql.ts';
 
 export type ColumnType = 'text' | 'number' | 'boolean';
 
-/** The columns of a statement, in its order, and what each has. */
-export type Columns = Readonly<Record<string, ColumnType>>;
-
-export interface Records<Row> {
-  rows: Row[];
+export interface Records {
+  /** The values of each, in the order of the columns. */
+  rows: Cell[][];
   /** What was asked for beside them. */
   beside: number | null;
 }
 
 /**
- * All rows of a statement, in its order. Booleans come as the database has them.
+ * All rows of a statement, in its order. On PostgreSQL numbers and booleans come as texts, on SQLite booleans as numbers (`cellReader`).
  *
- * @param columns - every column that the statement has, by its name
+ * @param types - of every column that the statement has, in its order
  * @param beside - asks for one number, which on PostgreSQL takes no way there and back of its own
  */
-export async function readRecords<Row>(
+export async function readRecords(
   database: Sql,
   statement: Statement,
-  columns: Columns,
+  types: readonly ColumnType[],
   beside?: Statement,
-): Promise<Records<Row>> {
+): Promise<Records> {
   if (database.dialect === 'sqlite') {
-    const rows = await database.all<Row>(statement);
+    const rows = await database.rows(statement);
     const found =
       beside && (await database.get<{ beside: number | null }>(sql`SELECT (${beside}) AS beside`));
     return { rows, beside: found?.beside ?? null };
   }
   const number = beside === undefined ? empty : sql`, (${beside}) AS beside`;
   // An aggregate takes the rows of a subquery as they come.
-  const [answer] = await database.all<{ records: string | null; beside?: number | null }>(
+  const [answer = []] = await database.rows(
     sql`SELECT string_agg(CAST(r AS text), '') AS records${number} FROM (${statement}) r`,
   );
-  return {
-    rows: parseRecords(answer?.records ?? '', columns) as Row[],
-    beside: answer?.beside ?? null,
-  };
+  const [records, besideThem] = answer as [string | null, (number | null)?];
+  return { rows: parseRecords(records ?? '', types), beside: besideThem ?? null };
+}
+
+/** Makes the value of a cell that has one, from either database; undefined: the cell is the value. */
+export function cellReader(type: ColumnType): ((cell: string | number) => unknown) | undefined {
+  if (type === 'text') return undefined;
+  if (type === 'boolean') return (cell) => cell === 't' || cell === 1;
+  return (cell) => (typeof cell === 'number' ? cell : Number(cell));
 }
 
 const QUOTE = 34;
+const COMMA = 44;
+const END = 41;
 
 /** `(1,"a ""b""",)(2,c,t)`: nothing between two commas is null, two quotes are an empty text. */
-export function parseRecords(text: string, columns: Columns): Record<string, unknown>[] {
-  const names = Object.keys(columns);
-  const last = names.length - 1;
-  const types = Object.values(columns);
-  const rows: Record<string, unknown>[] = [];
+export function parseRecords(text: string, types: readonly ColumnType[]): Cell[][] {
+  const rows: Cell[][] = [];
   let at = 0;
   while (at < text.length) {
-    const row: Record<string, unknown> = {};
-    at += 1;
-    for (let column = 0; column <= last; column += 1) {
-      let value: string | null;
-      if (text.charCodeAt(at) === QUOTE) {
+    const row: Cell[] = [];
+    for (const type of types) {
+      // Behind the parenthesis, or the comma.
+      at += 1;
+      if (type === 'text' && text.charCodeAt(at) === QUOTE) {
         const begin = at + 1;
         let isPlain = true;
         at = text.indexOf('"', begin);
@@ -68,19 +71,22 @@ export function parseRecords(text: string, columns: Columns): Record<string, unk
           isPlain = false;
           at = text.indexOf('"', at + 2);
         }
-        value = text.slice(begin, at);
+        let value = text.slice(begin, at);
         if (!isPlain) value = value.replaceAll('""', '"');
         if (value.includes('\\')) value = value.replaceAll('\\\\', '\\');
-        at += 2;
+        row.push(value);
+        at += 1;
       } else {
-        const end = text.indexOf(column === last ? ')' : ',', at);
-        value = end === at ? null : text.slice(at, end);
-        at = end + 1;
+        const begin = at;
+        // What has one of these is quoted.
+        for (let code = text.charCodeAt(at); at < text.length; code = text.charCodeAt(at)) {
+          if (code === COMMA || code === END) break;
+          at += 1;
+        }
+        row.push(at === begin ? null : text.slice(begin, at));
       }
-      const type = types[column];
-      row[names[column] as string] =
-        value === null || type === 'text' ? value : type === 'number' ? Number(value) : value === 't';
     }
+    at += 1;
     rows.push(row);
   }
   return rows;

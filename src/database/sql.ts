@@ -5,6 +5,7 @@
  * PostgreSQL with `$1`. Where the two differ, the statement asks `dialect`, in src/catalog's own files.
  */
 import type { Sql as Template } from 'sql-template-tag';
+import type { Cell } from '../lib/rows.ts';
 
 export { default as sql, empty, join, raw } from 'sql-template-tag';
 export type Statement = Template;
@@ -18,6 +19,8 @@ export interface Sql {
   readonly dialect: SqlDialect;
   /** All rows. Integers come as numbers, booleans as the database has them (SQLite: 0 and 1). */
   all<Row>(statement: Runnable): Promise<Row[]>;
+  /** As `all`, each row as the list of its values. */
+  rows(statement: Runnable): Promise<Cell[][]>;
   /** The first row, or undefined where there is none. */
   get<Row>(statement: Runnable): Promise<Row | undefined>;
   /** Runs a writing statement; answers how many rows it changed. */

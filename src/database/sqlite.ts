@@ -1,5 +1,6 @@
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import type { Cell } from '../lib/rows.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import { COUNTERS, type Counters } from './counters.ts';
 import type { Runnable, Sql } from './sql.ts';
@@ -121,7 +122,10 @@ export async function transaction<T>(connection: BetterSqlite3.Database, work: (
 }
 
 export function sqliteSql(connection: BetterSqlite3.Database): Sql {
-  const prepared = new LRUCache<string, BetterSqlite3.Statement>({ max: STATEMENTS });
+  const kept = () => new LRUCache<string, BetterSqlite3.Statement>({ max: STATEMENTS });
+  const prepared = kept();
+  /** Of those whose rows come as lists. */
+  const preparedRaw = kept();
   const prepare = (text: string): BetterSqlite3.Statement => {
     let statement = prepared.get(text);
     if (statement === undefined) {
@@ -130,9 +134,18 @@ export function sqliteSql(connection: BetterSqlite3.Database): Sql {
     }
     return statement;
   };
+  const prepareRaw = (text: string): BetterSqlite3.Statement => {
+    let statement = preparedRaw.get(text);
+    if (statement === undefined) {
+      statement = connection.prepare(unseen(text)).raw();
+      preparedRaw.set(text, statement);
+    }
+    return statement;
+  };
   return {
     dialect: 'sqlite',
     all: async <Row>(statement: Runnable) => prepare(statement.sql).all(values(statement)) as Row[],
+    rows: async (statement) => prepareRaw(statement.sql).all(values(statement)) as Cell[][],
     get: async <Row>(statement: Runnable) => prepare(statement.sql).get(values(statement)) as Row | undefined,
     run: async (statement) => prepare(statement.sql).run(values(statement)).changes,
     each: async (text, rows) => {

@@ -35,6 +35,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { type Cell, Row, type RowColumn, type RowLayout } from '../lib/rows.ts';
 
 /** @throws NotPlanned, or what a resolver throws */
 export type CompiledQuery = (
@@ -54,9 +55,23 @@ export type PlanHints = {
   reads?: readonly string[];
   /** A property of its object that alone decides on its value, so that it is resolved and written once for all that share it. */
   sameFor?: string;
+  /** The column whose value it has, and nothing else, where its object is a row (`lib/rows.ts`). */
+  column?: string;
+  /** What it makes of that value. */
+  shown?: (value: unknown) => unknown;
+};
+
+/** What a scalar may say of itself, in the same way. */
+export type ScalarHints = {
+  /** The JSON of a value as its `serialize` gives it. */
+  written?: (value: never) => string;
+  /** It is JSON of any kind, so that what is JSON already is written as it is. */
+  isJson?: true;
 };
 
 type Writer = (value: unknown, run: Run, out: Out) => void;
+/** JSON of a cell. */
+type CellWriter = (cell: Cell) => string;
 type Info = GraphQLResolveInfo & { readsBelow: () => ReadonlySet<string> };
 type VariableValues = GraphQLResolveInfo['variableValues'];
 
@@ -95,6 +110,13 @@ interface FieldPlan {
   write: Writer;
   sameFor: string | undefined;
   reads: ReadonlySet<string> | undefined;
+}
+
+/** A field of an object that is a row: the cell at its place, or, without a writer, what its resolver gives. */
+interface RowStep {
+  field: FieldPlan;
+  at: number;
+  write: CellWriter | null;
 }
 
 /** @throws NotPlanned where the query is not one that a plan can hold */
@@ -145,9 +167,20 @@ export function compileQuery(
     const fields = [...grouped].map(([key, nodes], at) => planField(type, key, nodes, at === 0));
     // A type that proves its objects does so asynchronously at times; that is graphql-js' own matter.
     const { isTypeOf } = type;
+    let laidOut: RowLayout | null = null;
+    let steps: readonly RowStep[] = [];
     return (value, run, out) => {
       if (isTypeOf && isTypeOf(value, run.context, undefined as never) !== true) {
         throw new NotPlanned(`It is not known whether this is a ${type.name}.`);
+      }
+      if (value instanceof Row) {
+        const { layout } = value;
+        if (layout !== laidOut) {
+          steps = fields.map((field) => rowStep(field, layout));
+          laidOut = layout;
+        }
+        writeRow(steps, value, run, out);
+        return;
       }
       if (fields.length === 0) out.text += '{';
       for (const field of fields) {
@@ -156,6 +189,22 @@ export function compileQuery(
       }
       out.text += '}';
     };
+  }
+
+  /** What is a cell is neither resolved nor made a value; fields that are more than that see the row as any object. */
+  function writeRow(steps: readonly RowStep[], row: Row, run: Run, out: Out): void {
+    const { cells } = row;
+    let text = steps.length === 0 ? '{' : '';
+    for (const { field, at, write } of steps) {
+      if (write !== null) {
+        text += field.prefix + write(cells[at] as Cell);
+        continue;
+      }
+      out.text += text + field.prefix;
+      text = '';
+      writeField(field, row, run, out);
+    }
+    out.text += `${text}}`;
   }
 
   function collect(
@@ -469,31 +518,93 @@ function isText(type: GraphQLOutputType): boolean {
 }
 
 function leafWriter(type: GraphQLLeafType): Writer {
+  const textOf = leafText(type);
+  return (value, _run, out) => {
+    out.text += textOf(value);
+  };
+}
+
+/** JSON of a value that is there. */
+function leafText(type: GraphQLLeafType): (value: unknown) => string {
   const slowly = (value: unknown): string => {
     const output = type.coerceOutputValue(value as never);
     if (output === null || output === undefined) throw new NotPlanned(`This is no ${type.name}.`);
     return JSON.stringify(output) ?? 'null';
   };
-  if (isText(type)) {
-    return (value, _run, out) => {
-      out.text += typeof value === 'string' ? JSON.stringify(value) : slowly(value);
-    };
-  }
+  if (isText(type)) return (value) => (typeof value === 'string' ? JSON.stringify(value) : slowly(value));
   if (isEnumType(type)) {
     const names = new Map(type.getValues().map(({ name, value }) => [value, JSON.stringify(name)]));
-    return (value, _run, out) => {
-      out.text += names.get(value) ?? slowly(value);
-    };
+    return (value) => names.get(value) ?? slowly(value);
   }
   if (type.name === 'Int') {
-    return (value, _run, out) => {
-      // Of 32 bits, as the type asks.
-      out.text += typeof value === 'number' && (value | 0) === value ? String(value) : slowly(value);
+    // Of 32 bits, as the type asks.
+    return (value) => (typeof value === 'number' && (value | 0) === value ? String(value) : slowly(value));
+  }
+  return (scalarHints(type).written as ((value: unknown) => string) | undefined) ?? slowly;
+}
+
+function rowStep(field: FieldPlan, layout: RowLayout): RowStep {
+  const { column: name, shown } = hintsOf(field.definition);
+  const column = name === undefined ? undefined : layout.get(name);
+  const write = column === undefined ? null : cellWriter(field.definition.type, column, shown);
+  return { field, at: column?.at ?? 0, write };
+}
+
+/** Null: its value is to be resolved. */
+function cellWriter(
+  type: GraphQLOutputType,
+  column: RowColumn,
+  shown: PlanHints['shown'],
+): CellWriter | null {
+  const isRequired = isNonNullType(type);
+  const write = presentCellWriter(isRequired ? type.ofType : type, column, shown);
+  if (write === null) return null;
+  return (cell) => {
+    const text = cell === null ? null : write(cell);
+    if (text !== null) return text;
+    if (isRequired) throw new NotPlanned('A value is missing.');
+    return 'null';
+  };
+}
+
+/** Cells of which the text is remembered: an enum has few. */
+const REMEMBERED = 64;
+
+/** Its writers answer null where what is shown of a cell is nothing. */
+function presentCellWriter(
+  type: GraphQLOutputType,
+  { read = (cell) => cell, isJson }: RowColumn,
+  shown: PlanHints['shown'],
+): ((cell: string | number) => string | null) | null {
+  if (isListType(type)) {
+    const of = isNonNullType(type.ofType) ? type.ofType.ofType : type.ofType;
+    return isJson && shown === undefined && isText(of) ? String : null;
+  }
+  if (!isLeafType(type)) return null;
+  const textOf = leafText(type);
+  if (shown !== undefined) {
+    return (cell) => {
+      const value = shown(read(cell));
+      return value === null || value === undefined ? null : textOf(value);
     };
   }
-  return (value, _run, out) => {
-    out.text += slowly(value);
-  };
+  if (isJson && isScalarType(type) && scalarHints(type).isJson === true) return String;
+  if (isEnumType(type)) {
+    const known = new Map<string | number, string>();
+    return (cell) => {
+      let text = known.get(cell);
+      if (text === undefined) {
+        text = textOf(read(cell));
+        if (known.size < REMEMBERED) known.set(cell, text);
+      }
+      return text;
+    };
+  }
+  return (cell) => textOf(read(cell));
+}
+
+function scalarHints({ extensions }: GraphQLLeafType): ScalarHints {
+  return extensions;
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

@@ -83,7 +83,7 @@ builder.interfaceType(Media, {
   interfaces: [builder.nodeInterfaceRef()],
   resolveType: (item) => mediaTypename(item),
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    id: t.id({ ...the('id'), description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
     kind: t.field({ type: MediaKindEnum, description: 'What the item is.', ...the('kind') }),
     title: t.string({ ...the('title'), description: 'What the item is called.' }),
     description: t.string({
@@ -95,7 +95,7 @@ builder.interfaceType(Media, {
     mimeType: t.string({
       nullable: true,
       description: 'Type of the original; null where a peer does not say.',
-      ...from(['mimeType'], (item) => item.mimeType || null),
+      ...the('mimeType', (type) => type || null),
     }),
     byteSize: t.field({
       type: 'BigInt',
@@ -207,7 +207,7 @@ export const LocalMedia = builder.objectRef<MediaItem>('LocalMedia').implement({
   description: 'An item of this instance.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    id: t.id({ ...the('id'), description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
     visibility: t.field({
       type: VisibilityEnum,
       description: 'Who may see it.',
@@ -241,7 +241,7 @@ export const RemoteMedia = builder.objectRef<MediaItem>('RemoteMedia').implement
   description: 'An item of a peer; read-only here.',
   interfaces: [Media, builder.nodeInterfaceRef()],
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
+    id: t.id({ ...the('id'), description: 'Opaque; the same in GraphQL, routes, feed and terminal.' }),
     peer: t.field({
       type: Peer,
       description: 'Where it is from.',

@@ -1,7 +1,7 @@
 /** What fields of media read of an item, so that a page is read with the columns that it shows and no others. */
 
 import type { GraphQLResolveInfo } from 'graphql';
-import { type AlwaysRead, ITEM_FIELDS, type Item } from '../catalog/items.ts';
+import { ALWAYS_READ, type AlwaysRead, ITEM_FIELDS, type Item } from '../catalog/items.ts';
 import { type PlanHints, readsBelow } from './compiled.ts';
 import type { GraphqlContext } from './context.ts';
 
@@ -22,9 +22,20 @@ export function from<const K extends keyof Item, Arguments, Result>(
   return { extensions: { ...hints, reads }, resolve: resolve as ReadingField<Arguments, Result>['resolve'] };
 }
 
-/** The field of the item of this name, as it is. */
-export function the<const K extends keyof Item>(name: K): ReadingField<unknown, Item[K]> {
-  return from([name], (item): Item[K] => item[name]);
+/** The field of the item of this name, as it is, or what is shown of its value. */
+export function the<const K extends keyof Item, Shown = Item[K]>(
+  name: K,
+  shown?: (value: Item[K]) => Shown,
+): ReadingField<unknown, Shown> {
+  const reads = ALWAYS_READ.some((each) => each === name) ? [] : [name];
+  return from(
+    reads,
+    (item: Pick<Item, K>) => (shown === undefined ? (item[name] as Shown) : shown(item[name])),
+    {
+      column: name,
+      ...(shown !== undefined && { shown: shown as (value: unknown) => unknown }),
+    },
+  );
 }
 
 /** A page is counted as it is read. */

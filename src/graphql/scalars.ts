@@ -4,8 +4,13 @@ import { GraphQLError } from 'graphql';
 import { formatLocalDateTime, parseLocalDateTime } from '../catalog/items.ts';
 import { formatTime } from '../lib/instants.ts';
 import { builder } from './builder.ts';
+import type { ScalarHints } from './compiled.ts';
 
 builder.scalarType('DateTime', {
+  extensions: {
+    written: (value: Date | number) =>
+      typeof value === 'number' ? `"${formatTime(value)}Z"` : JSON.stringify(value.toISOString()),
+  } satisfies ScalarHints,
   description: 'RFC 3339 instant.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => (typeof value === 'number' ? `${formatTime(value)}Z` : value.toISOString()),
@@ -18,6 +23,9 @@ builder.scalarType('DateTime', {
 });
 
 builder.scalarType('LocalDateTime', {
+  extensions: {
+    written: (value: number) => `"${formatLocalDateTime(value)}"`,
+  } satisfies ScalarHints,
   description: "Date and time as the camera's clock showed it, without offset.",
   specifiedByURL: 'https://scalars.graphql.org/andimarek/local-date-time.html',
   serialize: (value) => formatLocalDateTime(value),
@@ -30,6 +38,9 @@ builder.scalarType('LocalDateTime', {
 });
 
 builder.scalarType('BigInt', {
+  extensions: {
+    written: (value: bigint | number) => `"${value}"`,
+  } satisfies ScalarHints,
   description: 'Integer of any size, always a decimal string.',
   serialize: (value) => String(value),
   parseValue: (value) => {
@@ -41,6 +52,9 @@ builder.scalarType('BigInt', {
 });
 
 builder.scalarType('URL', {
+  extensions: {
+    written: (value: string) => JSON.stringify(value),
+  } satisfies ScalarHints,
   description: 'Absolute or origin-relative URL of this instance.',
   serialize: (value) => value,
   parseValue: (value) => {
@@ -52,6 +66,7 @@ builder.scalarType('URL', {
 });
 
 builder.scalarType('JSON', {
+  extensions: { isJson: true } satisfies ScalarHints,
   description: 'Any JSON value.',
   serialize: (value) => value,
   parseValue: (value) => value,

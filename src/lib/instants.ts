@@ -7,26 +7,30 @@ const LATEST = 8.64e15;
 const DAYS = 4_096;
 const numbers = new Float64Array(DAYS).fill(Number.NaN);
 const texts: string[] = new Array(DAYS).fill('');
-const TWO = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+const two = (number: number): string => String(number).padStart(2, '0');
+const MINUTES = Array.from({ length: 1_440 }, (_, at) => `${two(Math.floor(at / 60))}:${two(at % 60)}:`);
+const SECONDS = Array.from({ length: 60 }, (_, number) => two(number));
+const FRACTIONS = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, '0')}`);
 
 /**
  * `2024-05-31T17:20:05.120`, as `Date.prototype.toISOString` writes it, without the Z.
  *
+ * @param whole - what is left out where it is nothing: `.000`
  * @throws RangeError where `Date` knows no such time
  */
-export function formatTime(time: number): string {
-  const ms = Math.trunc(time);
-  if (!(Math.abs(ms) <= LATEST)) throw new RangeError('That is no time.');
-  const day = Math.floor(ms / DAY);
-  const at = ((day % DAYS) + DAYS) % DAYS;
-  if (numbers[at] !== day) {
+export function formatTime(time: number, whole: '' | '.000' = '.000'): string {
+  const at = Math.trunc(time);
+  if (!(Math.abs(at) <= LATEST)) throw new RangeError('That is no time.');
+  const day = Math.floor(at / DAY);
+  const place = ((day % DAYS) + DAYS) % DAYS;
+  if (numbers[place] !== day) {
     const text = new Date(day * DAY).toISOString();
-    texts[at] = text.slice(0, text.indexOf('T') + 1);
-    numbers[at] = day;
+    texts[place] = text.slice(0, text.indexOf('T') + 1);
+    numbers[place] = day;
   }
-  const rest = ms - day * DAY;
+  const rest = at - day * DAY;
   const seconds = Math.floor(rest / 1_000);
-  const minutes = Math.floor(seconds / 60);
-  const fraction = String(rest - seconds * 1_000).padStart(3, '0');
-  return `${texts[at]}${TWO[Math.floor(minutes / 60)]}:${TWO[minutes % 60]}:${TWO[seconds % 60]}.${fraction}`;
+  const ms = rest - seconds * 1_000;
+  const text = `${texts[place]}${MINUTES[Math.floor(seconds / 60)]}${SECONDS[seconds % 60]}`;
+  return ms === 0 ? text + whole : text + FRACTIONS[ms];
 }

@@ -10,6 +10,10 @@ export function countingStatements(database: Database): { database: Database; st
       count += 1;
       return database.read.all(statement);
     },
+    rows: (statement) => {
+      count += 1;
+      return database.read.rows(statement);
+    },
     get: (statement) => {
       count += 1;
       return database.read.get(statement);

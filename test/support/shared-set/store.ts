@@ -90,6 +90,10 @@ function createSteps(kill: () => void) {
           await step(statement.sql);
           return inner.all(statement);
         },
+        rows: async (statement) => {
+          await step(statement.sql);
+          return inner.rows(statement);
+        },
         get: async (statement) => {
           await step(statement.sql);
           return inner.get(statement);
@@ -230,6 +234,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
   const plain: Sql = {
     dialect: 'sqlite',
     all: (statement) => connections.reader.all(statement),
+    rows: (statement) => connections.reader.rows(statement),
     get: (statement) => connections.reader.get(statement),
     run: (statement) => connections.reader.run(statement),
     each: (text, rows) => connections.reader.each(text, rows),
