@@ -182,62 +182,73 @@ export function mayChange(
   return viewer.role === 'ADMIN' || (viewer.user !== null && viewer.user.id === item.ownerId);
 }
 
-function createLoaders(
-  services: GraphqlServices,
-  viewer: Viewer | null,
-  reader: Reader,
-  peersAt: () => string | null,
-): Loaders {
-  const { catalog, federation } = services;
-  const { prisma } = services.database;
-  const peer = new DataLoader<number, Peer | null>((keys) => readPeers(prisma, keys, peersAt()));
-  return {
-    peer,
-    peerOf: (source) => {
+/** What loaders are made of. */
+interface LoadingFor {
+  services: GraphqlServices;
+  prisma: Database['prisma'];
+  viewer: Viewer | null;
+  reader: Reader;
+  peersAt: () => string | null;
+  /** The others. */
+  load: Loaders;
+}
+
+const MAKERS: { readonly [K in keyof Loaders]: (loading: LoadingFor) => Loaders[K] } = {
+  peer: ({ prisma, peersAt }) => new DataLoader((keys) => readPeers(prisma, keys, peersAt())),
+  peerOf:
+    ({ prisma, peersAt, load }) =>
+    (source) => {
       const at = peersAt();
       const kept = at === null ? undefined : known.get(prisma);
-      return (kept?.at === at ? kept?.rows.get(source) : undefined) ?? peer.load(source);
+      return (kept?.at === at ? kept?.rows.get(source) : undefined) ?? load.peer.load(source);
     },
-    user: byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
-    sessionsOfUser: new DataLoader(async (ids) => {
+  user: ({ prisma }) => byId((ids) => prisma.user.findMany({ where: { id: { in: ids } } })),
+  sessionsOfUser: ({ services, viewer }) =>
+    new DataLoader(async (ids) => {
       const sessions = await services.people.sessionsOfUsers(viewer, ids);
       return ids.map((id) => sessions.get(id) ?? null);
     }),
-    tokensOfUser: new DataLoader(async (ids) => {
+  tokensOfUser: ({ services, viewer }) =>
+    new DataLoader(async (ids) => {
       const tokens = await services.people.tokensOfUsers(viewer, ids);
       return ids.map((id) => tokens.get(id) ?? null);
     }),
-    secondFactor: new DataLoader(async (ids) => {
+  secondFactor: ({ services }) =>
+    new DataLoader(async (ids) => {
       const secured = await services.secondFactors.among(ids);
       return ids.map((id) => secured.has(id));
     }),
-    media: new DataLoader(async (ids) => {
+  media: ({ services: { catalog }, reader }) =>
+    new DataLoader(async (ids) => {
       const items = await catalog.items(reader, ids);
       return ids.map((id) => items.get(id) ?? null);
     }),
-    peerById: byId((ids) =>
-      prisma.peer.findMany({ where: { AND: [{ id: { in: ids } }, peersShownTo(reader)] } }),
-    ),
-    albumById: new DataLoader(async (ids) => {
+  peerById: ({ prisma, reader }) =>
+    byId((ids) => prisma.peer.findMany({ where: { AND: [{ id: { in: ids } }, peersShownTo(reader)] } })),
+  albumById: ({ services: { catalog }, reader }) =>
+    new DataLoader(async (ids) => {
       const albums = await catalog.albums.byId(reader, ids);
       return ids.map((id) => albums.get(id) ?? null);
     }),
-    invitation: byId((ids) => prisma.invitation.findMany({ where: { id: { in: ids } } })),
-    pull: byId((ids) => prisma.pull.findMany({ where: { id: { in: ids } } })),
-    diagnosis: byId((ids) => prisma.diagnosis.findMany({ where: { id: { in: ids } } })),
-    auditEvent: byId((ids) => services.auditLog.find(ids)),
-    copies: new DataLoader(async (digests) => {
+  invitation: ({ prisma }) => byId((ids) => prisma.invitation.findMany({ where: { id: { in: ids } } })),
+  pull: ({ prisma }) => byId((ids) => prisma.pull.findMany({ where: { id: { in: ids } } })),
+  diagnosis: ({ prisma }) => byId((ids) => prisma.diagnosis.findMany({ where: { id: { in: ids } } })),
+  auditEvent: ({ services }) => byId((ids) => services.auditLog.find(ids)),
+  copies: ({ services: { catalog }, reader }) =>
+    new DataLoader(async (digests) => {
       const items = await catalog.copies(reader, digests);
       return digests.map((digest) => items.get(digest) ?? []);
     }),
-    kept: new DataLoader<Pick<Item, 'key'>, Kept | null, number>(
+  kept: ({ services }) =>
+    new DataLoader<Pick<Item, 'key'>, Kept | null, number>(
       async (items) => {
         const kept = await services.availability(items);
         return items.map((item) => kept.get(item.key) ?? null);
       },
       { cacheKeyFn: (item) => item.key },
     ),
-    bytesCached: new DataLoader(async (sources) => {
+  bytesCached: ({ prisma }) =>
+    new DataLoader(async (sources) => {
       const sums = await prisma.cachedFile.groupBy({
         by: ['source'],
         where: { source: { in: [...sources] } },
@@ -246,7 +257,8 @@ function createLoaders(
       const bySource = new Map(sums.map((row) => [row.source, row._sum.bytes ?? 0n]));
       return sources.map((source) => bySource.get(source) ?? 0n);
     }),
-    credentialIssuedAt: new DataLoader(async (keys) => {
+  credentialIssuedAt: ({ prisma }) =>
+    new DataLoader(async (keys) => {
       const rows = await prisma.peerCredential.findMany({
         where: { peerKey: { in: [...keys] }, endedAt: null },
         orderBy: { createdAt: 'desc' },
@@ -258,22 +270,54 @@ function createLoaders(
         return (own.find((row) => row.firstUsedAt !== null) ?? own[0])?.createdAt ?? null;
       });
     }),
-    albumCounts: new DataLoader(async (keys) => {
+  albumCounts: ({ services: { catalog }, reader }) =>
+    new DataLoader(async (keys) => {
       const counts = await catalog.albums.mediaCounts(reader, keys);
       return keys.map((key) => counts.get(key) ?? 0);
     }),
-    albums: new DataLoader(async (keys) => {
+  albums: ({ services: { catalog }, reader }) =>
+    new DataLoader(async (keys) => {
       const albums = await catalog.albums.ofItems(reader, keys);
       return keys.map((key) => albums.get(key) ?? []);
     }),
-    servedPeers: once(() =>
+  servedPeers: ({ prisma }) =>
+    once(() =>
       prisma.peer.findMany({
         where: { serves: true, status: { not: 'REVOKED' } },
         orderBy: { key: 'asc' },
       }),
     ),
-    grantCounts: new DataLoader((grants) => federation.grantCounts(grants.map(storedGrant))),
-  };
+  grantCounts: ({ services: { federation } }) =>
+    new DataLoader((grants) => federation.grantCounts(grants.map(storedGrant))),
+};
+
+/** Each is made when it is first asked for: a request uses few of them. */
+class LazyLoaders {
+  readonly made: Partial<Record<keyof Loaders, unknown>> = {};
+  readonly loading: LoadingFor;
+
+  constructor(loading: Omit<LoadingFor, 'load'>) {
+    this.loading = { ...loading, load: this as unknown as Loaders };
+  }
+}
+
+for (const name of Object.keys(MAKERS) as (keyof Loaders)[]) {
+  Object.defineProperty(LazyLoaders.prototype, name, {
+    get(this: LazyLoaders): unknown {
+      this.made[name] ??= MAKERS[name](this.loading);
+      return this.made[name];
+    },
+  });
+}
+
+function createLoaders(
+  services: GraphqlServices,
+  viewer: Viewer | null,
+  reader: Reader,
+  peersAt: () => string | null,
+): Loaders {
+  const { prisma } = services.database;
+  return new LazyLoaders({ services, prisma, viewer, reader, peersAt }) as unknown as Loaders;
 }
 
 function byId<T extends { id: string }>(

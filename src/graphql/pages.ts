@@ -82,20 +82,35 @@ export function catalogConnection<K extends keyof Item>(
   page: CatalogPage<K>,
 ): Connection<CatalogPage<K>['edges'][number]['item']> {
   const edges = page.edges.map((edge) => new Edge(edge));
-  return {
+  return { edges, pageInfo: new PageInfo(page) };
+}
+
+/**
+ * Cursors are written where they are asked for, by a class: an object with accessors of its own has a shape of its own, which V8 keeps,
+ * with all that they see, until it collects the whole heap.
+ */
+class PageInfo {
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  readonly #edges: readonly { readonly cursor: string }[];
+
+  constructor({
     edges,
-    pageInfo: {
-      hasNextPage: page.hasNextPage,
-      hasPreviousPage: page.hasPreviousPage,
-      // Written where they are asked for, as all cursors are.
-      get startCursor() {
-        return edges[0]?.cursor ?? null;
-      },
-      get endCursor() {
-        return edges.at(-1)?.cursor ?? null;
-      },
-    },
-  };
+    hasNextPage,
+    hasPreviousPage,
+  }: Pick<CatalogPage<never>, 'edges' | 'hasNextPage' | 'hasPreviousPage'>) {
+    this.#edges = edges;
+    this.hasNextPage = hasNextPage;
+    this.hasPreviousPage = hasPreviousPage;
+  }
+
+  get startCursor(): string | null {
+    return this.#edges[0]?.cursor ?? null;
+  }
+
+  get endCursor(): string | null {
+    return this.#edges.at(-1)?.cursor ?? null;
+  }
 }
 
 class Edge<T> {
