@@ -89,6 +89,8 @@ export interface GraphqlContext extends Omit<GraphqlServices, 'now'> {
    * are as good as new. Null: nobody has looked, or admins are shown more (`graphql/dependencies.ts`).
    */
   peersAt: string | null;
+  /** The same of the catalog: what was counted under these still holds. */
+  catalogAt: string | null;
 }
 
 export interface Loaders {
@@ -147,6 +149,7 @@ export function createContext(
     may: abilitiesOf(viewer, services.anonymous),
     load: createLoaders(services, viewer, reader, () => context.peersAt),
     peersAt: null,
+    catalogAt: null,
   };
   return context;
 }
@@ -156,6 +159,7 @@ const NEVER = new AbortController().signal;
 /** Forgets what was loaded: an answer that goes on tells what is there now. */
 export function loadAnew(context: GraphqlContext): void {
   context.peersAt = null;
+  context.catalogAt = null;
   context.load = createLoaders(context, context.viewer, context.reader, () => context.peersAt);
 }
 

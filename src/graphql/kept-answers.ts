@@ -167,6 +167,7 @@ export function createKeptAnswers(options: KeptAnswersOptions): KeptAnswers {
       // Before anything is read for the answer: it is at least as new as these say.
       const standingAt = told ?? (await countersNow());
       context.peersAt = `${standingAt.epoch} ${standingAt.peersRevision}`;
+      context.catalogAt = `${standingAt.epoch} ${standingAt.revision}`;
       const { kept, counters, at } = find(key, dependencies, standingAt);
       if (kept !== null) return kept;
       const body = await executed(schema, known.document, operation, variables, context);

@@ -41,6 +41,7 @@ import {
   UrlAccess,
   VisibilityEnum,
 } from './media-types.ts';
+import { knownCount } from './known-counts.ts';
 import { type Connection, catalogConnection, pageArguments, pageComplexity } from './pages.ts';
 import { Peer, PeerHealthEnum, peersShownTo } from './peer.ts';
 import { from, type MediaItem, pageReads, READS_COUNT, the } from './reads.ts';
@@ -478,18 +479,31 @@ function isLocal(item: Pick<Item, 'source'>): boolean {
 }
 
 export async function readMedia(
-  { catalog, reader }: Pick<GraphqlContext, 'catalog' | 'reader'>,
+  context: Pick<GraphqlContext, 'catalog' | 'reader' | 'catalogAt' | 'database'>,
   info: GraphQLResolveInfo,
   query: CatalogQuery,
   page: { [K in keyof PageArguments]: PageArguments[K] | null },
 ): Promise<MediaPage> {
+  const { catalog, reader } = context;
   const reads = pageReads(info);
-  const found = await catalog.page(reader, query, present(page), reads.fields, reads.count);
+  const known = reads.count ? knownCount(context, query) : null;
+  const found = await catalog.page(
+    reader,
+    query,
+    present(page),
+    reads.fields,
+    reads.count && (known?.count ?? null) === null,
+  );
+  if (found.count !== null) known?.keep(found.count);
   return {
     ...catalogConnection(found),
     query,
-    count: found.count,
-    totals: totalsLoader((wanted) => catalog.facets(reader, query, wanted)),
+    count: known?.count ?? found.count,
+    totals: totalsLoader(async (wanted) => {
+      const facets = await catalog.facets(reader, query, wanted);
+      if (wanted.count === true) known?.keep(facets.count);
+      return facets;
+    }),
   };
 }
 

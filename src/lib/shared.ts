@@ -1,22 +1,30 @@
-/** One reading answers all who ask before it begins. */
+/**
+ * One reading answers all who ask before it begins. It begins at the end of a turn of the event loop, so that requests which arrived
+ * together have all asked, and one at a time.
+ */
 export function shared<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> | null = null;
   let next: Promise<T> | null = null;
-  return () => {
-    if (next !== null) return next;
-    const begun = (async () => {
-      // Let those in who come at the same moment.
-      await running?.catch(() => {});
-      next = null;
-      const reading = read();
-      running = reading;
-      try {
-        return await reading;
-      } finally {
-        if (running === reading) running = null;
-      }
-    })();
-    if (running !== null) next = begun;
-    return begun;
+  const begin = async (): Promise<T> => {
+    await running?.catch(() => {});
+    await endOfTurn();
+    next = null;
+    const reading = read();
+    running = reading;
+    try {
+      return await reading;
+    } finally {
+      if (running === reading) running = null;
+    }
   };
+  return () => {
+    next ??= begin();
+    return next;
+  };
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
