@@ -17,6 +17,9 @@ import { tooComplex } from './limits.ts';
  */
 const COMPLEXITY_MAX = 60_000;
 
+/** Nothing is weighed. */
+const NO_LIMIT = {};
+
 export interface SchemaShape {
   Context: GraphqlContext;
   PrismaTypes: PrismaTypes;
@@ -60,7 +63,7 @@ export const builder = new SchemaBuilder<SchemaShape>({
       new HedgerowError(viewer === null ? 'UNAUTHENTICATED' : 'FORBIDDEN'),
   },
   complexity: {
-    limit: { complexity: COMPLEXITY_MAX },
+    limit: ({ weighed }: GraphqlContext) => (weighed ? NO_LIMIT : { complexity: COMPLEXITY_MAX }),
     defaultListMultiplier: 1,
     complexityError: () => tooComplex(),
   },

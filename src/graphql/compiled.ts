@@ -70,7 +70,7 @@ export type ScalarHints = {
 };
 
 type Writer = (value: unknown, run: Run, out: Out) => void;
-/** JSON of a cell. */
+/** JSON of a cell, behind the name of its field. */
 type CellWriter = (cell: Cell) => string;
 type Info = GraphQLResolveInfo & { readsBelow: () => ReadonlySet<string> };
 type VariableValues = GraphQLResolveInfo['variableValues'];
@@ -131,6 +131,7 @@ export function compileQuery(
   for (const node of document.definitions) {
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments[node.name.value] = node;
   }
+  const shared: Shared = { schema, fragments, operation, readsOf };
   let fieldCount = 0;
 
   const write = planObject(root, [operation.selectionSet]);
@@ -197,7 +198,7 @@ export function compileQuery(
     let text = steps.length === 0 ? '{' : '';
     for (const { field, at, write } of steps) {
       if (write !== null) {
-        text += field.prefix + write(cells[at] as Cell);
+        text += write(cells[at] as Cell);
         continue;
       }
       out.text += text + field.prefix;
@@ -407,32 +408,68 @@ export function compileQuery(
   function infoOf(field: FieldPlan, run: Run): Info {
     const known = run.infos[field.number];
     if (known !== undefined) return known;
-    const [node] = field.nodes;
-    const info = {
-      fieldName: field.name,
-      fieldNodes: field.nodes,
-      returnType: field.definition.type,
-      parentType: field.parent,
-      path: { prev: undefined, key: node?.alias?.value ?? field.name, typename: field.parent.name },
-      schema,
-      fragments,
-      rootValue: undefined,
-      operation,
-      variableValues: run.variables,
-      getAbortSignal: () => undefined,
-      getAsyncHelpers: () => ({
-        promiseAll: (values: readonly unknown[]) => Promise.all(values),
-        track: () => {},
-      }),
-      readsBelow: () => {
-        field.reads ??= readsOf(field);
-        return field.reads;
-      },
-    } as unknown as Info;
+    const info = new PlannedInfo(field, run, shared) as unknown as Info;
     run.infos[field.number] = info;
     return info;
   }
 }
+
+/** What all fields of a plan have in common. */
+interface Shared {
+  schema: GraphQLSchema;
+  fragments: Record<string, FragmentDefinitionNode>;
+  operation: OperationDefinitionNode;
+  readsOf: (field: FieldPlan) => ReadonlySet<string>;
+}
+
+/** What a resolver is told of its field; a page has some twenty, so they share what does not differ. */
+class PlannedInfo {
+  readonly fieldName: string;
+  readonly fieldNodes: readonly FieldNode[];
+  readonly returnType: GraphQLOutputType;
+  readonly parentType: GraphQLObjectType;
+  readonly path: { prev: undefined; key: string; typename: string };
+  readonly schema: GraphQLSchema;
+  readonly fragments: Record<string, FragmentDefinitionNode>;
+  readonly rootValue: undefined;
+  readonly operation: OperationDefinitionNode;
+  readonly variableValues: VariableValues;
+  readonly #field: FieldPlan;
+  readonly #readsOf: Shared['readsOf'];
+
+  constructor(field: FieldPlan, run: Run, { schema, fragments, operation, readsOf }: Shared) {
+    const [node] = field.nodes;
+    this.fieldName = field.name;
+    this.fieldNodes = field.nodes;
+    this.returnType = field.definition.type;
+    this.parentType = field.parent;
+    this.path = { prev: undefined, key: node?.alias?.value ?? field.name, typename: field.parent.name };
+    this.schema = schema;
+    this.fragments = fragments;
+    this.operation = operation;
+    this.variableValues = run.variables;
+    this.#field = field;
+    this.#readsOf = readsOf;
+  }
+
+  getAbortSignal(): undefined {
+    return undefined;
+  }
+
+  getAsyncHelpers(): object {
+    return ASYNC_HELPERS;
+  }
+
+  readsBelow(): ReadonlySet<string> {
+    this.#field.reads ??= this.#readsOf(this.#field);
+    return this.#field.reads;
+  }
+}
+
+const ASYNC_HELPERS = {
+  promiseAll: (values: readonly unknown[]) => Promise.all(values),
+  track: () => {},
+};
 
 /**
  * What the fields below the one that is resolved say that they read (`PlanHints.reads`), whatever they are of; so the rest need
@@ -546,32 +583,49 @@ function leafText(type: GraphQLLeafType): (value: unknown) => string {
 function rowStep(field: FieldPlan, layout: RowLayout): RowStep {
   const { column: name, shown } = hintsOf(field.definition);
   const column = name === undefined ? undefined : layout.get(name);
-  const write = column === undefined ? null : cellWriter(field.definition.type, column, shown);
+  const write = column === undefined ? null : cellWriter(field.prefix, field.definition.type, column, shown);
   return { field, at: column?.at ?? 0, write };
 }
 
 /** Null: its value is to be resolved. */
 function cellWriter(
+  prefix: string,
   type: GraphQLOutputType,
   column: RowColumn,
   shown: PlanHints['shown'],
 ): CellWriter | null {
   const isRequired = isNonNullType(type);
-  const write = presentCellWriter(isRequired ? type.ofType : type, column, shown);
-  if (write === null) return null;
-  return (cell) => {
-    const text = cell === null ? null : write(cell);
-    if (text !== null) return text;
+  const textOf = cellText(isRequired ? type.ofType : type, column, shown);
+  if (textOf === null) return null;
+  const nothing = `${prefix}null`;
+  const missing = (): string => {
     if (isRequired) throw new NotPlanned('A value is missing.');
-    return 'null';
+    return nothing;
+  };
+  if (!isEnumType(isRequired ? type.ofType : type)) {
+    return (cell) => {
+      const text = cell === null ? null : textOf(cell);
+      return text === null ? missing() : prefix + text;
+    };
+  }
+  const known = new Map<string | number, string>();
+  return (cell) => {
+    if (cell === null) return missing();
+    const found = known.get(cell);
+    if (found !== undefined) return found;
+    const text = textOf(cell);
+    if (text === null) return missing();
+    const whole = prefix + text;
+    if (known.size < REMEMBERED) known.set(cell, whole);
+    return whole;
   };
 }
 
 /** Cells of which the text is remembered: an enum has few. */
 const REMEMBERED = 64;
 
-/** Its writers answer null where what is shown of a cell is nothing. */
-function presentCellWriter(
+/** JSON of a cell that has a value; null where what is shown of it is nothing. */
+function cellText(
   type: GraphQLOutputType,
   { read = (cell) => cell, isJson }: RowColumn,
   shown: PlanHints['shown'],
@@ -589,17 +643,6 @@ function presentCellWriter(
     };
   }
   if (isJson && isScalarType(type) && scalarHints(type).isJson === true) return String;
-  if (isEnumType(type)) {
-    const known = new Map<string | number, string>();
-    return (cell) => {
-      let text = known.get(cell);
-      if (text === undefined) {
-        text = textOf(read(cell));
-        if (known.size < REMEMBERED) known.set(cell, text);
-      }
-      return text;
-    };
-  }
   return (cell) => textOf(read(cell));
 }
 

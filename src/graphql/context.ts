@@ -89,6 +89,8 @@ export interface GraphqlContext extends Omit<GraphqlServices, 'now'> {
    * are as good as new. Null: nobody has looked, or admins are shown more (`graphql/dependencies.ts`).
    */
   peersAt: string | null;
+  /** The operation has been found light enough before, with sizes of pages as these. */
+  weighed: boolean;
   /** The same of the catalog: what was counted under these still holds. */
   catalogAt: string | null;
 }
@@ -150,6 +152,7 @@ export function createContext(
     load: createLoaders(services, viewer, reader, () => context.peersAt),
     peersAt: null,
     catalogAt: null,
+    weighed: false,
   };
   return context;
 }

@@ -79,7 +79,14 @@ interface KnownOperation {
   dependencies: Dependencies | null;
   /** Null: graphql-js executes it. */
   plan: CompiledQuery | null;
+  /** Variables that say how much is asked for. */
+  sizes: readonly string[];
+  /** Values of these with which it was found light enough: it has been executed. */
+  weighed: Set<string>;
 }
+
+/** Sizes of one operation that are remembered. */
+const WEIGHED = 100;
 
 interface Entry {
   counters: string;
@@ -199,6 +206,8 @@ function operationsOf(
       node,
       dependencies: dependenciesOf(schema, document, node),
       plan: planOf(schema, document, node),
+      sizes: sizesOf(node),
+      weighed: new Set<string>(),
     };
     if (node.name !== undefined) operations.set(node.name.value, known);
     if (nodes.length === 1) operations.set(undefined, known);
@@ -241,8 +250,40 @@ function planOf(
   }
 }
 
+/** A field weighs what numbers and the lengths of lists among its arguments say; a test holds every field of the schema to that. */
+function sizesOf({ variableDefinitions = [] }: OperationDefinitionNode): string[] {
+  return variableDefinitions.flatMap(({ type, variable }) => {
+    const present = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
+    const isSize = present.kind === Kind.LIST_TYPE || present.name.value === 'Int';
+    return isSize ? [variable.name.value] : [];
+  });
+}
+
+function sizeText(value: unknown): string {
+  return Array.isArray(value)
+    ? `[${value.length}]`
+    : typeof value === 'number'
+      ? String(value)
+      : typeof value;
+}
+
 /** Null where there are errors: they are told by whoever executes it then. */
 async function executed(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: KnownOperation,
+  variables: Readonly<Record<string, unknown>>,
+  context: GraphqlContext,
+): Promise<Buffer | null> {
+  const { sizes, weighed } = operation;
+  const asked = sizes.map((name) => sizeText(variables[name])).join();
+  context.weighed = weighed.has(asked);
+  const body = await run(schema, document, operation, variables, context);
+  if (body !== null && weighed.size < WEIGHED) weighed.add(asked);
+  return body;
+}
+
+async function run(
   schema: GraphQLSchema,
   document: DocumentNode,
   { node, plan }: KnownOperation,
