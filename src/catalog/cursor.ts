@@ -32,8 +32,13 @@ export function encodeCursor(fingerprint: string, position: Position): string {
 /** Of all items of a page at once, which takes half as long; what there is of numbers has a byte a character. */
 export function encodeCursors(fingerprint: string, positions: readonly Position[]): string[] {
   let all = '';
+  const begin = `[${VERSION},"${fingerprint}",`;
   const lengths = positions.map((position) => {
-    const text = textOf(fingerprint, position);
+    const { value, id } = position;
+    const text =
+      typeof value === 'number' && typeof id === 'number'
+        ? `${begin}${value},${id}]`
+        : textOf(fingerprint, position);
     all += text + FILLED[text.length % 3];
     return text.length;
   });
@@ -41,9 +46,9 @@ export function encodeCursors(fingerprint: string, positions: readonly Position[
   const encoded = Buffer.from(all, 'latin1').toString('base64url');
   let at = 0;
   return lengths.map((length) => {
-    const begin = at;
+    const from = at;
     at += Math.ceil(length / 3) * 4;
-    return encoded.slice(begin, begin + Math.ceil((length * 4) / 3));
+    return encoded.slice(from, from + Math.ceil((length * 4) / 3));
   });
 }
 
@@ -52,9 +57,7 @@ const FILLED = ['', '\0\0', '\0'];
 const ASCII = /^[\0-\x7f]*$/;
 
 function textOf(fingerprint: string, { value, id }: Position): string {
-  return typeof value === 'number' && typeof id === 'number'
-    ? `[${VERSION},"${fingerprint}",${value},${id}]`
-    : JSON.stringify([VERSION, fingerprint, value, id]);
+  return JSON.stringify([VERSION, fingerprint, value, id]);
 }
 
 /** @throws HedgerowError BAD_CURSOR for a damaged cursor, and for one of another order or filter. */

@@ -10,6 +10,7 @@ const texts: string[] = new Array(DAYS).fill('');
 const two = (number: number): string => String(number).padStart(2, '0');
 const MINUTES = Array.from({ length: 1_440 }, (_, at) => `${two(Math.floor(at / 60))}:${two(at % 60)}:`);
 const SECONDS = Array.from({ length: 60 }, (_, number) => two(number));
+const WHOLE_SECONDS = SECONDS.map((text) => `${text}.000`);
 const FRACTIONS = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, '0')}`);
 
 /**
@@ -29,8 +30,12 @@ export function formatTime(time: number, whole: '' | '.000' = '.000'): string {
     numbers[place] = day;
   }
   const rest = at - day * DAY;
-  const seconds = Math.floor(rest / 1_000);
-  const ms = rest - seconds * 1_000;
-  const text = `${texts[place]}${MINUTES[Math.floor(seconds / 60)]}${SECONDS[seconds % 60]}`;
-  return ms === 0 ? text + whole : text + FRACTIONS[ms];
+  const minutes = Math.floor(rest / 60_000);
+  const ms = rest - minutes * 60_000;
+  const seconds = Math.floor(ms / 1_000);
+  const fraction = ms - seconds * 1_000;
+  const text = `${texts[place]}${MINUTES[minutes]}`;
+  // Few pieces: each of them is one more string.
+  if (fraction !== 0) return `${text}${SECONDS[seconds]}${FRACTIONS[fraction]}`;
+  return text + (whole === '' ? SECONDS[seconds] : WHOLE_SECONDS[seconds]);
 }

@@ -20,8 +20,8 @@ export type RowLayout = ReadonlyMap<string, RowColumn>;
 
 export abstract class Row {
   readonly cells: readonly Cell[];
-  /** Of what was made of them: it is made once. */
-  #made: unknown[] | null = null;
+  /** Values of cells that are JSON, which are made once. */
+  #parsed: unknown[] | null = null;
 
   constructor(cells: readonly Cell[]) {
     this.cells = cells;
@@ -29,12 +29,10 @@ export abstract class Row {
 
   abstract get layout(): RowLayout;
 
-  protected valueAt(at: number, read: (cell: string | number) => unknown): unknown {
-    const cell = this.cells[at] as Cell;
-    if (cell === null) return null;
-    this.#made ??= [];
-    this.#made[at] ??= read(cell);
-    return this.#made[at];
+  protected parsed(at: number, read: (cell: string | number) => unknown, cell: string | number): unknown {
+    this.#parsed ??= [];
+    this.#parsed[at] ??= read(cell);
+    return this.#parsed[at];
   }
 }
 
@@ -45,10 +43,12 @@ export function rowClass(layout: RowLayout): new (cells: readonly Cell[]) => Row
       return layout;
     }
   }
-  for (const [name, { at, read }] of layout) {
+  for (const [name, { at, read, isJson }] of layout) {
     Object.defineProperty(LaidOut.prototype, name, {
       get(this: LaidOut): unknown {
-        return read === undefined ? this.cells[at] : this.valueAt(at, read);
+        const cell = this.cells[at] as Cell;
+        if (read === undefined || cell === null) return cell;
+        return isJson ? this.parsed(at, read, cell) : read(cell);
       },
     });
   }
