@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   buildSchema,
   execute,
+  type GraphQLObjectType,
   type GraphQLOutputType,
   getNamedType,
   isInterfaceType,
@@ -20,13 +21,29 @@ import { type GraphqlUnderTest, startGraphql, VIEWERS } from '../../test/support
 import { newItem, remoteItem, seedPeer } from '../../test/support/items.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { applyRemotePage } from '../catalog/remote-changes.ts';
+import { cellReader } from '../database/records.ts';
 import { EMPTY_CHECKSUM } from '../lib/checksum.ts';
+import { type Cell, type RowColumn, rowClass } from '../lib/rows.ts';
 import { compileQuery, NotPlanned } from './compiled.ts';
 import { createContext } from './context.ts';
 import { schema } from './schema.ts';
 
 /** Whatever a text of an item may have in it, and each field with and without a value. */
-const TITLES = ['ä"\\\n', '(two, 2)', 'three', '', '"', '\\', '\u0001\t', '猫 🐈', 'a,b)(c'];
+const TITLES = [
+  'ä"\\\n',
+  '(two, 2)',
+  'three',
+  '',
+  '"',
+  '\\',
+  '\u0001\t',
+  '猫 🐈',
+  'a,b)(c',
+  'half \ud800 and \udc00',
+  '\u2028\u2029\u007f</script>',
+  '\\u0041\\"',
+  `long ${'é"'.repeat(300)}`,
+];
 
 async function seed(server: GraphqlUnderTest, { database }: TemporaryDatabase): Promise<void> {
   const items = await server.catalog.local.add(
@@ -34,9 +51,11 @@ async function seed(server: GraphqlUnderTest, { database }: TemporaryDatabase): 
       newItem({
         title,
         description: at % 2 === 0 ? title : null,
-        tags: ['a', title],
+        // Half a character is no tag.
+        tags: ['a', title.toWellFormed()],
         properties: { at, nested: [null, { title }] },
-        takenAt: at * 1e11 + at || null,
+        takenAt: at % 3 === 0 ? at * 1e11 || null : at * 1e11 + at,
+        byteSize: at % 4 === 0 ? Number.MAX_SAFE_INTEGER - at : at,
         ownerId: at === 0 ? (VIEWERS.admin.user?.id ?? null) : null,
       }),
     ),
@@ -206,7 +225,73 @@ describe.each(DIALECTS)('a compiled query (%s)', (dialect) => {
   });
 });
 
+/** Cells as a driver gives them, numbers as such or as texts. */
+const cells = fc.record({
+  text: fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...TITLES))),
+  must: fc.oneof({ weight: 20, arbitrary: fc.string({ unit: 'binary' }) }, fc.constant(null)),
+  int: fc.option(
+    fc.oneof(fc.integer(), fc.integer().map(String), fc.constantFrom(2 ** 31, '2147483648', 0.5)),
+    { freq: 10 },
+  ),
+  float: fc.option(
+    fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((each) => each + 0),
+      fc.constantFrom(1e21, '1e-7'),
+    ),
+  ),
+  yes: fc.option(fc.constantFrom(0, 1, 't', 'f')),
+  sort: fc.option(fc.constantFrom(0, 1, '1')),
+  tags: fc
+    .array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...TITLES)))
+    .map((list) => JSON.stringify(list)),
+});
+
 describe('a compiled query', () => {
+  it('writes from the cells of rows what graphql-js makes of their values', () => {
+    const own = buildSchema(`
+      enum Sort { FIRST SECOND }
+      type Row { text: String must: String! int: Int float: Float yes: Boolean sort: Sort tags: [String!]! shown: String }
+      type Query { rows: [Row!]! }
+    `);
+    const number = cellReader('number');
+    const read: Record<string, RowColumn['read']> = {
+      int: number,
+      float: number,
+      yes: cellReader('boolean'),
+      sort: (cell) => ['FIRST', 'SECOND'][Number(cell)],
+      tags: (cell) => JSON.parse(String(cell)),
+    };
+    const names = ['text', 'must', 'int', 'float', 'yes', 'sort', 'tags'];
+    const Made = rowClass(
+      new Map(names.map((name, at) => [name, { at, read: read[name], isJson: name === 'tags' }])),
+    );
+    const fields = (own.getType('Row') as GraphQLObjectType).getFields();
+    for (const name of names) Object.assign(fields[name] ?? {}, { extensions: { column: name } });
+    const shown = (text: unknown) => (text === null ? null : String(text).slice(1) || null);
+    Object.assign(fields['shown'] ?? {}, {
+      extensions: { column: 'text', shown },
+      resolve: (row: { text: unknown }) => shown(row.text),
+    });
+    let made: object[] = [];
+    Object.assign(own.getQueryType()?.getFields()['rows'] ?? {}, { resolve: () => made });
+    const document = parse(`{ rows { shown other: text ${names.join(' ')} __typename } }`);
+    const plan = compileQuery(own, document, document.definitions[0] as never);
+    let written = 0;
+    fc.assert(
+      fc.property(fc.array(cells, { maxLength: 4 }), (rows) => {
+        made = rows.map((row) => new Made(names.map((name) => row[name as keyof typeof row] as Cell)));
+        const expected = execute({ schema: own, document });
+        if (expected instanceof Promise) throw new Error('Nothing here is late.');
+        if (expected.errors === undefined) {
+          written += 1;
+          expect(plan({}, {})).toBe(JSON.stringify(expected));
+        } else expect(() => plan({}, {})).toThrow();
+      }),
+      { numRuns: 500 },
+    );
+    expect(written).toBeGreaterThan(200);
+  });
+
   it('leaves to graphql-js what is no plain success', async () => {
     const own = buildSchema(
       'type Query { name: String! names: [String!]! late: Late } type Late { name: String! }',

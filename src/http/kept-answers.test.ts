@@ -163,6 +163,20 @@ describeOnBothDatabases('a kept answer', (open) => {
 });
 
 describe('the short way', () => {
+  it('refuses what asks for too much, however often it has answered the same document for less', async () => {
+    const { database, close } = await openTemporarySqlite();
+    await using server = await startGraphql(database);
+    const query =
+      'query ($n: Int, $ids: [ID!]!) { peers(first: $n) { nodes { media(first: $n) { nodes { id title } } } } nodes(ids: $ids) { id } }';
+    const ask = (n: number) => server.ask(query, { variables: { n, ids: [] }, headers: JSON_ONLY });
+    for (let time = 0; time < 3; time += 1) expect((await ask(2)).errors).toBeUndefined();
+    for (let time = 0; time < 3; time += 1) {
+      expect((await ask(500)).errors).toMatchObject([{ message: expect.stringMatching(/too/i) }]);
+    }
+    expect((await ask(2)).errors).toBeUndefined();
+    await close();
+  });
+
   it('answers in the media type of the long way', async () => {
     const { database, close } = await openTemporarySqlite();
     await using server = await startGraphql(database);
