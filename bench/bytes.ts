@@ -6,6 +6,7 @@
  * its own; requests to the instance carry a token and are authorised one by one, requests to the peer are signed.
  *
  *   npm run bench:bytes -- [--rounds 3] [--seconds 1.5] [--only warm|cold|viewers|wan|memory]
+ *     [--case 'the beginning of a row of warm or cold'] [--profile folder]
  *
  * CPU per request or byte is that of the server alone, and the steadier figure on a machine that does other work too.
  */
@@ -56,7 +57,7 @@ const MB2 = 2_000_000;
 const MB200 = 200_000_000;
 const THUMBNAILS = 64;
 /** Files of a round. */
-const SMALL = 400;
+const SMALL = 800;
 const MIDDLE = 48;
 const LARGE = 3;
 const SINGLE = 200;
@@ -116,6 +117,8 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '1.5' },
       only: { type: 'string' },
+      case: { type: 'string', default: '' },
+      profile: { type: 'string' },
     },
   });
   try {
@@ -131,13 +134,14 @@ async function main(): Promise<void> {
   const rounds = Number(values.rounds);
   const seconds = Number(values.seconds);
   const wanted = (part: string): boolean => values.only === undefined || values.only === part;
-  const bench = await prepare(folder, stack, wanted('cold') ? rounds : 0);
+  // A first round of cold files does not count: the server's code is compiled while it runs.
+  const bench = await prepare(folder, stack, wanted('cold') ? rounds + 1 : 0, values.profile);
   console.log(
     `load ${readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' ')}, ${rounds} rounds\n`,
   );
-  if (wanted('warm')) await warm(bench, rounds, seconds);
+  if (wanted('warm')) await warm(bench, rounds, seconds, values.case);
   if (wanted('cold')) {
-    await cold(bench);
+    await cold(bench, values.case);
     alone(folder);
   }
   if (wanted('viewers')) await viewers(bench);
@@ -170,7 +174,12 @@ interface Bench {
 
 type Subject = 'hedgerow' | 'nginx' | 'plain' | 'bare';
 
-async function prepare(folder: string, stack: AsyncDisposableStack, rounds: number): Promise<Bench> {
+async function prepare(
+  folder: string,
+  stack: AsyncDisposableStack,
+  rounds: number,
+  profile: string | undefined,
+): Promise<Bench> {
   const [originPort, staticPort, nginxPort, plainPort, relayPort, barePort] = (await freePorts(6)) as [
     number,
     number,
@@ -210,8 +219,11 @@ async function prepare(folder: string, stack: AsyncDisposableStack, rounds: numb
       HEDGEROW_LOG_LEVEL: 'silent',
       HEDGEROW_REQUESTS_PER_MINUTE: '1000000',
       HEDGEROW_CACHE_BYTES: '8G',
+      ...(profile !== undefined && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` }),
     }),
   );
+  // A profile is written by whoever ends by itself.
+  if (profile !== undefined) stack.defer(async () => void (await coast.kill('SIGTERM')));
   const url = await coast.ready();
   const { createInvitation } = await ask(garden.url, 'mutation { createInvitation(input: {}) { code } }');
   const { pairWithPeer } = await ask(
@@ -493,14 +505,14 @@ async function startWan(port: number, target: number): Promise<AsyncDisposable> 
 
 // What is measured
 
-async function warm(bench: Bench, rounds: number, seconds: number): Promise<void> {
+async function warm(bench: Bench, rounds: number, seconds: number, only: string): Promise<void> {
   const { thumbnails, middle, large } = bench.files;
   const first = large.slice(0, 1);
   for (const files of [thumbnails, middle, large]) {
     await turn(bench, 'hedgerow', files);
     await turn(bench, 'nginx', files);
   }
-  const cases: Array<{ name: string; files: File[]; range?: number; goal: string; per: 'byte' | 'request' }> =
+  const rows: Array<{ name: string; files: File[]; range?: number; goal: string; per: 'byte' | 'request' }> =
     [
       { name: '2 MB from disk', files: middle, goal: '>= 0.8; CPU <= 1.7', per: 'byte' },
       { name: '200 MB from disk', files: first, goal: '>= 0.8; CPU <= 1.7', per: 'byte' },
@@ -508,6 +520,7 @@ async function warm(bench: Bench, rounds: number, seconds: number): Promise<void
       { name: '20 KB thumbnail', files: thumbnails, goal: '>= 0.75; CPU <= 1.8', per: 'request' },
       { name: '1 MB ranges in 200 MB', files: first, range: 1_000_000, goal: '>= 0.8', per: 'byte' },
     ];
+  const cases = rows.filter(({ name }) => name.startsWith(only));
   // A first turn of each that does not count: the server's code is compiled while it runs.
   const subjects = ['hedgerow', 'nginx', 'bare'] as const;
   for (const { files, range } of cases) {
@@ -559,12 +572,13 @@ async function warm(bench: Bench, rounds: number, seconds: number): Promise<void
   );
 }
 
-async function cold(bench: Bench): Promise<void> {
-  const cases = [
+async function cold(bench: Bench, only: string): Promise<void> {
+  const rows = [
     { name: '20 KB', files: 'small', goal: '>= 0.5' },
     { name: '2 MB', files: 'middle', goal: '>= 1.0' },
     { name: '200 MB', files: 'large', goal: '>= 1.0' },
   ] as const;
+  const cases = rows.filter(({ name }) => name.startsWith(only));
   const subjects = ['hedgerow', 'nginx', 'plain', 'bare'] as const;
   const results = new Map<string, Record<Subject, Measured[]>>();
   const firstBytes: Record<'hedgerow' | 'unbuffered' | 'origin', number[]> = {
@@ -577,9 +591,11 @@ async function cold(bench: Bench): Promise<void> {
       const all = results.get(name) ?? { hedgerow: [], nginx: [], plain: [], bare: [] };
       results.set(name, all);
       for (const subject of subjects) {
-        all[subject].push(await turn(bench, subject, ofRound[files], { fresh: `c${round}` }));
+        const measured = await turn(bench, subject, ofRound[files], { fresh: `c${round}` });
+        if (round > 0) all[subject].push(measured);
       }
     }
+    if (round === 0) continue;
     // One after another: what a single reader waits.
     const one = { connections: 1, requests: [] as Ask[] };
     const few = ofRound.single;

@@ -15,10 +15,23 @@ import { SegmentMap, segmentCount, segmentLength } from './segment-map.ts';
 const DIGEST = /^sha-256:([0-9a-f]{64})$/;
 
 /** Null where nothing that is checked before it is stored fixes the segments: they keep the name of their item. */
-export function contentOf(
-  file: { digest: string | null; segments: SegmentList | null },
-  size: number,
-): string | null {
+export function contentOf(file: Named, size: number): string | null {
+  const known = found.get(file);
+  if (known?.size === size) return known.content;
+  const content = contentOfNew(file, size);
+  found.set(file, { size, content });
+  return content;
+}
+
+interface Named {
+  readonly digest: string | null;
+  readonly segments: SegmentList | null;
+}
+
+/** Of what is asked for again and again the same object comes. */
+const found = new WeakMap<Named, { size: number; content: string | null }>();
+
+function contentOfNew(file: Named, size: number): string | null {
   const count = segmentCount(size);
   if (count === 1) return named('small', file.digest);
   return file.segments?.count === count ? named('long', file.segments.digest) : null;
