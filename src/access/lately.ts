@@ -37,6 +37,7 @@ export function createLately(now: () => number): Lately {
   let old = new Map<string, Noted>();
   let aging: NodeJS.Timeout | undefined;
   const age = (): void => {
+    clearTimeout(aging);
     old = young;
     young = new Map();
     aging = old.size > 0 ? setTimeout(age, LATELY).unref() : undefined;
@@ -45,7 +46,7 @@ export function createLately(now: () => number): Lately {
     note: (headers, { viewer, token }, access) => {
       if (young.size >= VIEWERS) age();
       young.set(nameOf(headers), { viewer, token, access, at: now() });
-      aging ??= setTimeout(age, LATELY).unref();
+      if (aging === undefined) aging = setTimeout(age, LATELY).unref();
     },
     find: (headers, access) => {
       const name = nameOf(headers);

@@ -84,7 +84,9 @@ export async function openDiskBlobStore(
   const temporary = join(root, TEMPORARY);
   const near = await translatingFileErrors(async () => {
     await files.mkdir(temporary, { recursive: true });
-    return LOCAL_FILE_SYSTEMS.has((await statfs(root)).type >>> 0) ? entriesCache<string, string>(NEAR) : null;
+    return LOCAL_FILE_SYSTEMS.has((await statfs(root)).type >>> 0)
+      ? entriesCache<string, string>(NEAR)
+      : null;
   });
   return {
     stat: (key) =>
