@@ -128,6 +128,14 @@ export async function isInLibrary(
   });
 }
 
+/** Those of these digests that a managed original of this instance has, whatever its content: what `isInLibrary` may be true of. */
+export async function libraryDigests(read: Sql, digests: readonly string[]): Promise<Set<string>> {
+  const rows = await read.all<{ digest: string }>(
+    sql`SELECT DISTINCT digest FROM items WHERE digest IN (${texts(read, JSON.stringify(digests))}) AND source = 0 AND storage = 'MANAGED'`,
+  );
+  return new Set(rows.map(({ digest }) => digest));
+}
+
 interface LibraryVariant {
   name: string;
   size: number | null;
