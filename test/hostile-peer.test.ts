@@ -693,6 +693,9 @@ describe('a listing', () => {
     });
     await eventually('the question', async () => held.length > 0);
     expect((await refresh(gardenId)).health).toBe('ONLINE');
+    // What had no answer is asked once more.
+    fake.hangUp();
+    await eventually('the same question', async () => held.length > 1);
     fake.hangUp();
     await eventually('the end', async () => (await view(peerId)).operations.pull.error?.code === AWAY);
     fake.misbehave = null;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { describeOnBothDatabases } from '../../test/support/databases.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { ensureState } from '../catalog/state.ts';
@@ -24,6 +24,29 @@ it('knows somebody for a second, by all that was sent, and only while nothing ha
   // A clock that was set back says nothing of how long ago that was.
   now = 0;
   expect(lately.find(headers, '1')).toBeUndefined();
+});
+
+it('keeps nobody’s credentials after two seconds, nor more than it has room for', () => {
+  vi.useFakeTimers();
+  try {
+    // A clock that stands still, so that only what was forgotten is not found.
+    const lately = createLately(() => 5_000);
+    const known = { viewer: VIEWER, token: undefined };
+    const long = { authorization: `Bearer ${'a'.repeat(2_000)}` };
+    lately.note({ authorization: 'Bearer a' }, known, '1');
+    lately.note(long, known, '1');
+    expect(lately.find(long, '1')?.viewer).toBe(VIEWER);
+    vi.advanceTimersByTime(2_000);
+    expect(lately.find({ authorization: 'Bearer a' }, '1')).toBeUndefined();
+    expect(lately.find(long, '1')).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+    for (let person = 0; person < 20_001; person += 1)
+      lately.note({ authorization: `Bearer ${person}` }, known, '1');
+    expect(lately.find({ authorization: 'Bearer 0' }, '1')).toBeUndefined();
+    expect(lately.find({ authorization: 'Bearer 20000' }, '1')?.viewer).toBe(VIEWER);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describeOnBothDatabases('what says that rights have changed', (open) => {

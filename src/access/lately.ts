@@ -4,18 +4,24 @@
  * that second.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { entriesCache } from '../lib/entries-cache.ts';
 import { hashSecret } from './secrets.ts';
 import type { Viewer } from './viewer.ts';
 
 /** ms */
 const LATELY = 1_000;
 const VIEWERS = 10_000;
+/** Characters of credentials that are their own name. */
+const SHORT = 1_024;
 
 export interface KnownLately {
   readonly viewer: Viewer;
   /** Of the session, where it is one. */
   readonly token: string | undefined;
+}
+
+interface Noted extends KnownLately {
+  access: string;
+  at: number;
 }
 
 export interface Lately {
@@ -26,21 +32,35 @@ export interface Lately {
 }
 
 export function createLately(now: () => number): Lately {
-  const known = entriesCache<string, KnownLately & { access: string; at: number }>(VIEWERS);
+  // What is not asked for again is forgotten within two seconds: credentials stand in the names.
+  let young = new Map<string, Noted>();
+  let old = new Map<string, Noted>();
+  let aging: NodeJS.Timeout | undefined;
+  const age = (): void => {
+    clearTimeout(aging);
+    old = young;
+    young = new Map();
+    aging = old.size > 0 ? setTimeout(age, LATELY).unref() : undefined;
+  };
   return {
     note: (headers, { viewer, token }, access) => {
-      known.set(nameOf(headers), { viewer, token, access, at: now() });
+      if (young.size >= VIEWERS) age();
+      young.set(nameOf(headers), { viewer, token, access, at: now() });
+      if (aging === undefined) aging = setTimeout(age, LATELY).unref();
     },
     find: (headers, access) => {
-      const found = known.get(nameOf(headers));
+      const name = nameOf(headers);
+      const found = young.get(name) ?? old.get(name);
       if (found === undefined || found.access !== access) return undefined;
-      const age = now() - found.at;
-      return age >= 0 && age < LATELY ? found : undefined;
+      const since = now() - found.at;
+      return since >= 0 && since < LATELY ? found : undefined;
     },
   };
 }
 
 /** All that may say who it is, in a text that is short whatever was sent. */
 function nameOf({ authorization = '', cookie = '' }: IncomingHttpHeaders): string {
-  return hashSecret(`${authorization}\n${cookie}`);
+  const all = `${authorization}\n${cookie}`;
+  // A digest costs more than all else that is done here.
+  return all.length <= SHORT ? all : hashSecret(all);
 }

@@ -34,6 +34,7 @@ import {
   HOLDER_COLUMNS,
   type HolderRow,
   isInLibrary,
+  libraryDigests,
   libraryKey,
   lockContents,
   mapOf,
@@ -1269,8 +1270,12 @@ export class CacheLedger {
       throw error;
     }
     if (orphans.length > 0) await this.#discard(orphans);
+    if (whole.length === 0) return;
+    // An original that comes later finds the rows, which are written.
+    const digests = whole.map(({ validator }) => validator);
+    const known = await libraryDigests(this.#options.database.read, digests);
     for (const { content, validator, size } of whole) {
-      if (content !== null) await this.#giveToLibrary(content, validator, size);
+      if (content !== null && known.has(validator)) await this.#giveToLibrary(content, validator, size);
     }
   }
 

@@ -15,10 +15,23 @@ import { SegmentMap, segmentCount, segmentLength } from './segment-map.ts';
 const DIGEST = /^sha-256:([0-9a-f]{64})$/;
 
 /** Null where nothing that is checked before it is stored fixes the segments: they keep the name of their item. */
-export function contentOf(
-  file: { digest: string | null; segments: SegmentList | null },
-  size: number,
-): string | null {
+export function contentOf(file: Named, size: number): string | null {
+  const known = found.get(file);
+  if (known?.size === size) return known.content;
+  const content = contentOfNew(file, size);
+  found.set(file, { size, content });
+  return content;
+}
+
+interface Named {
+  readonly digest: string | null;
+  readonly segments: SegmentList | null;
+}
+
+/** Of what is asked for again and again the same object comes. */
+const found = new WeakMap<Named, { size: number; content: string | null }>();
+
+function contentOfNew(file: Named, size: number): string | null {
   const count = segmentCount(size);
   if (count === 1) return named('small', file.digest);
   return file.segments?.count === count ? named('long', file.segments.digest) : null;
@@ -113,6 +126,14 @@ export async function isInLibrary(
     if (original?.size !== size || location !== libraryKey(digest)) return false;
     return contentOf({ digest: original.digest, segments: original.segments ?? null }, size) === content;
   });
+}
+
+/** Those of these digests that a managed original of this instance has, whatever its content: what `isInLibrary` may be true of. */
+export async function libraryDigests(read: Sql, digests: readonly string[]): Promise<Set<string>> {
+  const rows = await read.all<{ digest: string }>(
+    sql`SELECT DISTINCT digest FROM items WHERE digest IN (${texts(read, JSON.stringify(digests))}) AND source = 0 AND storage = 'MANAGED'`,
+  );
+  return new Set(rows.map(({ digest }) => digest));
 }
 
 interface LibraryVariant {

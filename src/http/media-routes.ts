@@ -46,7 +46,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     const { id, variant } = request.params as { id: string; variant: string };
     const asker = await viewers.ofFile(request, id, variant);
     const reader = readerOf(asker.viewer);
-    const found = await files(nameOf(reader, id, variant), async () =>
+    const found = await files(nameOf(reader, null, id, variant), async () =>
       fileOf(reader, variant, await catalog.item(reader, id)),
     );
     await send(request, reply, asker, reader, found);
@@ -90,7 +90,7 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
     leave: () => void,
   ): void {
     const reader = readerOf(viewer);
-    const found = files.known(nameOf(reader, id, variant), at);
+    const found = files.known(nameOf(reader, null, id, variant), at);
     const isReady = found !== null && !found.item.held && found.file.mimeType !== '';
     const whole = isReady && (viewer !== null || !short.proxied) ? delivery.inMemory(found.file) : null;
     if (found === null || whole === null) {
@@ -171,9 +171,10 @@ export async function mediaRoutes(app: FastifyInstance, options: MediaRoutesOpti
 /** Of an item of ours, and nothing beside it: a link that is signed has a query. */
 const PLAIN_PATH = /^\/media\/([a-z0-9_]{1,64})\/([a-z]{1,16})$/;
 
-function nameOf(reader: Reader, ...rest: readonly (string | number)[]): string {
+/** What a reader may see of a file, by a text that no other file has: an id of somebody else's may hold any character. */
+function nameOf(reader: Reader, peerKey: number | null, id: string, variant: string): string {
   const user = reader.kind === 'ANONYMOUS' ? '' : (reader.userId ?? '');
-  return JSON.stringify([reader.kind, user, ...rest]);
+  return `${reader.kind}/${user}/${peerKey ?? ''}/${id.length}/${id}/${variant}`;
 }
 
 function needsSize({ method, headers }: FastifyRequest): boolean {

@@ -54,6 +54,47 @@ describe('the layout on disk', () => {
   });
 });
 
+describe('a blob that was read a short while ago', () => {
+  it('is read as it is now: any part of it, shorter, gone, and in its place again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hedgerow-store-'));
+    try {
+      const store = await openDiskBlobStore(folder);
+      const key = originalKey('ab'.repeat(32));
+      const path = pathOf(folder, key);
+      const content = randomBytes(2 * SEGMENT_BYTES + 1000);
+      const read = async (start: number, length: number): Promise<Buffer> => {
+        const bytes = await store.bytes(key, start, length);
+        const own = Buffer.from(bytes);
+        release(bytes);
+        return own;
+      };
+      await store.write(key, content, { sync: false });
+      for (let time = 0; time < 3; time += 1) {
+        expect((await read(0, SEGMENT_BYTES)).equals(content.subarray(0, SEGMENT_BYTES))).toBe(true);
+        expect(
+          (await read(SEGMENT_BYTES, 100)).equals(content.subarray(SEGMENT_BYTES).subarray(0, 100)),
+        ).toBe(true);
+        expect((await read(2 * SEGMENT_BYTES, 5000)).equals(content.subarray(2 * SEGMENT_BYTES))).toBe(true);
+        expect(await read(3 * SEGMENT_BYTES, 10)).toHaveLength(0);
+      }
+      // By another process, or by hand.
+      await writeFile(path, 'short');
+      expect((await read(0, SEGMENT_BYTES)).toString()).toBe('short');
+      await rm(path);
+      await expect(read(0, SEGMENT_BYTES)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await expect(read(SEGMENT_BYTES, 100)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await store.write(key, content, { sync: false });
+      expect((await read(SEGMENT_BYTES, 100)).equals(content.subarray(SEGMENT_BYTES).subarray(0, 100))).toBe(
+        true,
+      );
+      await store.delete(key);
+      await expect(read(0, 10)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('segment digests', () => {
   it('agree with a digest of each segment, whatever the chunks', async () => {
     await fc.assert(

@@ -15,13 +15,15 @@ import {
   statfs,
   unlink,
 } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { entriesCache } from '../lib/entries-cache.ts';
 import { HedgerowError, systemCode } from '../lib/errors.ts';
 import type { BlobEntry, BlobStore, WriteKey, WriteOptions, Written } from './blob-store.ts';
+import { POOLED_BYTES } from './buffer-pool.ts';
 import { translatingFileErrors } from './file-errors.ts';
-import { openFileStream, readFileBytes } from './file-stream.ts';
+import { openFileStream, readFileBytes, readFileBytesNow } from './file-stream.ts';
 import { RENAME_ATTEMPTS, writeByThread } from './file-writer.ts';
 import { folderOf, keyOf, pathOf, TEMPORARY } from './paths.ts';
 import { createDigestHasher } from './segment-digests.ts';
@@ -65,8 +67,11 @@ const LOCAL_FILE_SYSTEMS = new Set([
   0x794c7630, // overlayfs
   0x01021994, // tmpfs
 ]);
-/** Files that were opened a short while ago, of which so many are remembered. */
-const NEAR = 4_096;
+/** Blobs, and pieces of longer ones, that were read a short while ago, of which so many are remembered at most: an eighth of the machine's memory, and of 1 GiB. */
+const NEAR = Math.min(4_096, Math.ceil(totalmem() / 8 / POOLED_BYTES));
+/** ms; whatever took longer has waited for the disk, for which nothing else of the process shall wait a second time. */
+const WAITED = 5;
+
 /**
  * Opens the store, and makes its folder where there is none.
  * @throws HedgerowError UNAVAILABLE where the folder cannot be written
@@ -79,7 +84,9 @@ export async function openDiskBlobStore(
   const temporary = join(root, TEMPORARY);
   const near = await translatingFileErrors(async () => {
     await files.mkdir(temporary, { recursive: true });
-    return LOCAL_FILE_SYSTEMS.has((await statfs(root)).type >>> 0) ? entriesCache<string, true>(NEAR) : null;
+    return LOCAL_FILE_SYSTEMS.has((await statfs(root)).type >>> 0)
+      ? entriesCache<string, string>(NEAR)
+      : null;
   });
   return {
     stat: (key) =>
@@ -95,9 +102,18 @@ export async function openDiskBlobStore(
       }),
     read: async (key, range = null) => openFileStream(pathOf(root, key), range),
     bytes: async (key, start, length) => {
-      const path = pathOf(root, key);
-      const bytes = await readFileBytes(path, start, length, near?.has(path));
-      near?.set(path, true);
+      // What was read a short while ago is in the system's memory, most likely, and so is the name of its file.
+      const piece = start < POOLED_BYTES ? key : `${key} ${Math.floor(start / POOLED_BYTES)}`;
+      const known = near?.get(piece);
+      if (known === undefined) {
+        const path = pathOf(root, key);
+        const bytes = await readFileBytes(path, start, length);
+        near?.set(piece, path);
+        return bytes;
+      }
+      const begun = performance.now();
+      const bytes = readFileBytesNow(known, start, length);
+      if (performance.now() - begun > WAITED) near?.clear();
       return bytes;
     },
     write: (key, source, options) =>

@@ -47,10 +47,13 @@ export async function startBytePeer(): Promise<BytePeer> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
+  // On a busy machine seconds pass between two requests.
+  server.keepAliveTimeout = 60_000;
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   await listen(0);
   const { port } = server.address() as AddressInfo;
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 64 });
+  const newPool = (): Pool => new Pool(`http://127.0.0.1:${port}`, { connections: 64 });
+  const pools = [newPool()];
 
   const peer: BytePeer = {
     files,
@@ -59,17 +62,19 @@ export async function startBytePeer(): Promise<BytePeer> {
     get open() {
       return open;
     },
-    upstream: upstreamOver(pool, `http://127.0.0.1:${port}`),
+    upstream: upstreamOver(() => pools[0] as Pool, `http://127.0.0.1:${port}`),
     bytesRequests: () =>
       requests.filter((each) => !each.path.endsWith('/segments')).map((each) => each.range ?? 'whole'),
     goDown: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
+      // What is asked for from now on goes out on none of what its client may still take for a connection.
+      pools.unshift(newPool());
     },
     comeUp: () => listen(port),
     [Symbol.asyncDispose]: async () => {
-      await pool.destroy();
+      await Promise.all(pools.map((pool) => pool.destroy()));
       server.closeAllConnections();
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
@@ -155,9 +160,9 @@ export function digestsOf(content: Buffer): Digests {
   return digests;
 }
 
-function upstreamOver(pool: Pool, origin: string): Upstream {
+function upstreamOver(pool: () => Pool, origin: string): Upstream {
   const request = async (path: string, headers: Record<string, string>, signal: AbortSignal) => {
-    const answer = await openIncoming(pool, { origin, path, headers, signal }).catch((error: unknown) => {
+    const answer = await openIncoming(pool(), { origin, path, headers, signal }).catch((error: unknown) => {
       throw new HedgerowError('PEER_UNREACHABLE', undefined, { cause: error, retryAfter: 7 });
     });
     if (answer.status < 300) return answer;

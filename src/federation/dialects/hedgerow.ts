@@ -8,7 +8,7 @@ import { FEDERATION_ROOT, signRequest } from '../identity/request-signatures.ts'
 import type { AddressPolicy } from '../outgoing/addresses.ts';
 import { positionOf } from '../outgoing/byte-answer.ts';
 import type { Outgoing } from '../outgoing/dispatcher.ts';
-import { type Answer, exchange, networkError } from '../outgoing/exchange.ts';
+import { type Answer, exchange, networkError, Unanswered } from '../outgoing/exchange.ts';
 import { type IncomingAnswer, openIncoming } from '../outgoing/incoming.ts';
 import { ACCEPT_ENCODING, contentCoding, decodeContent } from '../wire/content-coding.ts';
 import { parseJson } from '../wire/json.ts';
@@ -94,13 +94,26 @@ export function createHedgerowClient<C extends HedgerowConnection>(
   source: ConnectionSource<C>,
   { outgoing, now }: HedgerowClientOptions,
 ): HedgerowClient {
-  /** Sends, and once more with what has changed meanwhile, where a refusal is due to that. */
-  async function sending<T>(send: (connection: C) => Promise<T>, signal: AbortSignal): Promise<T> {
+  /**
+   * Sends, and once more with what has changed meanwhile, where a refusal is due to that; what asks only (`repeats`) also where the
+   * connection ended without an answer.
+   */
+  async function sending<T>(
+    send: (connection: C) => Promise<T>,
+    signal: AbortSignal,
+    repeats = true,
+  ): Promise<T> {
     let connection = await source.current(signal);
+    let mayRepeat = repeats;
     for (let sent = 1; ; sent++) {
       try {
         return await send(connection);
       } catch (error) {
+        if (error instanceof Unanswered && mayRepeat) {
+          mayRepeat = false;
+          connection = await source.current(signal);
+          continue;
+        }
         if (!(error instanceof Refused)) throw error;
         const other =
           error.doubt === null || sent === SENDINGS
@@ -113,14 +126,15 @@ export function createHedgerowClient<C extends HedgerowConnection>(
   }
 
   function json(request: JsonRequest, signal: AbortSignal): Promise<unknown> {
-    return sending(async (connection) => {
+    const send = async (connection: C): Promise<unknown> => {
       const { answer, signed } = await askJson(connection, request, signal);
       const verdict = verify(connection, answer, signed);
       if (answer.status !== (request.status ?? 200)) throw await refusal(answer, verdict);
       if (verdict.kind !== 'signed') throw new Refused(unproven(answer.status, verdict), doubtOf(verdict));
       await source.proved(connection);
       return parseJson(await decodeContent(answer.body, contentCoding(answer.fields)));
-    }, signal);
+    };
+    return sending(send, signal, request.method === 'GET');
   }
 
   async function askJson(

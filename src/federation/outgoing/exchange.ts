@@ -25,9 +25,16 @@ export interface Answer {
   elapsed: number;
 }
 
+/**
+ * A connection that ended before anything of an answer had come: mostly one that lay ready, and that the other side closed while the
+ * request was on its way (RFC 9112, section 9.3.1). What may be asked twice may be asked again at once, with a signature of its own.
+ */
+export class Unanswered extends HedgerowError {}
+
 /** @throws HedgerowError PEER_UNREACHABLE, PEER_TIMEOUT, PEER_TLS, PEER_ADDRESS_FORBIDDEN, PEER_INVALID_ANSWER. */
 export async function exchange(dispatcher: Dispatcher, request: Exchange): Promise<Answer> {
   const begun = performance.now();
+  let answered = false;
   const timeout = AbortSignal.timeout(request.deadline);
   const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
   try {
@@ -41,6 +48,7 @@ export async function exchange(dispatcher: Dispatcher, request: Exchange): Promi
       responseHeaders: 'raw',
       signal,
     });
+    answered = true;
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of answer.body) {
@@ -61,7 +69,7 @@ export async function exchange(dispatcher: Dispatcher, request: Exchange): Promi
       elapsed: performance.now() - begun,
     };
   } catch (error) {
-    throw networkError(error, timeout.aborted);
+    throw answered ? networkError(error, timeout.aborted) : requestError(error, timeout.aborted);
   }
 }
 
@@ -71,6 +79,13 @@ export function rawFields(headers: unknown): FieldList {
   return fieldsFromRaw(
     headers.map((part) => (typeof part === 'string' ? part : Buffer.from(part).toString('latin1'))),
   );
+}
+
+/** As `networkError`, of a request that had no answer. */
+export function requestError(error: unknown, timedOut = false): HedgerowError {
+  const told = networkError(error, timedOut);
+  if (told.code !== 'PEER_UNREACHABLE' || !BROKEN_OFF.has(systemCode(error) ?? '')) return told;
+  return new Unanswered(told.code, told.message, { cause: error, retryAfter: told.retryAfter ?? 0 });
 }
 
 /** Says in one of our codes why an exchange failed. */
@@ -122,6 +137,8 @@ const REASONS: Record<string, string> = {
   ECONNRESET: 'The peer broke the connection off.',
   UND_ERR_SOCKET: 'The peer broke the connection off.',
 };
+
+const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 const TLS_CODES = new Set([
   'CERT_HAS_EXPIRED',

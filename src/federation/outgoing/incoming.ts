@@ -6,7 +6,7 @@ import { type Dispatcher, errors } from 'undici';
 import type { ByteSource } from '../../delivery/upstream.ts';
 import { lease, POOLED_BYTES, release } from '../../storage/buffer-pool.ts';
 import type { FieldList } from '../identity/http-fields.ts';
-import { networkError, rawFields } from './exchange.ts';
+import { rawFields, requestError } from './exchange.ts';
 
 /** Bytes received ahead of whoever takes them from which on no more is read. */
 const AHEAD = 65_536;
@@ -31,7 +31,7 @@ export interface IncomingAnswer {
 export function openIncoming(dispatcher: Dispatcher, request: IncomingRequest): Promise<IncomingAnswer> {
   const { origin, path, headers, signal } = request;
   return new Promise((resolve, reject) => {
-    const body = new IncomingBody(signal, (error) => reject(networkError(error)));
+    const body = new IncomingBody(signal, (error) => reject(requestError(error)));
     if (body.over) return;
     dispatcher.dispatch(
       { origin, path, method: 'GET', headers },
