@@ -743,26 +743,46 @@ function fromMemory(
   source: OpenedFile['source'],
   cacheStatus: string | null,
 ): OpenedFile {
-  const bounds = boundsOf(range, all.length);
-  const bytes = all.subarray(bounds.start, bounds.end + 1);
-  let body: Readable | undefined;
-  return {
-    // Whoever sends the bytes as they are needs no stream, which costs as much as the rest of this.
-    get body() {
-      body ??= new Readable({
-        read() {
-          if (bytes.length > 0) this.push(bytes);
-          this.push(null);
-        },
-      });
-      return body;
-    },
-    bytes,
-    ...bounds,
-    size: all.length,
-    source,
-    cacheStatus,
-  };
+  return new OpenedInMemory(all, boundsOf(range, all.length), source, cacheStatus);
+}
+
+/**
+ * Whoever sends the bytes as they are needs no stream, which costs as much as the rest of this, so that it is made where it is asked
+ * for. By a class: V8 keeps the shape of an object with an accessor of its own, and the bytes with it, until it collects the whole heap.
+ */
+class OpenedInMemory implements OpenedFile {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly size: number;
+  readonly source: OpenedFile['source'];
+  readonly cacheStatus: string | null;
+  #body: Readable | undefined;
+
+  constructor(
+    all: Buffer,
+    { start, end }: ByteRange,
+    source: OpenedFile['source'],
+    cacheStatus: string | null,
+  ) {
+    this.bytes = all.subarray(start, end + 1);
+    this.start = start;
+    this.end = end;
+    this.size = all.length;
+    this.source = source;
+    this.cacheStatus = cacheStatus;
+  }
+
+  get body(): Readable {
+    const { bytes } = this;
+    this.#body ??= new Readable({
+      read() {
+        if (bytes.length > 0) this.push(bytes);
+        this.push(null);
+      },
+    });
+    return this.#body;
+  }
 }
 
 function boundsOf(range: ByteRange | null, size: number): ByteRange {

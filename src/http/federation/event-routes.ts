@@ -29,20 +29,34 @@ export function eventRoutes(app: FastifyInstance, { events, route }: EventRoutes
         'x-accel-buffering': 'no',
         'x-content-type-options': 'nosniff',
       });
-      stream.begin(sinkOf(raw));
+      stream.begin(new ResponseSink(raw));
     }),
   );
   // Else the end of the server would wait for connections that never end.
   app.addHook('preClose', async () => events.close());
 }
 
-function sinkOf(raw: ServerResponse): EventSink {
-  return {
-    write: (text) => raw.write(text),
-    get drained() {
-      return raw.writableLength === 0;
-    },
-    end: () => raw.end(),
-    destroy: () => raw.destroy(),
-  };
+/** A class, since V8 keeps what an object with an accessor of its own sees until it collects the whole heap. */
+class ResponseSink implements EventSink {
+  readonly #raw: ServerResponse;
+
+  constructor(raw: ServerResponse) {
+    this.#raw = raw;
+  }
+
+  get drained(): boolean {
+    return this.#raw.writableLength === 0;
+  }
+
+  write(text: string): void {
+    this.#raw.write(text);
+  }
+
+  end(): void {
+    this.#raw.end();
+  }
+
+  destroy(): void {
+    this.#raw.destroy();
+  }
 }
