@@ -27,11 +27,12 @@ sharp.unblock({
   ],
 });
 
-// A decoder that hangs blocks this thread, and then nobody here would notice that the parent has died.
+// A decoder that hangs blocks this thread, and then nobody here would notice that the parent has died. The parent says who
+// it is: one that died before this thread was there is not mistaken for whoever has inherited this process.
 new Worker(
-  `const parent = process.ppid;
+  `const { workerData: parent } = require('node:worker_threads');
    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 2000);`,
-  { eval: true, execArgv: [], stdout: false, stderr: false },
+  { eval: true, workerData: Number(process.argv[2]), execArgv: [], stdout: false, stderr: false },
 ).unref();
 
 process.on('disconnect', () => {

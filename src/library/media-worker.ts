@@ -18,7 +18,7 @@ import type { ProcessedMedia } from './process-media.ts';
 export interface MediaPoolOptions extends ProbeOptions {
   /** Child processes; the number of cores unless told. They start when there is work. */
   size?: number;
-  /** For one file, from the moment that a process takes it. */
+  /** For one file, from the moment that a process takes it; how long the process takes to start does not count. */
   timeoutMs?: number;
   /**
    * Megabytes of resident memory beyond which a process is ended, watched on Linux only. Unless told, the processes
@@ -42,6 +42,8 @@ export interface MediaPool extends AsyncDisposable {
 
 const CHILD = new URL('./media-child.ts', import.meta.url);
 const TIMEOUT_MS = 60_000;
+/** ms until a process must be there. */
+const START_MS = 60_000;
 const MAX_HEAP_MB = 256;
 const FILES_PER_PROCESS = 1000;
 const MEMORY_CHECK_MS = 250;
@@ -88,7 +90,7 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
   }
 
   function start(): Slot {
-    const child = fork(program, {
+    const child = fork(program, [String(process.pid)], {
       serialization: 'advanced',
       execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
       // What it needs to find ffmpeg and its temporary files, and nothing that the server knows.
@@ -120,7 +122,8 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
     slot.job = job;
     slot.files++;
     hold(slot, true);
-    const timer = setTimeout(() => end(slot, 'The file took too long to read.'), timeoutMs);
+    const endAfter = (ms: number) => setTimeout(() => end(slot, 'The file took too long to read.'), ms);
+    let timer = endAfter(slot.ready ? timeoutMs : START_MS);
     const watch = setInterval(async () => {
       if ((await residentMb(slot.child.pid)) > maxMemoryMb && slot.job === job) {
         end(slot, 'The file needs too much memory to read.');
@@ -129,6 +132,8 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
     const onMessage = (answer: MediaAnswer) => {
       if ('ready' in answer) {
         slot.ready = true;
+        clearTimeout(timer);
+        timer = endAfter(timeoutMs);
         return;
       }
       if (answer.id !== id || slot.job !== job) return;
@@ -184,9 +189,9 @@ export function createMediaPool(options: MediaPoolOptions = {}): MediaPool {
 /** What it means for the file in work that its process has ended. */
 function endOf(slot: Slot): HedgerowError {
   if (slot.verdict === SHUTTING_DOWN) return new HedgerowError('UNAVAILABLE', SHUTTING_DOWN);
-  if (slot.verdict !== null) return new HedgerowError('UNSUPPORTED_MEDIA', slot.verdict);
   // A process that never came up says nothing about the file: a hundred thousand of them would be called broken.
   if (!slot.ready) return new HedgerowError('UNAVAILABLE', 'The media reader could not be started.');
+  if (slot.verdict !== null) return new HedgerowError('UNSUPPORTED_MEDIA', slot.verdict);
   return new HedgerowError('UNSUPPORTED_MEDIA', 'The file is broken: it crashed its reader.');
 }
 
