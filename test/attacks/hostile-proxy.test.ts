@@ -552,14 +552,14 @@ describe('somebody on the path', () => {
     clock = 3_600_000;
     relay.forget();
     expect((await refreshed(home, peerId)).operations.pull.error?.code).toBe('CLOCK_SKEW');
-    const refusal = relay.answers.find(({ to }) => isFeed(to));
+    // The neighbour, whose clock is right, passes here too.
+    const refusal = relay.answers.find(({ to, status }) => isFeed(to) && status === 401);
     clock = 0;
-    expect(refusal?.status).toBe(401);
-    if (refusal !== undefined)
-      await judge(
-        inPlace(() => refusal),
-        IDENTITY,
-      );
+    if (refusal === undefined) throw new Error('Nobody was refused.');
+    await judge(
+      inPlace(() => refusal),
+      IDENTITY,
+    );
   });
 
   it('who swaps the answers of two pullers convinces neither', async () => {

@@ -1,6 +1,9 @@
 /**
  * Something on the path between two servers: an HTTP relay on real sockets that passes everything on as it came, and
  * loses, alters or invents what a test tells it to.
+ *
+ * It passes whole answers on, so no stream of events: whoever asks for one is told so at once. One that was left waiting
+ * would give up after a while, and pull because of it, while a test looks at something else.
  */
 
 import { once } from 'node:events';
@@ -39,7 +42,7 @@ export interface RelayHooks {
 export interface Relay extends AsyncDisposable {
   /** Where it listens: what is dialled in place of the server. */
   readonly url: string;
-  /** What came, in order, whatever became of it. */
+  /** What came, in order, whatever became of it; without what asked for a stream. */
   readonly requests: readonly RelayedRequest[];
   /** What the server answered, in order, before it was altered or lost. */
   readonly answers: readonly (RelayedAnswer & { to: RelayedRequest })[];
@@ -50,6 +53,8 @@ export interface Relay extends AsyncDisposable {
   /** Forgets what came so far. */
   forget(): void;
 }
+
+const NO_STREAMS: RelayedAnswer = { status: 501, headers: [], body: Buffer.alloc(0) };
 
 /** @param server - base URL; asked for each request, so that it may begin anew elsewhere */
 export async function startRelay(server: string | (() => string), hooks: RelayHooks = {}): Promise<Relay> {
@@ -64,6 +69,7 @@ export async function startRelay(server: string | (() => string), hooks: RelayHo
       headers: incoming.rawHeaders,
       body: await wholeBody(incoming),
     };
+    if (headerOf(request, 'accept') === 'text/event-stream') return reply(response, request, NO_STREAMS);
     requests.push(request);
     const fate = (await current.onRequest?.(request)) ?? 'pass';
     if (fate === 'drop') return void incoming.socket.destroy();
