@@ -13,6 +13,7 @@ import { type Audit, createAudit } from './access/audit.ts';
 import { createAuditLog } from './access/audit-log.ts';
 import { auditedAccess } from './access/audited-access.ts';
 import { auditedAccounts, auditedCommand } from './access/audited-accounts.ts';
+import { createPasswords } from './access/passwords.ts';
 import type { Viewer } from './access/viewer.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { createFaults } from './catalog/faults.ts';
@@ -61,6 +62,8 @@ export interface AppOptions {
     media?: MediaPool;
     /** Where the migrations are. */
     migrations?: string;
+    /** log2 of scrypt's N, by which passwords are hashed. */
+    passwordCost?: number;
   };
 }
 
@@ -255,6 +258,7 @@ async function build(
     secret: deriveKey(masterKey, 'hedgerow/session-cookies/1'),
     publicUrl,
     instanceName,
+    passwords: createPasswords({ costLog2: overrides.passwordCost, instanceName }),
     allowedOrigins: config.allowedOrigins,
     adminToken: secrets.adminToken ?? undefined,
     serviceToken,

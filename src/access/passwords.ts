@@ -36,7 +36,7 @@ export interface Passwords {
 
 export interface PasswordOptions {
   /** log2 of scrypt's N; tests take a small one. */
-  costLog2?: number;
+  costLog2?: number | undefined;
   /** Of the instance, which is no password. */
   instanceName?: (() => string) | undefined;
 }

@@ -55,6 +55,9 @@ export interface Instance extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** Of the real one, which is most of what a test with people would do, src/access/passwords.test.ts tells. */
+const PASSWORD_COST = 4;
+
 /** One for all instances of this process: to start a decoder takes longer than to read a small picture. */
 const media = createMediaPool();
 
@@ -84,7 +87,7 @@ export async function startInstance(
       config,
       secrets,
       log,
-      overrides: { media, ...overrides },
+      overrides: { media, passwordCost: PASSWORD_COST, ...overrides },
     });
     port = new URL(running.url).port;
   };
