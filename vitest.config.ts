@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// Each file of tests loads the packages anew, in a process of its own: at least they need not be compiled each time.
+// Each process that runs tests loads the packages anew: at least they need not be compiled each time.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(
   new URL('node_modules/.cache/hedgerow-tests', import.meta.url),
 );
@@ -21,13 +21,13 @@ export default defineConfig({
         test: {
           name: 'rooms',
           include: ['src/**/*.test.ts'],
-          // Few processes run all these files. Each in one of its own would load the whole program anew and run it cold,
-          // which takes longer than most of them. So none may leave anything behind: no mock, no timer, no setting.
-          isolate: false,
         },
       },
       { extends: true, test: { name: 'house', include: ['test/**/*.test.ts'] } },
     ],
+    // Few processes run all files. Each in one of its own would load the whole program anew and run it cold, which takes
+    // longer than most of them. So none may leave anything behind: no mock, no timer, no setting.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // What is awaited comes in a moment, or on a busy machine later: only what never comes has failed.

@@ -1,7 +1,13 @@
 /** A real Chromium from an npm package, whose pages may speak to 127.0.0.1 and to nobody else. */
 
+import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
+
+/** Where the browser is unpacked to, until packages are installed again. */
+const UNPACKED = fileURLToPath(new URL('../../node_modules/.cache/hedgerow-browser/', import.meta.url));
 
 /** Ms that a page may take for one step. */
 const STEP = 20_000;
@@ -10,7 +16,7 @@ let launched: Promise<Browser> | undefined;
 
 /** One browser for all tests of a file; closed by `closeBrowser`. */
 export async function launchBrowser(): Promise<Browser> {
-  launched ??= chromium.executablePath().then((executablePath) =>
+  launched ??= unpacked().then((executablePath) =>
     playwright.launch({
       executablePath,
       // Not the package's own list: it is for functions in a cloud, puts everything in one process, and switches off
@@ -27,6 +33,39 @@ export async function launchBrowser(): Promise<Browser> {
   );
   return launched;
 }
+
+/**
+ * The path of the browser. The package takes one that another process is still unpacking for a whole one: so it is unpacked
+ * beside, and then renamed.
+ */
+async function unpacked(): Promise<string> {
+  const whole = join(UNPACKED, 'whole');
+  const program = join(whole, 'chromium');
+  if (await isThere(program)) return program;
+  await mkdir(UNPACKED, { recursive: true });
+  const own = await mkdtemp(join(UNPACKED, 'part-'));
+  const before = process.env['TMPDIR'];
+  // It unpacks into the folder for what is temporary, and asks for that at once.
+  process.env['TMPDIR'] = own;
+  const done = chromium.executablePath();
+  if (before === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = before;
+  await done;
+  try {
+    await rename(own, whole);
+  } catch (error) {
+    await rm(own, { recursive: true, force: true });
+    // Another process was faster.
+    if (!(await isThere(program))) throw error;
+  }
+  return program;
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 export async function closeBrowser(): Promise<void> {
   const browser = await launched;

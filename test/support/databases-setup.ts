@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 import { administer, POSTGRES_TEMPLATE, startPostgres } from './postgres.ts';
+import { takeTemporaryFolder } from './temporary.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,6 +21,7 @@ declare module 'vitest' {
  * are copies of one that was migrated here: some hundred of them are opened in a run.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const removeTemporary = takeTemporaryFolder();
   const dialects = project.config.env?.['TEST_DIALECTS'] ?? process.env['TEST_DIALECTS'];
   const server = dialects === 'sqlite' ? null : await startPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'hedgerow-template-'));
@@ -36,5 +38,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await server?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
+    removeTemporary?.();
   };
 }

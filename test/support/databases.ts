@@ -60,7 +60,7 @@ export async function openTemporarySqlite(): Promise<TemporaryDatabase> {
 export async function openNewPostgres(): Promise<TemporaryDatabase> {
   const server = inject('postgresUrl');
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${POSTGRES_TEMPLATE}`);
+  await copyDatabase(server, name, POSTGRES_TEMPLATE);
   const database = await openDatabase({ dialect: 'postgresql', url: `${server}/${name}` });
   return {
     database,
@@ -79,6 +79,11 @@ export async function openNewPostgres(): Promise<TemporaryDatabase> {
 export async function newPostgresUrl(template = POSTGRES_TEMPLATE): Promise<string> {
   const server = inject('postgresUrl');
   const name = `hedgerow_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  await copyDatabase(server, name, template);
   return `${server}/${name}`;
+}
+
+/** As files: block by block, through the log, it takes more than twice the time. */
+function copyDatabase(server: string, name: string, template: string): Promise<void> {
+  return administer(server, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
 }

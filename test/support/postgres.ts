@@ -5,6 +5,14 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
 
+const SETTINGS = [
+  'listen_addresses=127.0.0.1',
+  'fsync=off',
+  'max_connections=200',
+  // It would go round the hundreds of databases of a run, none of which lives long enough to need it.
+  'autovacuum=off',
+];
+
 export interface PostgresServer extends AsyncDisposable {
   /** Without a database name, to which `/name` is added. */
   readonly url: string;
@@ -35,7 +43,7 @@ export async function startPostgres(kept?: string): Promise<PostgresServer> {
     // initdb refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'max_connections=200'],
+    postgresFlags: SETTINGS.flatMap((setting) => ['-c', setting]),
     onLog: () => {},
     onError: () => {},
   });
