@@ -28,9 +28,9 @@ export default defineConfig({
     // Few processes run all files. Each in one of its own would load the whole program anew and run it cold, which takes
     // longer than most of them. So none may leave anything behind: no mock, no timer, no setting.
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
     // What is awaited comes in a moment, or on a busy machine later: only what never comes has failed.
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -130,7 +130,7 @@ describe('a grant', () => {
       visibility: 'PEERS',
     });
     local = (await media(a, 'LOCAL')).nodes;
-  }, 120_000);
+  });
   afterAll(async () => {
     await a?.[Symbol.asyncDispose]();
     await b?.[Symbol.asyncDispose]();
@@ -417,7 +417,7 @@ describe("a peer's items", () => {
       return (await b.app.access.tokens.create({ name, scopes: [...scopes], userId: user.id })).token;
     };
     tokens = { user: await token('Rose', 'VIEWER'), admin: await token('Ada', 'ADMIN') };
-  }, 120_000);
+  });
   afterAll(async () => {
     await a?.[Symbol.asyncDispose]();
     await b?.[Symbol.asyncDispose]();

@@ -521,7 +521,7 @@ beforeAll(async () => {
       '{ invitations { nodes { id note } } peers(status: [ACTIVE, PAUSED, REVOKED]) { nodes { id operations { endpoint thumbprint } } } }',
     );
   }
-}, 180_000);
+});
 
 afterAll(async () => {
   await meadow?.[Symbol.asyncDispose]();

@@ -459,8 +459,7 @@ describe('what is ended through one process', () => {
     };
     return { ended: readOn() };
   }
-  const many = (reader: SlowReader) =>
-    eventually('some bytes', async () => reader.received > 300_000, 10_000);
+  const many = (reader: SlowReader) => eventually('some bytes', async () => reader.received > 300_000);
   const mutate = async (field: string, input: object) => {
     const type = `${field[0]?.toUpperCase()}${field.slice(1)}Input`;
     const answer = await a.query<Record<string, { userErrors: unknown[] }>>(

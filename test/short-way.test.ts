@@ -64,7 +64,7 @@ describe.each(['sqlite', 'postgresql'] as const)('an answer that lies ready, on 
     );
     remote = `/media/${theirs.media.nodes[0]?.id}/thumbnail`;
     person = await signedIn(coast, 'Vera', 'VIEWER');
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const each of [coast, garden]) await each?.[Symbol.asyncDispose]();
   });

@@ -59,7 +59,7 @@ it('is all that it takes to pull from a server of a further make', async () => {
     await home[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   }
-}, 60_000);
+});
 
 it('stands on the page as it is run', async () => {
   const root = join(import.meta.dirname, '..');

@@ -107,7 +107,7 @@ describeOnBothDatabases('what changed of the catalog', (open) => {
     expect(await database.prisma.departure.count()).toBe(0);
   });
 
-  it('adds up to the catalog, whatever happens and whoever looks', { timeout: 60_000 }, async () => {
+  it('adds up to the catalog, whatever happens and whoever looks', async () => {
     const database = await open();
     const { catalog, revision } = await setUp(database);
     const readers = [ADA, VERA, NOBODY];

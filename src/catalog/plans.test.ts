@@ -32,7 +32,7 @@ describe.each(['sqlite', 'postgresql'] as const)('the plan of a page (%s)', (dia
   beforeAll(async () => {
     under = await (dialect === 'sqlite' ? openTemporarySqlite() : openNewPostgres());
     await generateCatalog(under.database, { items: ITEMS, peers: 3 });
-  }, 60_000);
+  });
   afterAll(() => under.close());
 
   /** The statements that are run, with the plan of each. */

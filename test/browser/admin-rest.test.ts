@@ -13,7 +13,7 @@ const PASSWORD = 'hedges grow in silence';
 const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
 /** Of the garden. */
 const ITEMS = 9;
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 let garden: Instance;
 let coast: Instance;

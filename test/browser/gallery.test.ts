@@ -15,7 +15,7 @@ import { ensurePagesBuilt } from '../support/web.ts';
 const PASSWORD = 'correct horse battery';
 /** A folder for screenshots, for whoever wants to look at the pages. */
 const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 /** Bytes of compressed script that the first page may take. */
 const FIRST_LOAD_MAX = 200_000;
 

@@ -11,7 +11,7 @@ const PASSWORD = 'correct horse battery';
 /** A folder for screenshots, for whoever wants to look at the pages. */
 const SCREENSHOTS = process.env['HEDGEROW_TEST_SCREENSHOTS'];
 /** Ms until a page that has not come to it never will. */
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 60_000 };
 
 interface Browsed {
   data: {

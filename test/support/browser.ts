@@ -10,7 +10,7 @@ import { type Browser, type BrowserContextOptions, type Page, chromium as playwr
 const UNPACKED = fileURLToPath(new URL('../../node_modules/.cache/hedgerow-browser/', import.meta.url));
 
 /** Ms that a page may take for one step. */
-const STEP = 20_000;
+const STEP = 60_000;
 
 let launched: Promise<Browser> | undefined;
 

@@ -263,7 +263,7 @@ describe.skipIf(!DIALECTS.includes('postgresql'))('a move to PostgreSQL', () => 
         /^This database was moved to postgresql:\/\/127\.0\.0\.1:\d+\/hedgerow_\w+ at .*--take-back/,
       );
     }
-  }, 180_000);
+  });
 
   it('ends what only its last step is missing of, and says afterwards that nothing is left', async () => {
     const path = await newFile();

@@ -190,7 +190,7 @@ describe('a holder', () => {
     } finally {
       await close();
     }
-  }, 60_000);
+  });
 });
 
 async function live(

@@ -470,7 +470,7 @@ describeOnBothDatabases('a listing', (open) => {
       ),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   it('without a checksum is due again when the number of items is another one', async () => {
     const { database, pull, here, row, peer: own, options } = await setUp();

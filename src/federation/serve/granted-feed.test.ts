@@ -354,7 +354,7 @@ describeOnBothDatabases('the feed of a pair whose grant is narrowed', (open, dia
       }),
       { numRuns: runs, seed: 20261125 },
     );
-  }, 180_000);
+  });
 
   it('agrees at last, whoever changes items, albums and the grant at the same time as it is read', async () => {
     const database = await open();
