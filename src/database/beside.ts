@@ -5,8 +5,8 @@
  * inside a call; so it asks the main thread's lock for each turn (docs/adr/0002-one-writer.md), and ends its turn
  * early where somebody waits.
  */
-import { closeSync, fdatasync, openSync } from 'node:fs';
 import type { DatabaseLocation } from './database.ts';
+import { createLogFlush } from './log-flush.ts';
 import type { Sql } from './sql.ts';
 
 /** What such a thread is told; it can be posted. */
@@ -54,8 +54,6 @@ export async function openBeside(
   }
   const { connect, sqliteSql, transaction } = await import('./sqlite.ts');
   const connection = connect(location.path);
-  // As `Database.writeRecoverable`: what is fetched can be fetched again.
-  connection.pragma('synchronous = NORMAL');
   // Less than of the others: what it reads again is in the file, which is mapped.
   connection.pragma('cache_size = -12000');
   const own = sqliteSql(connection);
@@ -77,19 +75,12 @@ export async function openBeside(
       connection.pragma('wal_checkpoint(PASSIVE)');
     } catch {}
   };
-  const log = openSync(`${location.path}-wal`, 'r+');
-  let syncing = false;
+  const log = createLogFlush(location.path);
   /**
-   * Nobody waits for what is written here, but a commit that is waited for waits for all of the log before it: so the disk is
-   * given it meanwhile.
+   * What is fetched can be fetched again, so nobody waits for what is written here. But a write that is waited for waits for all
+   * of the log before it: so the disk is given it meanwhile. What fails of it is told to those.
    */
-  const syncLog = (): void => {
-    if (syncing) return;
-    syncing = true;
-    fdatasync(log, () => {
-      syncing = false;
-    });
-  };
+  const flushLog = (): void => void log.flush().catch(() => {});
   return {
     read: own,
     write: async (work) => {
@@ -106,13 +97,13 @@ export async function openBeside(
       } finally {
         end();
         checkpoint();
-        syncLog();
+        flushLog();
       }
     },
     isWanted,
     room: () => room.rows,
     [Symbol.asyncDispose]: async () => {
-      closeSync(log);
+      log[Symbol.dispose]();
       connection.close();
     },
   };

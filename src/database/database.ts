@@ -79,7 +79,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   await translating(path, () => migrateSqlite(path, options));
   const connections = await translating(path, async () => openSqlite(path));
   const { PrismaClient: Client } = await import('./generated/sqlite/client.ts');
-  const prisma = new Client({ adapter: lockingFactory(path, connections.lock) });
+  const prisma = new Client({ adapter: lockingFactory(path, connections) });
   return {
     dialect: 'sqlite',
     outage: NO_OUTAGE,

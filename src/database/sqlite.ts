@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Cell } from '../lib/rows.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import { COUNTERS, type Counters } from './counters.ts';
+import { createLogFlush } from './log-flush.ts';
 import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
@@ -13,13 +14,10 @@ const LOOKED_AT = 100;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 300;
 
-/**
- * FULL: an acknowledged write survives a power cut, at the price of one fsync a commit. Bulk work commits in
- * batches, so it pays that price rarely.
- */
 export const PRAGMAS = [
   'journal_mode = WAL',
-  'synchronous = FULL',
+  // A commit does not wait for the disk; whoever is to be told of it does: see log-flush.ts.
+  'synchronous = NORMAL',
   'foreign_keys = ON',
   'temp_store = MEMORY',
   'cache_size = -32000',
@@ -35,6 +33,8 @@ export interface SqliteConnections {
   /** As they stand at this moment; null where the database is new. */
   counters(): Counters | null;
   readonly lock: WriteLock;
+  /** Ends when the disk has all that was committed before, by whichever connection. */
+  flush(): Promise<void>;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** As `write`, without waiting until the disk has it. */
   writeRecoverable<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
@@ -56,7 +56,10 @@ export function openSqlite(path: string): SqliteConnections {
   const reader = connect(path);
   const lock = new WriteLock(() => checkpoints.wrote());
   const checkpoints = createCheckpoints(() => void reader.pragma('wal_checkpoint(PASSIVE)'));
+  const log = createLogFlush(path);
   const writerSql = sqliteSql(writer);
+  const writeRecoverable = <T>(work: (transaction: Sql) => Promise<T>): Promise<T> =>
+    lock.run(() => transaction(writer, () => work(writerSql)));
   let statement: BetterSqlite3.Statement | undefined;
   let known: { counters: Counters; version: number; at: number } | null = null;
   return {
@@ -72,16 +75,13 @@ export function openSqlite(path: string): SqliteConnections {
       return counters;
     },
     lock,
-    write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
-    writeRecoverable: (work) =>
-      lock.run(async () => {
-        writer.pragma('synchronous = NORMAL');
-        try {
-          return await transaction(writer, () => work(writerSql));
-        } finally {
-          writer.pragma('synchronous = FULL');
-        }
-      }),
+    flush: log.flush,
+    write: async (work) => {
+      const result = await writeRecoverable(work);
+      await log.flush();
+      return result;
+    },
+    writeRecoverable,
     snapshot: async (target) => {
       await reader.backup(target);
     },
@@ -92,6 +92,7 @@ export function openSqlite(path: string): SqliteConnections {
     checkpointElsewhere: checkpoints.elsewhere,
     close: () => {
       checkpoints[Symbol.dispose]();
+      log[Symbol.dispose]();
       reader.close();
       writer.close();
     },
