@@ -26,14 +26,17 @@ export interface WritingDatabase {
   room?(): number;
 }
 
-/** Rows of a transaction: at least, at most where somebody else wrote lately, and at most. */
-const ROOM = { least: 500, amongOthers: 1_000, most: 5_000 };
+/** Rows of a transaction: at least, to begin with, at most where somebody else wrote lately, and at most. */
+const ROOM = { least: 50, first: 500, amongOthers: 1_000, most: 5_000 };
 /** ms after somebody has waited to write, for which others are expected. */
 const EXPECTED = 5_000;
 /** Rows, those of the search index included, after which the log is put into the file: where nobody else writes, and in any case. */
 const CHECKPOINT = { quiet: 20_000, atLast: 100_000 };
-/** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
-const COMMIT = { short: 15, long: 40 };
+/**
+ * ms that the end of a transaction may take, for whoever comes meanwhile waits for it: above the longer time the room is halved,
+ * below the shorter one doubled; while nobody else writes, and where somebody did lately.
+ */
+const END = { alone: { short: 15, long: 40 }, amongOthers: { short: 4, long: 8 } };
 
 /** Connections of such a thread to PostgreSQL. */
 const POOL = 4;
@@ -58,8 +61,13 @@ export async function openBeside(
   connection.pragma('cache_size = -12000');
   const own = sqliteSql(connection);
   const asked = (): number => (asking === null ? 0 : Atomics.load(asking, 0));
-  // One of those who ask is this thread itself.
-  const isWanted = (): boolean => asked() > 1;
+  /** When it was last looked whether somebody waits. */
+  let looked = 0;
+  const isWanted = (): boolean => {
+    looked = performance.now();
+    // One of those who ask is this thread itself.
+    return asked() > 1;
+  };
   const room = createRoom();
   const changes = connection.prepare('SELECT total_changes()').pluck();
   let checkpointed = 0;
@@ -86,13 +94,9 @@ export async function openBeside(
     write: async (work) => {
       const end = await takeTurn();
       try {
-        let worked = 0;
-        const result = await transaction(connection, async () => {
-          const done = await work(own);
-          worked = performance.now();
-          return done;
-        });
-        room.committed(performance.now() - worked, isWanted());
+        looked = performance.now();
+        const result = await transaction(connection, () => work(own));
+        room.ended(performance.now() - looked, asked() > 1);
         return result;
       } finally {
         end();
@@ -112,30 +116,30 @@ export async function openBeside(
 export interface Room {
   /** That the next transaction may write. */
   readonly rows: number;
-  /** A commit took so many ms; `wanted`: somebody waited for it. */
-  committed(ms: number, wanted: boolean): void;
+  /** What came after the last look at who waits took so many ms; `wanted`: somebody waited for it. */
+  ended(ms: number, wanted: boolean): void;
 }
 
 /**
- * How much the next transaction may write. Whoever comes while one is under way waits for its end, all of which grows with its
- * rows; but the more of them share a page, the fewer pages are written. So it is little as long as others write now and then.
+ * How much the next transaction may write. Whoever comes while one is at its end waits for it, search index, counts and commit,
+ * all of which grow with its rows; but the more of them share a page, the fewer pages are written. So it is little as long as
+ * others write now and then.
  */
 export function createRoom(now: () => number = () => performance.now()): Room {
-  let rows = ROOM.least;
+  let rows = ROOM.first;
   let wantedAt = Number.NEGATIVE_INFINITY;
   return {
     get rows() {
       return rows;
     },
-    committed: (ms, wanted) => {
-      if (wanted) {
-        wantedAt = now();
-        rows = ROOM.least;
-        return;
-      }
-      const most = now() - wantedAt < EXPECTED ? ROOM.amongOthers : ROOM.most;
-      if (ms > COMMIT.long) rows = Math.max(ROOM.least, Math.floor(rows / 2));
-      else if (ms < COMMIT.short) rows = Math.min(most, rows * 2);
+    ended: (ms, wanted) => {
+      if (wanted) wantedAt = now();
+      const among = now() - wantedAt < EXPECTED;
+      const { short, long } = among ? END.amongOthers : END.alone;
+      const most = among ? ROOM.amongOthers : ROOM.most;
+      if (ms > long) rows = Math.max(ROOM.least, Math.floor(rows / 2));
+      else if (ms < short) rows = rows * 2;
+      rows = Math.min(most, rows);
     },
   };
 }
