@@ -26,17 +26,19 @@ export interface WritingDatabase {
   room?(): number;
 }
 
-/** Rows of a transaction: at least, to begin with, at most where somebody else wrote lately, and at most. */
-const ROOM = { least: 50, first: 500, amongOthers: 1_000, most: 5_000 };
+/** Rows of a transaction, at least and at most: while nobody else writes, and where somebody did lately. */
+const ROOM = { least: 500, most: 5_000 };
+const ROOM_AMONG_OTHERS = { least: 50, most: 1_000 };
 /** ms after somebody has waited to write, for which others are expected. */
 const EXPECTED = 5_000;
 /** Rows, those of the search index included, after which the log is put into the file: where nobody else writes, and in any case. */
 const CHECKPOINT = { quiet: 20_000, atLast: 100_000 };
 /**
- * ms that the end of a transaction may take, for whoever comes meanwhile waits for it: above the longer time the room is halved,
- * below the shorter one doubled; while nobody else writes, and where somebody did lately.
+ * ms above which the room is halved, and below which it is doubled: while nobody else writes, of the commit alone; where somebody
+ * did lately, of all that comes after the last look at who waits, search index, counts and commit, for whoever comes waits for it.
  */
-const END = { alone: { short: 15, long: 40 }, amongOthers: { short: 4, long: 8 } };
+const COMMIT = { short: 15, long: 40 };
+const END = { short: 4, long: 8 };
 
 /** Connections of such a thread to PostgreSQL. */
 const POOL = 4;
@@ -95,8 +97,14 @@ export async function openBeside(
       const end = await takeTurn();
       try {
         looked = performance.now();
-        const result = await transaction(connection, () => work(own));
-        room.ended(performance.now() - looked, asked() > 1);
+        let worked = 0;
+        const result = await transaction(connection, async () => {
+          const done = await work(own);
+          worked = performance.now();
+          return done;
+        });
+        const now = performance.now();
+        room.ended({ commit: now - worked, end: now - looked }, asked() > 1);
         return result;
       } finally {
         end();
@@ -116,30 +124,30 @@ export async function openBeside(
 export interface Room {
   /** That the next transaction may write. */
   readonly rows: number;
-  /** What came after the last look at who waits took so many ms; `wanted`: somebody waited for it. */
-  ended(ms: number, wanted: boolean): void;
+  /** The commit, and all that came after the last look at who waits, took so many ms; `wanted`: somebody waited for it. */
+  ended(took: { commit: number; end: number }, wanted: boolean): void;
 }
 
 /**
- * How much the next transaction may write. Whoever comes while one is at its end waits for it, search index, counts and commit,
- * all of which grow with its rows; but the more of them share a page, the fewer pages are written. So it is little as long as
- * others write now and then.
+ * How much the next transaction may write. The end of one grows with its rows; but the more of them share a page, the fewer pages
+ * are written. So it is little as long as others write now and then.
  */
 export function createRoom(now: () => number = () => performance.now()): Room {
-  let rows = ROOM.first;
+  let rows = ROOM.least;
   let wantedAt = Number.NEGATIVE_INFINITY;
   return {
     get rows() {
       return rows;
     },
-    ended: (ms, wanted) => {
+    ended: ({ commit, end }, wanted) => {
       if (wanted) wantedAt = now();
       const among = now() - wantedAt < EXPECTED;
-      const { short, long } = among ? END.amongOthers : END.alone;
-      const most = among ? ROOM.amongOthers : ROOM.most;
-      if (ms > long) rows = Math.max(ROOM.least, Math.floor(rows / 2));
-      else if (ms < short) rows = rows * 2;
-      rows = Math.min(most, rows);
+      const [ms, { short, long }, { least, most }] = among
+        ? [end, END, ROOM_AMONG_OTHERS]
+        : [commit, COMMIT, ROOM];
+      if (ms > long) rows = Math.floor(rows / 2);
+      else if (ms < short) rows *= 2;
+      rows = Math.min(most, Math.max(least, rows));
     },
   };
 }
