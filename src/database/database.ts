@@ -94,7 +94,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     scrub: connections.scrub,
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();
-      connections.close();
+      await connections.close();
     },
   };
 }
@@ -184,7 +184,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
       options.onSnapshot?.(snapshot);
     }
   } finally {
-    connections.close();
+    await connections.close();
   }
   if (pending.length > 0) {
     const adapterFactory = new PrismaBetterSqlite3({ url: `file:${path}` });

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { Cell } from '../lib/rows.ts';
-import { createCheckpoints } from './checkpoints.ts';
+import { createCheckpoints, createCheckpointThread, waitingPages } from './checkpoints.ts';
 import { COUNTERS, type Counters } from './counters.ts';
 import { createLogFlush } from './log-flush.ts';
 import type { Runnable, Sql } from './sql.ts';
@@ -11,6 +12,8 @@ import { WriteLock } from './write-lock.ts';
 export const BUSY_TIMEOUT = 5_000;
 /** ms after which the counters are looked at again, though nobody of this process has written: a person may have, by hand. */
 const LOOKED_AT = 100;
+/** ms between two tries to empty the log. */
+const AGAIN = 10;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 300;
 
@@ -44,7 +47,7 @@ export interface SqliteConnections {
   scrub(): Promise<void>;
   /** While another thread puts the log into the file; answers what ends that. */
   checkpointElsewhere(): () => void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -55,7 +58,8 @@ export function openSqlite(path: string): SqliteConnections {
   const writer = connect(path);
   const reader = connect(path);
   const lock = new WriteLock(() => checkpoints.wrote());
-  const checkpoints = createCheckpoints(() => void reader.pragma('wal_checkpoint(PASSIVE)'));
+  const thread = createCheckpointThread(path);
+  const checkpoints = createCheckpoints({ waiting: () => waitingPages(reader), run: thread.run });
   const log = createLogFlush(path);
   const writerSql = sqliteSql(writer);
   const writeRecoverable = <T>(work: (transaction: Sql) => Promise<T>): Promise<T> =>
@@ -87,11 +91,16 @@ export function openSqlite(path: string): SqliteConnections {
     },
     scrub: () =>
       lock.run(async () => {
-        writer.pragma('wal_checkpoint(TRUNCATE)');
+        for (const begun = performance.now(); performance.now() - begun < BUSY_TIMEOUT; await sleep(AGAIN)) {
+          // While a thread puts the log into the file it is busy at once, whatever the timeout.
+          const [row] = writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+          if (row?.busy === 0) return;
+        }
       }),
     checkpointElsewhere: checkpoints.elsewhere,
-    close: () => {
-      checkpoints[Symbol.dispose]();
+    close: async () => {
+      await checkpoints[Symbol.asyncDispose]();
+      await thread[Symbol.asyncDispose]();
       log[Symbol.dispose]();
       reader.close();
       writer.close();

@@ -169,7 +169,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
   async function close(): Promise<void> {
     await (await forPrisma)?.dispose();
     forPrisma = null;
-    connections.close();
+    await connections.close();
     for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
   }
 
