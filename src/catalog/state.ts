@@ -66,7 +66,7 @@ export type SharedChange =
 /**
  * Gives the transaction its revision, and each changed shared item the next number of the one sequence.
  *
- * It must be the last thing that a transaction does: on PostgreSQL the row of counters stays locked from here
+ * It must be the last thing that a transaction does, but for rows that it writes with the revision: on PostgreSQL the row of counters stays locked from here
  * until the commit, so numbers become visible in the order in which they are given, and a reader who has seen
  * a number will never find a smaller one later.
  */
