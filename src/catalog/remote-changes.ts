@@ -1,7 +1,7 @@
 /** Puts a page of a peer's listing into the catalog, in the transaction that also moves the peer's cursor. */
 
 import { integers, texts } from '../database/lists.ts';
-import { prepared, type Runnable, type Sql, sql } from '../database/sql.ts';
+import { empty, prepared, type Runnable, raw, type Sql, type Statement, sql } from '../database/sql.ts';
 import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
 import { newId } from '../lib/ids.ts';
 import type { MediaKind, OfferedVariant } from '../lib/media.ts';
@@ -104,7 +104,7 @@ interface Known {
 }
 
 /** What a changed item was, as the columns have it: what stays the same need not be written again. */
-interface Former {
+interface Former extends Omit<CountedItem, 'tags'> {
   key: number;
   id: string;
   title: string;
@@ -158,6 +158,7 @@ export async function applyRemoteParts(
   const result = unchanged(before);
   const changes: Changes = {
     put: new Set(),
+    rewritten: [],
     reworded: new Map(),
     changed: new Set(),
     inAlbums: new Map(),
@@ -169,7 +170,7 @@ export async function applyRemoteParts(
   const revision = tx.dialect === 'sqlite' ? (await readState(tx)).revision + 1 : null;
   const taking = { source, generation, now, revision };
   for await (const part of parts) await applyPart(tx, taking, part, result, changes);
-  const { put, reworded, changed, inAlbums, back, were, are } = changes;
+  const { put, rewritten, reworded, changed, inAlbums, back, were, are } = changes;
   await indexItems(
     tx,
     Array.from(reworded, ([key, texts]) => ({ key, texts })),
@@ -177,7 +178,10 @@ export async function applyRemoteParts(
   await putAlbums(tx, taking, inAlbums, await leaveAlbums(tx, source, changed, inAlbums));
   if (put.size > 0 || back.length > 0 || were.length > 0) {
     await recordCounts(tx, were, are);
-    await finishChange(tx, [], revision === null ? [...put, ...back] : back, now);
+    const later = new Set(rewritten.map(({ key }) => key));
+    const touched = revision === null ? [...put, ...back].filter((key) => !later.has(key)) : back;
+    const given = await finishChange(tx, [], touched, now);
+    await rewriteRows(tx, generation, rewritten, given);
   }
   return result;
 }
@@ -205,6 +209,11 @@ interface Changed extends Stored {
 interface Changes {
   /** Keys of items that are new or another version. */
   put: Set<number>;
+  /**
+   * PostgreSQL: of these, what is another version of the last part, whose rows are written when the revision is known. Each
+   * version of a row is an entry in every index, so a second one for the revision would cost as much again.
+   */
+  rewritten: Changed[];
   /** Of these, what the search index is to have of those whose words are others and are not in it yet, by their keys. */
   reworded: Map<number, readonly string[]>;
   /** Keys of items that were here before in another version. */
@@ -226,6 +235,8 @@ async function applyPart(
   changes: Changes,
 ): Promise<void> {
   const { source, generation, now } = taking;
+  // What this part brings may be of the same items. Their revision is given to them at the end.
+  await rewriteRows(tx, generation, changes.rewritten.splice(0), null);
   // Where a dialect lists by offset, an item may be on a page twice.
   const items = new Map(part.items.map((item) => [item.remoteId, item]));
   const gone = new Set([...part.skipped.map((item) => item.remoteId), ...part.removed]);
@@ -263,7 +274,9 @@ async function applyPart(
     }
     others.set(old.key, item);
   }
-  const changed = (await selectFormer(tx, [...others.keys()])).flatMap((former): Changed[] => {
+  const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
+  const formers = await lockFormer(tx, [...others.keys(), ...goneRows.map(({ key }) => key)]);
+  const changed = formers.flatMap((former): Changed[] => {
     const { key, id, addedAt } = former;
     const item = others.get(key);
     if (item === undefined) return [];
@@ -279,8 +292,6 @@ async function applyPart(
   }
   for (const remoteId of part.removed) replaceTerm(remoteId, null);
 
-  const goneRows = [...gone].flatMap((remoteId) => known.get(remoteId) ?? []);
-  const locked = await lockCounted(tx, [...goneRows.map(({ key }) => key), ...changed.map(({ key }) => key)]);
   await deleteItems(
     tx,
     goneRows.map((row) => row.key),
@@ -301,6 +312,7 @@ async function applyPart(
   result.skippedCount += part.skipped.length - skippedBefore.size;
   await markSeen(tx, seen, generation);
   const added = await putItems(tx, taking, fresh, changed);
+  if (tx.dialect === 'postgresql') changes.rewritten.push(...changed);
   for (const { key, item } of [...added, ...changed]) {
     changes.put.add(key);
     if (item.albums.length > 0) changes.inAlbums.set(key, item.albums);
@@ -315,13 +327,13 @@ async function applyPart(
     );
   } else for (const { key, item } of added) changes.reworded.set(key, item.searchTexts);
 
-  for (const row of locked.values()) changes.were.push(row);
+  for (const { tags, ...former } of formers) changes.were.push({ ...former, tags: JSON.parse(tags) });
   const countAs = (item: ReadyItem, visibility: number): void => {
     const { takenAt, tags, row } = item;
     changes.are.push({ source, visibility, ownerId: null, kind: Number(row[AT.kind]), takenAt, tags });
   };
   for (const item of fresh) countAs(item, SHOWN);
-  for (const { key, item } of changed) countAs(item, locked.get(key)?.visibility ?? SHOWN);
+  for (const { item, former } of changed) countAs(item, former.visibility);
 }
 
 function unchanged(checksum: Checksum): RemoteResult {
@@ -489,10 +501,12 @@ function selectKnown(tx: Sql, source: number, remoteIds: readonly string[]): Pro
   );
 }
 
-async function selectFormer(tx: Sql, keys: readonly number[]): Promise<Former[]> {
+/** What items that are about to be changed are; on PostgreSQL nobody else changes them until the end. */
+async function lockFormer(tx: Sql, keys: readonly number[]): Promise<Former[]> {
   if (keys.length === 0) return [];
+  const lock = tx.dialect === 'sqlite' ? empty : raw(' FOR UPDATE');
   return tx.all<Former>(
-    sql`SELECT key, id, title, title_key AS "titleKey", description, filename, byte_size AS "byteSize", digest, timeline_at AS "timelineAt", added_at AS "addedAt", updated_at AS "updatedAt", tags, creator, properties, variants, thumb_state AS "thumbState", thumb_next_at AS "thumbNextAt" FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))}) ORDER BY key`,
+    sql`SELECT key, id, source, visibility, owner_id AS "ownerId", kind, taken_at AS "takenAt", title, title_key AS "titleKey", description, filename, byte_size AS "byteSize", digest, timeline_at AS "timelineAt", added_at AS "addedAt", updated_at AS "updatedAt", tags, creator, properties, variants, thumb_state AS "thumbState", thumb_next_at AS "thumbNextAt" FROM items WHERE key IN (${integers(tx, JSON.stringify(keys))}) ORDER BY key${lock}`,
   );
 }
 
@@ -565,6 +579,7 @@ async function markSeen(tx: Sql, keys: readonly number[], generation: number): P
 /** What an item keeps when the peer changes it: its id here, and whether an admin hid it. */
 const KEPT_COLUMNS = new Set(['remote_id', 'id']);
 const NAMES = ITEM_OWN.map(([name]) => name);
+const TYPES = new Map(ITEM_OWN);
 /** Of an item's own columns, those that another version of it sets, and where their values stand in its row. */
 const CHANGED = NAMES.filter((name) => !KEPT_COLUMNS.has(name)).map((name) => [name, place(name)] as const);
 /** What is begun again with another version. */
@@ -611,6 +626,21 @@ function updateRow({ key, item: { row }, former }: Changed, { generation, revisi
 }
 
 /** PostgreSQL: one statement over a list for each column. */
+const REWRITE = `UPDATE items SET generation = $1, revision = COALESCE($2, items.revision), held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map(([name]) => `${name} = u.${name}`).join(', ')} FROM unnest($3::int[], ${CHANGED.map(([name], index) => `$${index + 4}::${TYPES.get(name)}[]`).join(', ')}) AS u (key, ${CHANGED.map(([name]) => name).join(', ')}) WHERE items.key = u.key`;
+
+/** PostgreSQL: another version of items whose rows are locked. */
+async function rewriteRows(
+  tx: Sql,
+  generation: number,
+  changed: readonly Changed[],
+  revision: number | null,
+): Promise<void> {
+  if (changed.length === 0) return;
+  const lists = CHANGED.map(([, index]) => changed.map(({ item }) => item.row[index]));
+  await tx.run(prepared(REWRITE, [generation, revision, changed.map(({ key }) => key), ...lists]));
+}
+
+/** As above; the items are new, or what somebody else has just made of them. */
 const UPSERT = `INSERT INTO items (source, generation, visibility, ${NAMES.join(', ')}) SELECT $1::int, $2::int, ${SHOWN}, u.* FROM unnest(${ITEM_OWN.map(([, type], index) => `$${index + 3}::${type}[]`).join(', ')}) AS u ON CONFLICT (source, remote_id) DO UPDATE SET generation = excluded.generation, held = false, thumb_next_at = 0, ${RESET}, ${CHANGED.map(([name]) => `${name} = excluded.${name}`).join(', ')} RETURNING key, remote_id AS "remoteId"`;
 
 /** Answers the new ones with their keys; the search index does not have any of them yet. */
@@ -624,14 +654,18 @@ async function putItems(
   const added =
     tx.dialect === 'sqlite'
       ? await writeRows(tx, taking, fresh, changed)
-      : await upsertRows(tx, taking, fresh, changed);
-  const retagged = changed.filter(({ former, item }) => former.tags !== item.row[AT.tags]);
-  await removeTags(
-    tx,
-    retagged.map(({ key }) => key),
-  );
-  const tags: [key: number, tag: string][] = [];
-  for (const { key, item } of [...added, ...retagged]) for (const tag of item.tags) tags.push([key, tag]);
+      : await upsertRows(tx, taking, fresh);
+  const gone: TagRow[] = [];
+  const tags: TagRow[] = [];
+  for (const { key, item } of added) for (const tag of item.tags) tags.push([key, tag]);
+  for (const { key, item, former } of changed) {
+    if (former.tags === item.row[AT.tags]) continue;
+    const before = new Set<string>(JSON.parse(former.tags));
+    const after = new Set(item.tags);
+    for (const tag of before) if (!after.has(tag)) gone.push([key, tag]);
+    for (const tag of after) if (!before.has(tag)) tags.push([key, tag]);
+  }
+  await removeTags(tx, gone);
   await insertTags(tx, tags);
   return added;
 }
@@ -671,10 +705,9 @@ async function upsertRows(
   tx: Sql,
   { source, generation }: Taking,
   fresh: readonly ReadyItem[],
-  changed: readonly Stored[],
 ): Promise<Stored[]> {
-  const all = [...fresh, ...changed.map(({ item }) => item)];
-  const lists = NAMES.map(place).map((index) => all.map(({ row }) => row[index]));
+  if (fresh.length === 0) return [];
+  const lists = NAMES.map(place).map((index) => fresh.map(({ row }) => row[index]));
   const stored = await tx.all<{ key: number; remoteId: string }>(
     prepared(UPSERT, [source, generation, ...lists]),
   );
@@ -685,43 +718,37 @@ async function upsertRows(
   });
 }
 
+type TagRow = readonly [key: number, tag: string];
 const INSERT_TAG = 'INSERT INTO item_tags (item_key, tag) VALUES (?, ?)';
-const REMOVE_TAGS = 'DELETE FROM item_tags WHERE item_key = ?';
+const REMOVE_TAG = 'DELETE FROM item_tags WHERE item_key = ? AND tag = ?';
 
 /** SQLite: a row a statement, as everything between two rows of the search index (src/catalog/search-index.ts). */
-async function insertTags(tx: Sql, tags: readonly [key: number, tag: string][]): Promise<void> {
+async function insertTags(tx: Sql, tags: readonly TagRow[]): Promise<void> {
   if (tags.length === 0) return;
-  if (tx.dialect === 'sqlite') {
-    await tx.each(INSERT_TAG, tags);
-    return;
-  }
-  await tx.run(
-    sql`INSERT INTO item_tags (item_key, tag) SELECT * FROM unnest(CAST(${tags.map(([key]) => key)} AS int[]), CAST(${tags.map(([, tag]) => tag)} AS text[]))`,
-  );
+  if (tx.dialect === 'sqlite') await tx.each(INSERT_TAG, tags);
+  else await tx.run(sql`INSERT INTO item_tags (item_key, tag) SELECT key, tag FROM ${tagRows(tags)}`);
 }
 
-async function removeTags(tx: Sql, keys: readonly number[]): Promise<void> {
-  if (keys.length === 0) return;
-  if (tx.dialect === 'sqlite') {
-    await tx.each(
-      REMOVE_TAGS,
-      keys.map((key) => [key]),
+async function removeTags(tx: Sql, tags: readonly TagRow[]): Promise<void> {
+  if (tags.length === 0) return;
+  if (tx.dialect === 'sqlite') await tx.each(REMOVE_TAG, tags);
+  else {
+    await tx.run(
+      sql`DELETE FROM item_tags t USING ${tagRows(tags)} WHERE t.item_key = u.key AND t.tag = u.tag`,
     );
-    return;
   }
-  await tx.run(sql`DELETE FROM item_tags WHERE item_key IN (${integers(tx, JSON.stringify(keys))})`);
 }
 
-/** What stands of the peer's albums: which items they keep, and the albums that others were taken out of. */
+function tagRows(tags: readonly TagRow[]): Statement {
+  return sql`unnest(CAST(${tags.map(([key]) => key)} AS int[]), CAST(${tags.map(([, tag]) => tag)} AS text[])) AS u (key, tag)`;
+}
+
+/** What stands of the peer's albums: which of them keep what, and the albums that others were taken out of. */
 interface Memberships {
-  /** By `membership`. */
-  kept: ReadonlySet<string>;
+  /** Keys of items, by the album's id at the peer. */
+  kept: ReadonlyMap<string, { title: string; items: ReadonlySet<number> }>;
   /** Keys of albums; those that stay empty go. */
   left: readonly number[];
-}
-
-function membership(item: number, album: string): string {
-  return `${item} ${album}`;
 }
 
 /** Takes changed items out of those of the peer's albums that they are in no longer. */
@@ -731,15 +758,24 @@ async function leaveAlbums(
   changed: ReadonlySet<number>,
   inAlbums: ReadonlyMap<number, ReadyItem['albums']>,
 ): Promise<Memberships> {
-  if (changed.size === 0) return { kept: new Set(), left: [] };
+  if (changed.size === 0) return { kept: new Map(), left: [] };
   // By the items alone: SQLite would look for each of them in every album of the peer.
-  const all = await tx.all<{ item: number; album: number; of: number; remoteId: string }>(
-    sql`SELECT m.item_key AS item, m.album_key AS album, a.source AS "of", a.remote_id AS "remoteId" FROM album_items m JOIN albums a ON a.key = m.album_key WHERE m.item_key IN (${integers(tx, JSON.stringify([...changed]))})`,
+  const all = await tx.all<{ item: number; album: number; of: number; remoteId: string; title: string }>(
+    sql`SELECT m.item_key AS item, m.album_key AS album, a.source AS "of", a.remote_id AS "remoteId", a.title FROM album_items m JOIN albums a ON a.key = m.album_key WHERE m.item_key IN (${integers(tx, JSON.stringify([...changed]))})`,
   );
   const rows = all.filter((row) => row.of === source);
-  const stays = ({ item, remoteId }: (typeof rows)[number]): boolean =>
-    inAlbums.get(item)?.some(({ id }) => id === remoteId) ?? false;
-  const gone = rows.filter((row) => !stays(row));
+  const kept = new Map<string, { title: string; items: Set<number> }>();
+  const gone: typeof rows = [];
+  for (const row of rows) {
+    const { item, remoteId, title } = row;
+    if (!inAlbums.get(item)?.some(({ id }) => id === remoteId)) {
+      gone.push(row);
+      continue;
+    }
+    const album = kept.get(remoteId) ?? { title, items: new Set() };
+    kept.set(remoteId, album);
+    album.items.add(item);
+  }
   if (gone.length > 0) {
     const pairs = JSON.stringify(gone.map(({ item, album }) => [album, item]));
     await tx.run(
@@ -748,13 +784,13 @@ async function leaveAlbums(
         : sql`DELETE FROM album_items WHERE (album_key, item_key) IN (SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(CAST(${pairs} AS json)))`,
     );
   }
-  return {
-    kept: new Set(rows.filter(stays).map(({ item, remoteId }) => membership(item, remoteId))),
-    left: gone.map(({ album }) => album),
-  };
+  return { kept, left: gone.map(({ album }) => album) };
 }
 
-/** A peer's albums come with its items: made where one names them, called as the latest calls them. */
+/**
+ * A peer's albums come with its items: made where one names them, called as the latest calls them. One of which nothing is
+ * said but what stands is left alone.
+ */
 async function putAlbums(
   tx: Sql,
   { source, now }: Taking,
@@ -764,10 +800,17 @@ async function putAlbums(
   const titles = new Map(
     [...inAlbums.values()].flatMap((albums) => albums.map(({ id, title }) => [id, title])),
   );
-  if (titles.size > 0) {
+  const joined = Array.from(inAlbums, ([item, albums]) =>
+    [...new Set(albums.map(({ id }) => id))]
+      .filter((id) => !kept.get(id)?.items.has(item))
+      .map((id) => ({ id, item })),
+  ).flat();
+  const entered = new Set(joined.map(({ id }) => id));
+  const written = [...titles].filter(([id, title]) => entered.has(id) || kept.get(id)?.title !== title);
+  if (written.length > 0) {
     // Always in the same order, so that nobody waits for somebody who waits.
     const rows = JSON.stringify(
-      [...titles].sort().map(([id, title]) => [id, newId('album', now), title, titleKey(title)]),
+      written.sort().map(([id, title]) => [id, newId('album', now), title, titleKey(title)]),
     );
     const from =
       tx.dialect === 'sqlite'
@@ -777,18 +820,14 @@ async function putAlbums(
       sql`INSERT INTO albums (source, visibility, remote_id, id, title, title_key, created_at, updated_at) SELECT CAST(${source} AS int), 1, ${from} ON CONFLICT (source, remote_id) DO UPDATE SET title = excluded.title, title_key = excluded.title_key, updated_at = excluded.updated_at RETURNING key, remote_id AS "remoteId"`,
     );
     const keyOf = new Map(albums.map(({ key, remoteId }) => [remoteId, key]));
-    const members = JSON.stringify(
-      Array.from(inAlbums, ([key, of]) =>
-        [...new Set(of.map(({ id }) => id))]
-          .filter((id) => !kept.has(membership(key, id)))
-          .map((id) => [keyOf.get(id), key]),
-      ).flat(),
-    );
-    await tx.run(
-      tx.dialect === 'sqlite'
-        ? sql`INSERT INTO album_items (album_key, item_key) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${members})`
-        : sql`INSERT INTO album_items (album_key, item_key) SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(${members}::json)`,
-    );
+    const members = JSON.stringify(joined.map(({ id, item }) => [keyOf.get(id), item]));
+    if (joined.length > 0) {
+      await tx.run(
+        tx.dialect === 'sqlite'
+          ? sql`INSERT INTO album_items (album_key, item_key) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${members})`
+          : sql`INSERT INTO album_items (album_key, item_key) SELECT (value->>0)::int, (value->>1)::int FROM json_array_elements(${members}::json)`,
+      );
+    }
   }
   await deleteEmptyAlbums(tx, left);
 }

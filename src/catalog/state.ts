@@ -1,9 +1,16 @@
 /** The counters of the catalog: revision, sequence of the feed, checksum of what is shared. */
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../database/database.ts';
-import { integers } from '../database/lists.ts';
+import { integers, texts } from '../database/lists.ts';
 import { prepared, type Sql, sql } from '../database/sql.ts';
-import { addChecksum, type Checksum, checksumTerm, subtractChecksum } from '../lib/checksum.ts';
+import {
+  addChecksum,
+  CHECKSUM_MODULUS,
+  type Checksum,
+  checksumTerm,
+  EMPTY_CHECKSUM,
+  subtractChecksum,
+} from '../lib/checksum.ts';
 import type { SharedState } from './grant.ts';
 import { type PairChange, recordForPairs } from './pair-views.ts';
 
@@ -59,7 +66,7 @@ export type SharedChange =
 /**
  * Gives the transaction its revision, and each changed shared item the next number of the one sequence.
  *
- * It must be the last thing that a transaction does: on PostgreSQL the row of counters stays locked from here
+ * It must be the last thing that a transaction does, but for rows that it writes with the revision: on PostgreSQL the row of counters stays locked from here
  * until the commit, so numbers become visible in the order in which they are given, and a reader who has seen
  * a number will never find a smaller one later.
  */
@@ -69,44 +76,59 @@ export async function finishChange(
   touched: readonly number[],
   now: number,
 ): Promise<number> {
+  let checksum = EMPTY_CHECKSUM;
+  let shared = 0;
+  for (const { id, before, ...change } of changes) {
+    if (before !== null) {
+      checksum = subtractChecksum(checksum, checksumTerm(id, before.version));
+      shared -= 1;
+    }
+    if (change.type === 'put') {
+      checksum = addChecksum(checksum, checksumTerm(id, change.after.version));
+      shared += 1;
+    }
+  }
+  // All in one statement: whoever writes waits from here on.
   const counters = await tx.get<StateRow>(
-    sql`UPDATE catalog_state SET revision = revision + 1, sequence = sequence + ${changes.length} WHERE id = 1 RETURNING ${COLUMNS}`,
+    sql`UPDATE catalog_state SET revision = revision + 1, sequence = sequence + ${changes.length}, shared_count = shared_count + ${shared}, checksum_first = (checksum_first + ${checksum.first}) % ${CHECKSUM_MODULUS}, checksum_second = (checksum_second + ${checksum.second}) % ${CHECKSUM_MODULUS} WHERE id = 1 RETURNING ${COLUMNS}`,
   );
   if (counters === undefined) throw new Error('The catalog has no counters; the database was not set up.');
   const state = stateFromRow(counters);
-  await setRevision(tx, touched, state.revision);
+  const first = state.sequence - changes.length + 1;
+  const puts = changes.flatMap((change, at): Put[] =>
+    change.type === 'put' ? [{ ...change, sequence: first + at }] : [],
+  );
+  const numbered = new Set(puts.map(({ key }) => key));
+  await setRevision(
+    tx,
+    touched.filter((key) => !numbered.has(key)),
+    state.revision,
+  );
+  const also = new Set(touched);
+  await setSequence(tx, puts, (key) => (also.has(key) ? state.revision : null));
   await nameDepartures(tx, state.revision);
   if (changes.length === 0) return state.revision;
 
-  let { checksum, sharedCount } = state;
-  let sequence = state.sequence - changes.length;
   const forPairs: PairChange[] = [];
-  for (const change of changes) {
-    sequence += 1;
+  for (const [at, change] of changes.entries()) {
+    const sequence = first + at;
     const { key, id, before } = change;
-    if (before !== null) {
-      checksum = subtractChecksum(checksum, checksumTerm(id, before.version));
-      sharedCount -= 1;
-    }
     const [after, reason] = change.type === 'put' ? [change.after, ''] : [null, change.reason];
     forPairs.push({ sequence, key, id, before, after, reason });
-    if (change.type === 'put') {
-      checksum = addChecksum(checksum, checksumTerm(id, change.after.version));
-      sharedCount += 1;
-      await tx.run(sql`UPDATE items SET sequence = ${sequence} WHERE key = ${change.key}`);
-      await tx.run(sql`DELETE FROM removals WHERE item_id = ${change.id}`);
-    } else {
+    if (change.type === 'removed') {
       await tx.run(
-        sql`INSERT INTO removals (item_id, sequence, reason, at) VALUES (${change.id}, ${sequence}, ${change.reason}, ${now}) ON CONFLICT (item_id) DO UPDATE SET sequence = excluded.sequence, reason = excluded.reason, at = excluded.at`,
+        sql`INSERT INTO removals (item_id, sequence, reason, at) VALUES (${id}, ${sequence}, ${change.reason}, ${now}) ON CONFLICT (item_id) DO UPDATE SET sequence = excluded.sequence, reason = excluded.reason, at = excluded.at`,
       );
     }
   }
+  // One that was shared until now has no tombstone.
+  const shown = puts.filter(({ before }) => before === null).map(({ id }) => id);
+  if (shown.length > 0) {
+    await tx.run(sql`DELETE FROM removals WHERE item_id IN (${texts(tx, JSON.stringify(shown))})`);
+  }
   await recordForPairs(tx, forPairs, now);
   await tx.run(
-    sql`INSERT INTO sequence_marks (last_sequence, first_sequence, mark, at) VALUES (${state.sequence}, ${state.sequence - changes.length + 1}, ${randomBytes(9).toString('base64url')}, ${now})`,
-  );
-  await tx.run(
-    sql`UPDATE catalog_state SET shared_count = ${sharedCount}, checksum_first = ${checksum.first}, checksum_second = ${checksum.second} WHERE id = 1`,
+    sql`INSERT INTO sequence_marks (last_sequence, first_sequence, mark, at) VALUES (${state.sequence}, ${first}, ${randomBytes(9).toString('base64url')}, ${now})`,
   );
   return state.revision;
 }
@@ -116,6 +138,29 @@ async function setRevision(tx: Sql, keys: readonly number[], revision: number): 
   if (keys.length === 0) return;
   await tx.run(
     sql`UPDATE items SET revision = ${revision} WHERE key IN (${integers(tx, JSON.stringify(keys))})`,
+  );
+}
+
+type Put = Extract<SharedChange, { type: 'put' }> & { sequence: number };
+
+/** @param revisionOf - what the item is given with it; null where it keeps its own */
+async function setSequence(
+  tx: Sql,
+  puts: readonly Put[],
+  revisionOf: (key: number) => number | null,
+): Promise<void> {
+  if (puts.length === 0) return;
+  if (tx.dialect === 'sqlite') {
+    await tx.each(
+      'UPDATE items SET sequence = ?, revision = COALESCE(?, revision) WHERE key = ?',
+      puts.map(({ key, sequence }) => [sequence, revisionOf(key), key]),
+    );
+    return;
+  }
+  const [keys, sequences] = [puts.map(({ key }) => key), puts.map(({ sequence }) => sequence)];
+  const revisions = puts.map(({ key }) => revisionOf(key));
+  await tx.run(
+    sql`UPDATE items SET sequence = u.sequence, revision = COALESCE(u.revision, items.revision) FROM unnest(CAST(${keys} AS int[]), CAST(${sequences} AS bigint[]), CAST(${revisions} AS bigint[])) AS u (key, sequence, revision) WHERE items.key = u.key`,
   );
 }
 

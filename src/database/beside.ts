@@ -5,8 +5,8 @@
  * inside a call; so it asks the main thread's lock for each turn (docs/adr/0002-one-writer.md), and ends its turn
  * early where somebody waits.
  */
-import { closeSync, fdatasync, openSync } from 'node:fs';
 import type { DatabaseLocation } from './database.ts';
+import { createLogFlush } from './log-flush.ts';
 import type { Sql } from './sql.ts';
 
 /** What such a thread is told; it can be posted. */
@@ -26,14 +26,19 @@ export interface WritingDatabase {
   room?(): number;
 }
 
-/** Rows of a transaction: at least, at most where somebody else wrote lately, and at most. */
-const ROOM = { least: 500, amongOthers: 1_000, most: 5_000 };
+/** Rows of a transaction, at least and at most: while nobody else writes, and where somebody did lately. */
+const ROOM = { least: 500, most: 5_000 };
+const ROOM_AMONG_OTHERS = { least: 50, most: 1_000 };
 /** ms after somebody has waited to write, for which others are expected. */
 const EXPECTED = 5_000;
 /** Rows, those of the search index included, after which the log is put into the file: where nobody else writes, and in any case. */
 const CHECKPOINT = { quiet: 20_000, atLast: 100_000 };
-/** ms that a commit may take, for whoever comes while it is under way waits for its end: above it the room is halved. */
+/**
+ * ms above which the room is halved, and below which it is doubled: while nobody else writes, of the commit alone; where somebody
+ * did lately, of all that comes after the last look at who waits, search index, counts and commit, for whoever comes waits for it.
+ */
 const COMMIT = { short: 15, long: 40 };
+const END = { short: 4, long: 8 };
 
 /** Connections of such a thread to PostgreSQL. */
 const POOL = 4;
@@ -54,14 +59,17 @@ export async function openBeside(
   }
   const { connect, sqliteSql, transaction } = await import('./sqlite.ts');
   const connection = connect(location.path);
-  // As `Database.writeRecoverable`: what is fetched can be fetched again.
-  connection.pragma('synchronous = NORMAL');
   // Less than of the others: what it reads again is in the file, which is mapped.
   connection.pragma('cache_size = -12000');
   const own = sqliteSql(connection);
   const asked = (): number => (asking === null ? 0 : Atomics.load(asking, 0));
-  // One of those who ask is this thread itself.
-  const isWanted = (): boolean => asked() > 1;
+  /** When it was last looked whether somebody waits. */
+  let looked = 0;
+  const isWanted = (): boolean => {
+    looked = performance.now();
+    // One of those who ask is this thread itself.
+    return asked() > 1;
+  };
   const room = createRoom();
   const changes = connection.prepare('SELECT total_changes()').pluck();
   let checkpointed = 0;
@@ -77,42 +85,37 @@ export async function openBeside(
       connection.pragma('wal_checkpoint(PASSIVE)');
     } catch {}
   };
-  const log = openSync(`${location.path}-wal`, 'r+');
-  let syncing = false;
+  const log = createLogFlush(location.path);
   /**
-   * Nobody waits for what is written here, but a commit that is waited for waits for all of the log before it: so the disk is
-   * given it meanwhile.
+   * What is fetched can be fetched again, so nobody waits for what is written here. But a write that is waited for waits for all
+   * of the log before it: so the disk is given it meanwhile. What fails of it is told to those.
    */
-  const syncLog = (): void => {
-    if (syncing) return;
-    syncing = true;
-    fdatasync(log, () => {
-      syncing = false;
-    });
-  };
+  const flushLog = (): void => void log.flush().catch(() => {});
   return {
     read: own,
     write: async (work) => {
       const end = await takeTurn();
       try {
+        looked = performance.now();
         let worked = 0;
         const result = await transaction(connection, async () => {
           const done = await work(own);
           worked = performance.now();
           return done;
         });
-        room.committed(performance.now() - worked, isWanted());
+        const now = performance.now();
+        room.ended({ commit: now - worked, end: now - looked }, asked() > 1);
         return result;
       } finally {
         end();
         checkpoint();
-        syncLog();
+        flushLog();
       }
     },
     isWanted,
     room: () => room.rows,
     [Symbol.asyncDispose]: async () => {
-      closeSync(log);
+      log[Symbol.dispose]();
       connection.close();
     },
   };
@@ -121,13 +124,13 @@ export async function openBeside(
 export interface Room {
   /** That the next transaction may write. */
   readonly rows: number;
-  /** A commit took so many ms; `wanted`: somebody waited for it. */
-  committed(ms: number, wanted: boolean): void;
+  /** The commit, and all that came after the last look at who waits, took so many ms; `wanted`: somebody waited for it. */
+  ended(took: { commit: number; end: number }, wanted: boolean): void;
 }
 
 /**
- * How much the next transaction may write. Whoever comes while one is under way waits for its end, all of which grows with its
- * rows; but the more of them share a page, the fewer pages are written. So it is little as long as others write now and then.
+ * How much the next transaction may write. The end of one grows with its rows; but the more of them share a page, the fewer pages
+ * are written. So it is little as long as others write now and then.
  */
 export function createRoom(now: () => number = () => performance.now()): Room {
   let rows = ROOM.least;
@@ -136,15 +139,15 @@ export function createRoom(now: () => number = () => performance.now()): Room {
     get rows() {
       return rows;
     },
-    committed: (ms, wanted) => {
-      if (wanted) {
-        wantedAt = now();
-        rows = ROOM.least;
-        return;
-      }
-      const most = now() - wantedAt < EXPECTED ? ROOM.amongOthers : ROOM.most;
-      if (ms > COMMIT.long) rows = Math.max(ROOM.least, Math.floor(rows / 2));
-      else if (ms < COMMIT.short) rows = Math.min(most, rows * 2);
+    ended: ({ commit, end }, wanted) => {
+      if (wanted) wantedAt = now();
+      const among = now() - wantedAt < EXPECTED;
+      const [ms, { short, long }, { least, most }] = among
+        ? [end, END, ROOM_AMONG_OTHERS]
+        : [commit, COMMIT, ROOM];
+      if (ms > long) rows = Math.floor(rows / 2);
+      else if (ms < short) rows *= 2;
+      rows = Math.min(most, Math.max(least, rows));
     },
   };
 }

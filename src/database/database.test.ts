@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeOnBothDatabases, newPostgresUrl } from '../../test/support/databases.ts';
 import { type Database, type DatabaseLocation, openDatabase } from './database.ts';
+import { PrismaClient } from './generated/sqlite/client.ts';
 import { integers, texts } from './lists.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { lockingFactory } from './prisma-adapters.ts';
 import { type SqlDialect, sql } from './sql.ts';
+import { WriteLock } from './write-lock.ts';
 
 const name = (database: Database) =>
   database.read.get<{ value: string }>(sql`SELECT value FROM settings WHERE key = ${'name'}`);
@@ -157,6 +160,51 @@ describe('a statement on SQLite', () => {
       await using database = await openDatabase({ dialect: 'sqlite', path: join(folder, 'hedgerow.db') });
       const row = await database.read.get(sql`SELECT 'what''s this?' AS "which?", ${'that'} AS given`);
       expect(row).toEqual({ 'which?': "what's this?", given: 'that' });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('Prisma on SQLite', () => {
+  it('tells whoever writes when the disk has it, and others see it before', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hedgerow-'));
+    const path = join(folder, 'hedgerow.db');
+    try {
+      await using database = await openDatabase({ dialect: 'sqlite', path });
+      let disk = Promise.withResolvers<void>();
+      const adapter = lockingFactory(path, { lock: new WriteLock(), flush: () => disk.promise });
+      const prisma = new PrismaClient({ adapter });
+      const told: string[] = [];
+      const write = async (value: string, work: () => PromiseLike<unknown>): Promise<void> => {
+        disk = Promise.withResolvers();
+        const writing = Promise.resolve(work()).then(
+          () => told.push(value),
+          (error: Error) => told.push(error.message),
+        );
+        await expect.poll(() => name(database)).toEqual({ value });
+        expect(told).not.toContain(value);
+        disk.resolve();
+        await writing;
+        expect(told).toContain(value);
+      };
+      await write('created', () => prisma.setting.create({ data: { key: 'name', value: 'created' } }));
+      await write('updated', () => prisma.setting.updateMany({ data: { value: 'updated' } }));
+      await write('in a transaction', () =>
+        prisma.$transaction(async (tx) => {
+          await tx.setting.updateMany({ data: { value: 'in a transaction' } });
+          await tx.setting.count();
+        }),
+      );
+      disk = Promise.withResolvers();
+      disk.reject(new Error('The disk is gone.'));
+      await expect(prisma.setting.updateMany({ data: { value: 'lost' } })).rejects.toThrow(
+        'The disk is gone.',
+      );
+      // What only reads waits for nothing.
+      disk = Promise.withResolvers();
+      expect(await prisma.setting.count()).toBe(1);
+      await prisma.$disconnect();
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -79,7 +79,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
   await translating(path, () => migrateSqlite(path, options));
   const connections = await translating(path, async () => openSqlite(path));
   const { PrismaClient: Client } = await import('./generated/sqlite/client.ts');
-  const prisma = new Client({ adapter: lockingFactory(path, connections.lock) });
+  const prisma = new Client({ adapter: lockingFactory(path, connections) });
   return {
     dialect: 'sqlite',
     outage: NO_OUTAGE,
@@ -94,7 +94,7 @@ async function openSqliteDatabase(path: string, options: OpenOptions): Promise<D
     scrub: connections.scrub,
     [Symbol.asyncDispose]: async () => {
       await prisma.$disconnect();
-      connections.close();
+      await connections.close();
     },
   };
 }
@@ -184,7 +184,7 @@ async function migrateSqlite(path: string, options: OpenOptions): Promise<void> 
       options.onSnapshot?.(snapshot);
     }
   } finally {
-    connections.close();
+    await connections.close();
   }
   if (pending.length > 0) {
     const adapterFactory = new PrismaBetterSqlite3({ url: `file:${path}` });

@@ -8,8 +8,7 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
 import { guardBy, isUnsent, movesCounters, type WatchedOutage } from './outage.ts';
-import { BUSY_TIMEOUT, PRAGMAS } from './sqlite.ts';
-import type { WriteLock } from './write-lock.ts';
+import { BUSY_TIMEOUT, PRAGMAS, type SqliteConnections } from './sqlite.ts';
 
 /** An INSERT … RETURNING comes as a query, too. */
 const SELECT = /^\s*select\b/i;
@@ -87,8 +86,11 @@ function savepointsOf(transaction: Transaction): Partial<Transaction> {
   };
 }
 
-/** Prisma's own adapter, whose writes wait for the same lock as everybody else's. */
-export function lockingFactory(path: string, lock: WriteLock): SqlMigrationAwareDriverAdapterFactory {
+/** What of the connections Prisma's writes need. */
+type Writing = Pick<SqliteConnections, 'lock' | 'flush'>;
+
+/** Prisma's own adapter, whose writes wait for the same lock as everybody else's, and for the disk. */
+export function lockingFactory(path: string, writing: Writing): SqlMigrationAwareDriverAdapterFactory {
   const inner = new PrismaBetterSqlite3({ url: `file:${path}`, timeout: BUSY_TIMEOUT });
   return {
     provider: inner.provider,
@@ -97,21 +99,26 @@ export function lockingFactory(path: string, lock: WriteLock): SqlMigrationAware
     connect: async () => {
       const adapter = await inner.connect();
       await adapter.executeScript(PRAGMAS.map((pragma) => `PRAGMA ${pragma};`).join('\n'));
-      return lockingAdapter(adapter, lock);
+      return lockingAdapter(adapter, writing);
     },
   };
 }
 
-function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdapter {
+function lockingAdapter(inner: SqlDriverAdapter, { lock, flush }: Writing): SqlDriverAdapter {
+  const write = async <T>(work: () => Promise<T>): Promise<T> => {
+    const result = await lock.run(work);
+    await flush();
+    return result;
+  };
   return {
     provider: inner.provider,
     adapterName: inner.adapterName,
     ...(inner.getConnectionInfo && { getConnectionInfo: inner.getConnectionInfo.bind(inner) }),
     dispose: () => inner.dispose(),
-    executeScript: (script) => lock.run(() => inner.executeScript(script)),
-    executeRaw: (query) => lock.run(() => inner.executeRaw(query)),
+    executeScript: (script) => write(() => inner.executeScript(script)),
+    executeRaw: (query) => write(() => inner.executeRaw(query)),
     queryRaw: (query) =>
-      SELECT.test(query.sql) ? inner.queryRaw(query) : lock.run(() => inner.queryRaw(query)),
+      SELECT.test(query.sql) ? inner.queryRaw(query) : write(() => inner.queryRaw(query)),
     startTransaction: async (isolation) => {
       const release = await lock.acquire();
       try {
@@ -122,7 +129,10 @@ function lockingAdapter(inner: SqlDriverAdapter, lock: WriteLock): SqlDriverAdap
           options: transaction.options,
           executeRaw: (query) => transaction.executeRaw(query),
           queryRaw: (query) => transaction.queryRaw(query),
-          commit: () => transaction.commit().finally(release),
+          commit: async () => {
+            await transaction.commit().finally(release);
+            await flush();
+          },
           rollback: () => transaction.rollback().finally(release),
           ...savepointsOf(transaction),
         };

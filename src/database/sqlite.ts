@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import type { Cell } from '../lib/rows.ts';
-import { createCheckpoints } from './checkpoints.ts';
+import { createCheckpoints, createCheckpointThread, waitingPages } from './checkpoints.ts';
 import { COUNTERS, type Counters } from './counters.ts';
+import { createLogFlush } from './log-flush.ts';
 import type { Runnable, Sql } from './sql.ts';
 import { WriteLock } from './write-lock.ts';
 
@@ -10,16 +12,15 @@ import { WriteLock } from './write-lock.ts';
 export const BUSY_TIMEOUT = 5_000;
 /** ms after which the counters are looked at again, though nobody of this process has written: a person may have, by hand. */
 const LOOKED_AT = 100;
+/** ms between two tries to empty the log. */
+const AGAIN = 10;
 /** Prepared statements that a connection keeps. */
 const STATEMENTS = 300;
 
-/**
- * FULL: an acknowledged write survives a power cut, at the price of one fsync a commit. Bulk work commits in
- * batches, so it pays that price rarely.
- */
 export const PRAGMAS = [
   'journal_mode = WAL',
-  'synchronous = FULL',
+  // A commit does not wait for the disk; whoever is to be told of it does: see log-flush.ts.
+  'synchronous = NORMAL',
   'foreign_keys = ON',
   'temp_store = MEMORY',
   'cache_size = -32000',
@@ -35,6 +36,8 @@ export interface SqliteConnections {
   /** As they stand at this moment; null where the database is new. */
   counters(): Counters | null;
   readonly lock: WriteLock;
+  /** Ends when the disk has all that was committed before, by whichever connection. */
+  flush(): Promise<void>;
   write<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
   /** As `write`, without waiting until the disk has it. */
   writeRecoverable<T>(work: (transaction: Sql) => Promise<T>): Promise<T>;
@@ -44,7 +47,7 @@ export interface SqliteConnections {
   scrub(): Promise<void>;
   /** While another thread puts the log into the file; answers what ends that. */
   checkpointElsewhere(): () => void;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -55,8 +58,12 @@ export function openSqlite(path: string): SqliteConnections {
   const writer = connect(path);
   const reader = connect(path);
   const lock = new WriteLock(() => checkpoints.wrote());
-  const checkpoints = createCheckpoints(() => void reader.pragma('wal_checkpoint(PASSIVE)'));
+  const thread = createCheckpointThread(path);
+  const checkpoints = createCheckpoints({ waiting: () => waitingPages(reader), run: thread.run });
+  const log = createLogFlush(path);
   const writerSql = sqliteSql(writer);
+  const writeRecoverable = <T>(work: (transaction: Sql) => Promise<T>): Promise<T> =>
+    lock.run(() => transaction(writer, () => work(writerSql)));
   let statement: BetterSqlite3.Statement | undefined;
   let known: { counters: Counters; version: number; at: number } | null = null;
   return {
@@ -72,26 +79,29 @@ export function openSqlite(path: string): SqliteConnections {
       return counters;
     },
     lock,
-    write: (work) => lock.run(() => transaction(writer, () => work(writerSql))),
-    writeRecoverable: (work) =>
-      lock.run(async () => {
-        writer.pragma('synchronous = NORMAL');
-        try {
-          return await transaction(writer, () => work(writerSql));
-        } finally {
-          writer.pragma('synchronous = FULL');
-        }
-      }),
+    flush: log.flush,
+    write: async (work) => {
+      const result = await writeRecoverable(work);
+      await log.flush();
+      return result;
+    },
+    writeRecoverable,
     snapshot: async (target) => {
       await reader.backup(target);
     },
     scrub: () =>
       lock.run(async () => {
-        writer.pragma('wal_checkpoint(TRUNCATE)');
+        for (const begun = performance.now(); performance.now() - begun < BUSY_TIMEOUT; await sleep(AGAIN)) {
+          // While a thread puts the log into the file it is busy at once, whatever the timeout.
+          const [row] = writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+          if (row?.busy === 0) return;
+        }
       }),
     checkpointElsewhere: checkpoints.elsewhere,
-    close: () => {
-      checkpoints[Symbol.dispose]();
+    close: async () => {
+      await checkpoints[Symbol.asyncDispose]();
+      await thread[Symbol.asyncDispose]();
+      log[Symbol.dispose]();
       reader.close();
       writer.close();
     },

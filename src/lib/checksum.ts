@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-const MODULUS = 2 ** 32;
+/** Of both sums. */
+export const CHECKSUM_MODULUS = 2 ** 32;
 
 /** A sum over (id, version) pairs that does not depend on their order; see docs/federation.md, "Checksum". */
 export interface Checksum {
@@ -17,13 +18,16 @@ export function checksumTerm(id: string, version: string): Checksum {
 }
 
 export function addChecksum(sum: Checksum, term: Checksum): Checksum {
-  return { first: (sum.first + term.first) % MODULUS, second: (sum.second + term.second) % MODULUS };
+  return {
+    first: (sum.first + term.first) % CHECKSUM_MODULUS,
+    second: (sum.second + term.second) % CHECKSUM_MODULUS,
+  };
 }
 
 export function subtractChecksum(sum: Checksum, term: Checksum): Checksum {
   return {
-    first: (sum.first - term.first + MODULUS) % MODULUS,
-    second: (sum.second - term.second + MODULUS) % MODULUS,
+    first: (sum.first - term.first + CHECKSUM_MODULUS) % CHECKSUM_MODULUS,
+    second: (sum.second - term.second + CHECKSUM_MODULUS) % CHECKSUM_MODULUS,
   };
 }
 

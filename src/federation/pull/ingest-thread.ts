@@ -116,10 +116,14 @@ async function pull({ run: id, source, peer, now }: Extract<ToIngest, { type: 'r
 }
 
 /**
- * On PostgreSQL nobody waits for a page until its last statement, so it is one step; that also locks its rows in one
- * order.
+ * On PostgreSQL nobody waits for a transaction until its end, where rows get their revision under the counters: then everybody does
+ * who writes. So it is short; and one step, which also locks its rows in one order.
  */
-const place = beside.location.dialect === 'sqlite' ? APART : { ...APART, step: APART.transaction };
+const ON_POSTGRESQL = 100;
+const place =
+  beside.location.dialect === 'sqlite'
+    ? APART
+    : { ...APART, step: ON_POSTGRESQL, transaction: ON_POSTGRESQL };
 /** Entries asked for at once in a dialect that is read in the main thread. */
 const PAGE_OF_OTHERS = 100;
 

@@ -31,7 +31,7 @@ export interface Place {
   page: number;
   /** Stored between two looks whether others wait to write. */
   step: number;
-  /** Of one transaction at most, unless the database has room for more. */
+  /** Of one transaction at most, unless the database says how many it has room for. */
   transaction: number;
   /**
    * Whether pages are asked for while those before them are stored, and several taken by one transaction as they come; of
@@ -45,7 +45,7 @@ export interface Place {
 /** Among everything else: a transaction takes about 10 ms, in which nothing else is done. */
 export const HERE: Place = { page: 100, step: 100, transaction: 100, ahead: false, pages: 200_000 };
 /** In a thread of its own (docs/adr/0055-how-a-catalog-is-taken-in.md). */
-export const APART: Place = { page: 500, step: 100, transaction: 500, ahead: true, pages: 200_000 };
+export const APART: Place = { page: 500, step: 50, transaction: 500, ahead: true, pages: 200_000 };
 /** Bytes of a page, decoded, that count as an entry where it is bounded how many are held: 2,000 are 8 MiB. */
 const ENTRY_BYTES = 4 * 1024;
 /** Entries, in pages, that are held before they are stored. */
@@ -314,7 +314,6 @@ async function storePages(
   const says = entriesOf(first) > 0 || first.cursor !== from || first.epoch !== epoch;
   // A poll that finds nothing writes nothing.
   if (!says) return { page: first, expired: null };
-  const most = Math.max(place.transaction, database.room?.() ?? 0);
   const isWanted = (): boolean => database.isWanted?.() === true;
   let cursor = from;
   let page = first;
@@ -340,6 +339,7 @@ async function storePages(
     }
   };
   do {
+    const most = database.room?.() ?? place.transaction;
     let entries = 0;
     let skipped = 0;
     /** The last page that is whole with this transaction. */

@@ -51,7 +51,9 @@ test('a small answer that swells is given up at the limit', async () => {
   await expect(decodeContent(zstdCompressSync(zeros), 'zstd', 1_000_000)).rejects.toThrow(invalid);
   await expect(decodeContent(gzipSync(zeros), 'gzip', 1_000_000)).rejects.toThrow(invalid);
   await expect(decodeContent(zeros, 'identity', 1_000_000)).rejects.toThrow(invalid);
+  await expect(decodeContent(zstdCompressSync(zeros), 'zstd', 1_000)).rejects.toThrow(invalid);
   expect(await decodeContent(gzipSync(zeros), 'gzip', zeros.length)).toHaveLength(zeros.length);
+  expect(await decodeContent(zstdCompressSync(zeros), 'zstd', zeros.length)).toHaveLength(zeros.length);
 });
 
 test('a cut-off or damaged answer is refused', async () => {

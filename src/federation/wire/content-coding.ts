@@ -6,8 +6,8 @@
  */
 
 import { promisify } from 'node:util';
-import { constants, gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
-import { HedgerowError } from '../../lib/errors.ts';
+import { constants, gunzip, gzip, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { HedgerowError, systemCode } from '../../lib/errors.ts';
 import { type FieldList, oneField } from '../identity/http-fields.ts';
 import { ANSWER_BYTES } from './limits.ts';
 
@@ -17,7 +17,13 @@ export type Coding = 'zstd' | 'gzip' | 'identity';
 export const ACCEPT_ENCODING = 'zstd, gzip';
 
 /** RFC 9659: a window above 8 MiB must not be used for content coding, so no more memory than that is risked. */
-const ZSTD_WINDOW_LOG = 23;
+const ZSTD = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
+/**
+ * Bytes, encoded and decoded, of what is decoded at once: it takes less than to hand it to another thread. Most answers are so:
+ * nothing has changed, or little.
+ */
+const AT_ONCE = { encoded: 16 * 1024, decoded: 256 * 1024 };
 
 const unzip = promisify(gunzip);
 const zip = promisify(gzip);
@@ -59,11 +65,9 @@ export async function decodeContent(
   maxBytes: number = ANSWER_BYTES,
 ): Promise<Uint8Array> {
   try {
-    if (coding === 'zstd')
-      return await unzstd(body, {
-        maxOutputLength: maxBytes,
-        params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
-      });
+    if (coding === 'zstd') {
+      return decodeAtOnce(body, maxBytes) ?? (await unzstd(body, { ...ZSTD, maxOutputLength: maxBytes }));
+    }
     if (coding === 'gzip') return await unzip(body, { maxOutputLength: maxBytes });
   } catch (cause) {
     throw new HedgerowError('PEER_INVALID_ANSWER', 'The answer of the peer is damaged or too large.', {
@@ -73,6 +77,18 @@ export async function decodeContent(
   if (body.length > maxBytes)
     throw new HedgerowError('PEER_INVALID_ANSWER', 'The answer of the peer is too large.');
   return body;
+}
+
+/** Null where it is too long for that. */
+function decodeAtOnce(body: Uint8Array, maxBytes: number): Uint8Array | null {
+  if (body.length > AT_ONCE.encoded) return null;
+  const maxOutputLength = Math.min(AT_ONCE.decoded, maxBytes);
+  try {
+    return zstdDecompressSync(body, { ...ZSTD, maxOutputLength });
+  } catch (error) {
+    if (systemCode(error) === 'ERR_BUFFER_TOO_LARGE' && maxOutputLength < maxBytes) return null;
+    throw error;
+  }
 }
 
 /** Encodes an answer in the best coding that the request offers; small answers too, so that no proxy does. */

@@ -161,7 +161,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${left}-wal`);
   });
   const adapter = (): Promise<SqlDriverAdapter> => {
-    forPrisma ??= lockingFactory(path, connections.lock).connect();
+    forPrisma ??= lockingFactory(path, connections).connect();
     return forPrisma;
   };
   const copies = new Map<CopyName, Buffer>();
@@ -169,7 +169,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
   async function close(): Promise<void> {
     await (await forPrisma)?.dispose();
     forPrisma = null;
-    connections.close();
+    await connections.close();
     for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
   }
 
@@ -181,7 +181,7 @@ async function createSqliteStore(seed: (database: Database) => Promise<void>): P
     steps.controls.alive();
   }
 
-  const seededFactory = lockingFactory(path, connections.lock);
+  const seededFactory = lockingFactory(path, connections);
   const switching: SqlMigrationAwareDriverAdapterFactory = {
     provider: 'sqlite',
     adapterName: seededFactory.adapterName,
