@@ -118,7 +118,7 @@ describe('a running stream', () => {
     expect((await b.get(url.pathname, { range: 'bytes=0-99' })).status).toBe(404);
     expect(await remoteItems(b)).toEqual([]);
     expect((await peerRow(b)).hiddenSince).not.toBeNull();
-    expect(await audited(b, 'peer.revoked-by-them')).toHaveLength(1);
+    await expect.poll(() => audited(b, 'peer.revoked-by-them')).toHaveLength(1);
   });
 
   it.each(DIALECTS)(
@@ -411,7 +411,7 @@ describe('the notice', () => {
     });
     expect(row.hiddenSince).not.toBeNull();
     expect(await a.app.database.prisma.peerCredential.count({ where: { endedAt: null } })).toBe(0);
-    expect(await audited(a, 'peer.revoked-by-them')).toHaveLength(1);
+    await expect.poll(() => audited(a, 'peer.revoked-by-them')).toHaveLength(1);
     expect(await remoteItems(a)).toEqual([]);
     for (const { id } of shownBefore) expect((await a.get(`/media/${id}/original`)).status).toBe(404);
     expect((await leftOf(a, row.key)).items).toBe(shownBefore.length);
@@ -425,8 +425,9 @@ describe('the notice', () => {
     });
     await revoke(b, atB);
     await eventually('the arrival', async () => (await peerRow(b)).noticeUntil === null);
-    expect(await audited(b, 'notice.sent')).toHaveLength(1);
-    expect(await audited(a, 'peer.revoked-by-them')).toHaveLength(1);
+    // Told after it is done.
+    await expect.poll(() => audited(b, 'notice.sent')).toHaveLength(1);
+    await expect.poll(() => audited(a, 'peer.revoked-by-them')).toHaveLength(1);
   });
 
   it('is given up after a day, with what was kept for it; and what they took back goes after a day too', async () => {
@@ -440,7 +441,7 @@ describe('the notice', () => {
     later = DAY + 60_000;
     await eventually('giving up', async () => (await peerRow(b)).noticeUntil === null);
     expect(await peerRow(b)).toMatchObject({ sealedToken: null });
-    expect(await audited(b, 'notice.failed')).toMatchObject([{ outcome: 'failed', peerId: atB }]);
+    await expect.poll(() => audited(b, 'notice.failed')).toMatchObject([{ outcome: 'failed', peerId: atB }]);
     // It was never needed: A is told when it asks.
     expect((await peerRow(a)).status).toBe('ACTIVE');
     await a.query('mutation { refreshPeer(input: {}) { userErrors { code } } }');
