@@ -143,8 +143,12 @@ describe.each(['SQLite', 'PostgreSQL'])('a mutual pairing, on %s', (dialect) => 
     expect(JSON.parse(atB.serveGrant ?? '')).toMatchObject({ access: 'previews' });
     const attempt = await b.app.database.prisma.pairingAttempt.findFirstOrThrow();
     expect(attempt).toMatchObject({ outcome: 'PAIRED', sealedCode: '', sealedCredential: null });
-    expect(await audited(a, 'pairing.redeem')).toMatchObject([{ outcome: 'done', peerId: atA.id }]);
-    expect(await audited(b, 'pairing.attempt')).toMatchObject([{ outcome: 'done', peerId: atB.id }]);
+    await expect
+      .poll(() => audited(a, 'pairing.redeem'))
+      .toMatchObject([{ outcome: 'done', peerId: atA.id }]);
+    await expect
+      .poll(() => audited(b, 'pairing.attempt'))
+      .toMatchObject([{ outcome: 'done', peerId: atB.id }]);
   });
 
   type Parts = Awaited<ReturnType<typeof mutualThroughProxy>>;
@@ -326,9 +330,9 @@ describe('an invitation that is mutual', () => {
     expect(result.userErrors).toMatchObject([{ code: 'INVITATION_NOT_MUTUAL', field: ['shareBack'] }]);
     expect(fake.requests).toEqual([]);
     expect(await b.app.database.prisma.pairingAttempt.count()).toBe(0);
-    expect(await audited(b, 'pairing.attempt')).toMatchObject([
-      { outcome: 'refused', code: 'INVITATION_NOT_MUTUAL' },
-    ]);
+    await expect
+      .poll(() => audited(b, 'pairing.attempt'))
+      .toMatchObject([{ outcome: 'refused', code: 'INVITATION_NOT_MUTUAL' }]);
   });
 });
 

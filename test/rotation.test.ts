@@ -416,8 +416,8 @@ describe('the key of an instance', () => {
       expect(JSON.parse(row.formerThumbprints)).toEqual(keys.slice(0, -1));
       expect(await titles(instance)).toContain('after the third change');
     }
-    expect(await audited(b, 'key.followed')).toHaveLength(2);
-    expect(await audited(a, 'key.rotate')).toHaveLength(3);
+    await expect.poll(() => audited(b, 'key.followed')).toHaveLength(2);
+    await expect.poll(() => audited(a, 'key.rotate')).toHaveLength(3);
     // Either may have been stopped in the middle of a pull.
     await expectNeverRefused(b, ['CONFLICT']);
     await expectNeverRefused(c, ['CONFLICT']);
@@ -512,7 +512,7 @@ describe('the key of an instance', () => {
     const row = await rowOf(a, bAtA);
     expect(JSON.parse(row.formerThumbprints)).toEqual([former]);
     expect((await rowOf(b, aAtB)).keyAnnounced).toBe(2);
-    expect(await audited(a, 'key.followed')).toHaveLength(1);
+    await expect.poll(() => audited(a, 'key.followed')).toHaveLength(1);
     await expectNeverRefused(a);
     await expectNeverRefused(b);
   });
@@ -538,7 +538,7 @@ describe('the key of an instance', () => {
     expect(await pull(b, aAtB)).toEqual(SUCCEEDED);
     expect(await pull(a, bAtA)).toEqual(SUCCEEDED);
     expect((await rowOf(b, aAtB)).keyAnnounced).toBe(2);
-    expect(await audited(a, 'key.followed')).toHaveLength(1);
+    await expect.poll(() => audited(a, 'key.followed')).toHaveLength(1);
     await expectNeverRefused(a, ['CONFLICT']);
     await expectNeverRefused(b, ['PEER_UNREACHABLE', 'CONFLICT']);
   });
@@ -701,7 +701,7 @@ describe('the key of an instance', () => {
       errorCode: 'PEER_IDENTITY',
       errorMessage: expect.stringMatching(/two different keys/i),
     });
-    expect(await audited(b, 'key.fork')).toMatchObject([{ outcome: 'refused', peerId: id }]);
+    await expect.poll(() => audited(b, 'key.fork')).toMatchObject([{ outcome: 'refused', peerId: id }]);
     expect(await titles(b)).toHaveLength(1);
     fake.misbehave = null;
     expect(await pull(b, id)).toEqual(SUCCEEDED);
