@@ -1075,7 +1075,11 @@ async function bare(): Promise<void> {
       hash('sha256', bytes);
       serial += 1;
       const name = join(folder, 'bare', String(serial));
-      void writeByThread(`${name}-temporary`, name, bytes);
+      // As many as the thread takes at once are on their way: then it is done here.
+      if (writeByThread(`${name}-temporary`, name, bytes) === null) {
+        writeFileSync(`${name}-temporary`, bytes);
+        renameSync(`${name}-temporary`, name);
+      }
       buffer = spare.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES);
       filled = 0;
       return response.write(bytes, () => spare.push(whole));
