@@ -2,7 +2,7 @@
 
 import { type ReactNode, useState } from 'react';
 import { send } from '../scripts/door.ts';
-import { signInHere } from './sign-in-here.ts';
+import { leave, signInHere } from './sign-in-here.ts';
 import { shared } from './texts.ts';
 
 export interface AccountProps {
@@ -30,11 +30,14 @@ export function Account({ viewer, role, onLeaving, children }: AccountProps) {
   }
   const signOut = async () => {
     setLeaving(true);
+    // The list may be refused before the answer is here, and then leads there itself.
+    leave(true);
     onLeaving(true);
     const refused = await send('DELETE', './session');
-    if (refused === undefined) location.replace('./sign-in');
+    if (refused === undefined) location.replace(signInHere());
     else {
       setRefusal(refused);
+      leave(false);
       setLeaving(false);
       onLeaving(false);
     }
