@@ -378,7 +378,7 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('redemptions at the same time, 
 
   it('by different keys: exactly one wins', async () => {
     const { prisma } = a.app.database;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 60; round++) {
       const code = await invite(a);
       const clients = Array.from({ length: round < 5 ? 4 : 2 }, () => createWireClient());
       const before = await prisma.peerCredential.count();

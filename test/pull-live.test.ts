@@ -268,10 +268,10 @@ describe('a peer that drips', () => {
 
     for (const n of Array(5).keys()) {
       await garden.app.catalog.local.add([newItem({ title: `beside ${n}`, visibility: 'PEERS' })]);
-      await eventually(`beside ${n}`, async () => (await shownOf(home, id)).includes(`beside ${n}`));
+      await eventually(`beside ${n}`, async () => (await shownOf(home, id)).includes(`beside ${n}`), 10_000);
       const begun = performance.now();
       expect((await home.get('/healthz')).status).toBe(200);
-      expect(performance.now() - begun).toBeLessThan(5_000);
+      expect(performance.now() - begun).toBeLessThan(500);
     }
     expect(dripping).toBe(1);
     expect(await pullSide(id)).toMatchObject({ error: null, lag: 0, inSync: true });
